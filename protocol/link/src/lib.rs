@@ -1,0 +1,1 @@
+//! sandwire lanes made awaitable: the tokio shell that the server and the Rust client share.

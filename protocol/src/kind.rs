@@ -1,0 +1,277 @@
+//! The kinds of channel: one table, and a file per family with its parameters, events and results.
+//!
+//! Parameters, events and results are MessagePack maps. A field that is absent has its default; an unknown field is
+//! ignored; an event is a map with one entry, `{name: fields}`. A new kind is a row in [`kinds!`] and its types.
+
+pub mod command;
+pub mod exec;
+pub mod file;
+pub mod process;
+pub mod pty;
+pub mod sandbox;
+pub mod tcp;
+
+use std::fmt::Debug;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Code, Error};
+use crate::limits::MAX_PAYLOAD;
+use crate::schedule::Class;
+
+/// What a token must allow before a channel of a kind may be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// Run commands.
+    Exec,
+    /// Start, signal, write to, and remove background processes.
+    Process,
+    /// See background processes and their logs.
+    ProcessRead,
+    /// Open, type into, resize and close terminals.
+    Pty,
+    /// Look at terminals.
+    PtyRead,
+    /// Read, list, search and watch files.
+    FileRead,
+    /// Change files.
+    FileWrite,
+    /// Connect to ports in the sandbox.
+    Tcp,
+    /// See what the sandbox is and how it fares.
+    Info,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: &[Scope] = &[
+        Scope::Exec,
+        Scope::Process,
+        Scope::ProcessRead,
+        Scope::Pty,
+        Scope::PtyRead,
+        Scope::FileRead,
+        Scope::FileWrite,
+        Scope::Tcp,
+        Scope::Info,
+    ];
+
+    /// The name in tokens and messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Scope::Exec => "exec",
+            Scope::Process => "process",
+            Scope::ProcessRead => "process-read",
+            Scope::Pty => "pty",
+            Scope::PtyRead => "pty-read",
+            Scope::FileRead => "file-read",
+            Scope::FileWrite => "file-write",
+            Scope::Tcp => "tcp",
+            Scope::Info => "info",
+        }
+    }
+}
+
+/// A kind of channel: what opens it, what may be said on it, how it ends.
+pub trait Kind: Debug + Send + Sync + 'static {
+    /// The name in OPEN.
+    const NAME: &'static str;
+    /// The scheduling class that OPEN gets when it names none.
+    const CLASS: Class;
+    /// What the token must allow.
+    const SCOPE: Scope;
+    /// The parameters in OPEN.
+    type Params: Serialize + DeserializeOwned + Debug + Clone + Send + Sync + 'static;
+    /// Events from the opener.
+    type Up: Serialize + DeserializeOwned + Debug + Clone + Send + Sync + 'static;
+    /// Events to the opener.
+    type Down: Serialize + DeserializeOwned + Debug + Clone + Send + Sync + 'static;
+    /// The result in CLOSE.
+    type Result: Serialize + DeserializeOwned + Debug + Clone + Send + Sync + 'static;
+}
+
+/// The event type of a direction that has no events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NoEvent {}
+
+/// The result of a kind that has nothing to say but "done".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {}
+
+/// Writes parameters, an event or a result as MessagePack with named fields.
+///
+/// # Errors
+/// `VALIDATION_FAILED` when the value does not fit in one frame.
+pub fn encode<T: Serialize>(value: &T) -> Result<bytes::Bytes, Error> {
+    let bytes = rmp_serde::to_vec_named(value)
+        .map_err(|error| Error::new(Code::ValidationFailed, format!("the value cannot be encoded: {error}")))?;
+    if bytes.len() > MAX_PAYLOAD {
+        return Err(Error::new(
+            Code::ValidationFailed,
+            format!("the value has {} bytes; a frame carries {MAX_PAYLOAD}", bytes.len()),
+        ));
+    }
+    Ok(bytes.into())
+}
+
+/// Reads parameters, an event or a result.
+///
+/// # Errors
+/// `VALIDATION_FAILED`, with the field that is missing or wrong.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    rmp_serde::from_slice(bytes)
+        .map_err(|error| Error::new(Code::ValidationFailed, format!("the value cannot be read: {error}")))
+}
+
+/// A row of the table, for documents and tests.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The name in OPEN.
+    pub name: &'static str,
+    /// The default class.
+    pub class: Class,
+    /// What the token must allow.
+    pub scope: Scope,
+    /// One sentence.
+    pub doc: &'static str,
+}
+
+macro_rules! kinds {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $class:ident, $scope:ident,
+        $params:ty, up $up:ty, down $down:ty => $result:ty;)+) => {
+        $(
+            $(#[doc = $doc])+
+            #[derive(Clone, Copy, Debug)]
+            pub struct $variant;
+
+            impl Kind for $variant {
+                const NAME: &'static str = $name;
+                const CLASS: Class = Class::$class;
+                const SCOPE: Scope = Scope::$scope;
+                type Params = $params;
+                type Up = $up;
+                type Down = $down;
+                type Result = $result;
+            }
+        )+
+
+        /// What an OPEN asks for, decoded.
+        #[derive(Clone, Debug)]
+        pub enum Open {
+            $($(#[doc = $doc])+ $variant($params),)+
+        }
+
+        impl Open {
+            /// Reads the parameters of an OPEN.
+            ///
+            /// # Errors
+            /// `UNKNOWN_KIND` or `VALIDATION_FAILED`.
+            pub fn decode(name: &str, params: &[u8]) -> Result<Open, Error> {
+                match name {
+                    $($name => Ok(Open::$variant(decode::<$params>(params)?)),)+
+                    other => Err(Error::new(Code::UnknownKind, format!("no channel kind is named {other:?}"))
+                        .with("kind", other)),
+                }
+            }
+
+            /// What the token must allow.
+            pub const fn scope(&self) -> Scope {
+                match self { $(Open::$variant(_) => Scope::$scope,)+ }
+            }
+
+            /// The name in OPEN.
+            pub const fn name(&self) -> &'static str {
+                match self { $(Open::$variant(_) => $name,)+ }
+            }
+        }
+
+        /// The table.
+        pub const TABLE: &[Row] = &[
+            $(Row { name: $name, class: Class::$class, scope: Scope::$scope, doc: concat!($($doc),+) },)+
+        ];
+    };
+}
+
+kinds! {
+    /// A command, to its end.
+    Exec = "exec", Bulk, Exec, exec::Params, up exec::Up, down exec::Down => command::Exit;
+
+    /// Starts a background process, which outlives every connection.
+    ProcessStart = "process.start", Interactive, Process, process::Start, up NoEvent, down NoEvent => process::Info;
+    /// Lists the processes, ended ones that are still kept included.
+    ProcessList = "process.list", Interactive, ProcessRead, process::List, up NoEvent, down NoEvent => process::Listing;
+    /// One process.
+    ProcessGet = "process.get", Interactive, ProcessRead, process::Get, up NoEvent, down NoEvent => process::Info;
+    /// Sends a signal.
+    ProcessSignal = "process.signal", Interactive, Process, process::Signal, up NoEvent, down NoEvent => Done;
+    /// Ends a process and its tree: TERM, a time of grace, KILL. The result comes when it has ended.
+    ProcessKill = "process.kill", Interactive, Process, process::Kill, up NoEvent, down NoEvent => process::Info;
+    /// Waits for the end.
+    ProcessWait = "process.wait", Interactive, ProcessRead, process::Wait, up NoEvent, down NoEvent => process::Info;
+    /// Follows the output from any place and writes to standard input.
+    ProcessAttach = "process.attach", Bulk, Process, process::Attach, up process::AttachUp, down process::LogEvent => process::Info;
+    /// Reads the log: from an offset, a time or the last lines; follows it when asked.
+    ProcessLogs = "process.logs", Bulk, ProcessRead, process::Logs, up NoEvent, down process::LogEvent => process::LogEnd;
+    /// Waits until a line of the log matches a regular expression.
+    ProcessWaitLog = "process.wait_log", Interactive, ProcessRead, process::WaitLog, up NoEvent, down NoEvent => process::LogMatch;
+    /// Waits until a port accepts connections, or answers HTTP with an expected status.
+    ProcessWaitPort = "process.wait_port", Interactive, ProcessRead, process::WaitPort, up NoEvent, down NoEvent => process::PortReady;
+    /// CPU and memory of a process and its tree.
+    ProcessStats = "process.stats", Interactive, ProcessRead, process::Get, up NoEvent, down NoEvent => process::Stats;
+    /// Forgets an ended process and its log; with `force` ends it first.
+    ProcessRemove = "process.remove", Interactive, Process, process::Remove, up NoEvent, down NoEvent => Done;
+
+    /// Opens a terminal and attaches to it. The terminal outlives the channel.
+    PtyOpen = "pty.open", Interactive, Pty, pty::Open, up pty::Up, down pty::Down => pty::Ended;
+    /// Attaches one more viewer: the screen as it is now, then what follows.
+    PtyAttach = "pty.attach", Interactive, PtyRead, pty::Attach, up pty::Up, down pty::Down => pty::Ended;
+    /// Lists the terminals.
+    PtyList = "pty.list", Interactive, PtyRead, pty::List, up NoEvent, down NoEvent => pty::Listing;
+    /// The screen as text or as escape sequences.
+    PtySnapshot = "pty.snapshot", Interactive, PtyRead, pty::Snapshot, up NoEvent, down NoEvent => pty::Screen;
+    /// Resizes a terminal.
+    PtyResize = "pty.resize", Interactive, Pty, pty::ResizeParams, up NoEvent, down NoEvent => Done;
+    /// Ends a terminal: HUP, a time of grace, KILL.
+    PtyClose = "pty.close", Interactive, Pty, pty::Close, up NoEvent, down NoEvent => pty::Info;
+
+    /// Reads a file or a range of it.
+    FileRead = "file.read", Bulk, FileRead, file::Read, up NoEvent, down file::ReadDown => file::ReadEnd;
+    /// Writes a file; by default it is replaced atomically.
+    FileWrite = "file.write", Bulk, FileWrite, file::Write, up NoEvent, down NoEvent => file::Written;
+    /// What a path is.
+    FileStat = "file.stat", Interactive, FileRead, file::Stat, up NoEvent, down NoEvent => file::Info;
+    /// Lists a directory, page by page.
+    FileList = "file.list", Interactive, FileRead, file::List, up NoEvent, down NoEvent => file::Listing;
+    /// Makes a directory.
+    FileMkdir = "file.mkdir", Interactive, FileWrite, file::Mkdir, up NoEvent, down NoEvent => Done;
+    /// Removes a file or a directory.
+    FileRemove = "file.remove", Interactive, FileWrite, file::Remove, up NoEvent, down NoEvent => file::Removed;
+    /// Renames within one file system.
+    FileRename = "file.rename", Interactive, FileWrite, file::Rename, up NoEvent, down NoEvent => Done;
+    /// Moves, across file systems too.
+    FileMove = "file.move", Interactive, FileWrite, file::Rename, up NoEvent, down NoEvent => Done;
+    /// Copies a file or a tree.
+    FileCopy = "file.copy", Interactive, FileWrite, file::Copy, up NoEvent, down NoEvent => file::Copied;
+    /// Changes permissions.
+    FileChmod = "file.chmod", Interactive, FileWrite, file::Chmod, up NoEvent, down NoEvent => Done;
+    /// Makes a symbolic link.
+    FileSymlink = "file.symlink", Interactive, FileWrite, file::Symlink, up NoEvent, down NoEvent => Done;
+    /// Finds files by name and by content.
+    FileSearch = "file.search", Bulk, FileRead, file::Search, up NoEvent, down file::SearchDown => file::SearchEnd;
+    /// Reports changes below a path until it is cancelled.
+    FileWatch = "file.watch", Bulk, FileRead, file::Watch, up NoEvent, down file::WatchDown => Done;
+    /// A directory tree as a tar stream.
+    TreeRead = "file.tree_read", Bulk, FileRead, file::TreeRead, up NoEvent, down NoEvent => file::TreeEnd;
+    /// Unpacks a tar stream below a directory.
+    TreeWrite = "file.tree_write", Bulk, FileWrite, file::TreeWrite, up NoEvent, down NoEvent => file::TreeEnd;
+
+    /// A byte stream to a port in the sandbox.
+    TcpConnect = "tcp.connect", Bulk, Tcp, tcp::Connect, up NoEvent, down tcp::Down => tcp::Ended;
+
+    /// What the sandbox and its server are.
+    SandboxInfo = "sandbox.info", Interactive, Info, sandbox::InfoParams, up NoEvent, down NoEvent => sandbox::Info;
+    /// CPU, memory, disk and the server's own figures; again and again when `interval_ms` is given.
+    SandboxMetrics = "sandbox.metrics", Interactive, Info, sandbox::MetricsParams, up NoEvent, down sandbox::MetricsDown => sandbox::Metrics;
+}

@@ -1,0 +1,56 @@
+//! `exec`: a command to its end.
+//!
+//! Streams: 0 up is standard input (only with `stdin`), 1 down standard output, 2 down standard error. CLOSE comes after
+//! the last byte of output and is the only proof of the end. CANCEL, and the loss of the lane, end the whole tree.
+
+use serde::{Deserialize, Serialize};
+
+use super::command::{Launch, Target, is_false};
+
+/// Parameters of `exec`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Params {
+    /// What to run.
+    pub run: Launch,
+    /// Whether standard input is a stream, which END closes. Default: false, it is empty.
+    #[serde(skip_serializing_if = "is_false")]
+    pub stdin: bool,
+    /// Whether standard error goes where standard output goes, in the exact order of the writes. Default: false.
+    #[serde(skip_serializing_if = "is_false")]
+    pub merge_stderr: bool,
+    /// Time after which the tree is ended (TERM, `grace_ms`, KILL) and the result says `timed_out`. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// Time between TERM and KILL. Default: 2000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grace_ms: Option<u64>,
+    /// Whether to say `started`. Default: false.
+    #[serde(skip_serializing_if = "is_false")]
+    pub report_start: bool,
+}
+
+/// Events from the opener.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Up {
+    /// Sends a signal.
+    Signal {
+        /// Name (`SIGINT`, `INT`) or number.
+        signal: String,
+        /// Whom it is for. Default: the process group.
+        #[serde(default)]
+        target: Target,
+    },
+}
+
+/// Events to the opener.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Down {
+    /// The command runs.
+    Started {
+        /// Its process id.
+        pid: u32,
+    },
+}

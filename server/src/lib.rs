@@ -1,0 +1,1 @@
+//! The sandwire server: everything in a sandbox over one WebSocket.
