@@ -138,6 +138,11 @@ pub struct Row {
     pub doc: &'static str,
 }
 
+/// The default class of a kind, if its name is known.
+pub fn class_of(name: &str) -> Option<Class> {
+    TABLE.iter().find(|row| row.name == name).map(|row| row.class)
+}
+
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $class:ident, $scope:ident,
         $params:ty, up $up:ty, down $down:ty => $result:ty;)+) => {

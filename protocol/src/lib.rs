@@ -6,10 +6,16 @@
 #![forbid(unsafe_code)]
 
 pub mod byte_string;
+pub mod channel;
+pub mod conn;
 pub mod error;
+pub mod frame;
 pub mod kind;
+pub mod lane;
 pub mod limits;
+pub mod replay;
 pub mod schedule;
+pub mod window;
 
 pub use byte_string::ByteString;
 pub use error::{Code, Error, LaneError, WireError};

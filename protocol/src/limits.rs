@@ -29,6 +29,9 @@ pub const DEFAULT_CLIENT_WINDOW: u32 = 256 << 10;
 /// Largest window, in bytes, that a receiver grows for a reader that keeps up.
 pub const MAX_WINDOW: u32 = 4 << 20;
 
+/// Only frames of at least this many bytes let a window grow: keys and prompts need no more than the first one.
+pub const GROWTH_FRAME: u32 = 4 << 10;
+
 /// What a DATA or EVENT frame costs at least, in bytes of window. Without it a flood of one-byte frames would cost the
 /// receiver far more memory than the window says.
 pub const MIN_COST: u32 = 64;

@@ -1,0 +1,182 @@
+//! One connection: the handshake, which lanes it carries, whether the peer is alive.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use crate::error::WireError;
+use crate::frame::{Body, CONNECTION, Frame, Hello, Welcome};
+use crate::kind;
+use crate::lane::Role;
+use crate::limits::{DEAD_AFTER, HELLO_WITHIN, PING_AFTER, VERSION};
+
+/// What a frame means to the connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing is to be done.
+    Done,
+    /// Send this back.
+    Reply(Frame),
+    /// A client opens or resumes a lane (server). Answer with [`Conn::attach`] and WELCOME.
+    Hello(u32, Hello),
+    /// The server's answer (client).
+    Welcome(u32, Welcome),
+    /// A PING in a lane: answer with what the lane has received.
+    LanePing(u32, u64),
+    /// A frame for a lane.
+    Lane(Frame),
+    /// The peer goes away: the connection (lane 0) or one lane. Payload as it came.
+    GoAway(u32, bytes::Bytes),
+    /// A relay lost the other side of this lane.
+    Reset(u32),
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Conn {
+    role: Role,
+    /// Lanes that this connection carries. For a client also those whose WELCOME has not come.
+    lanes: BTreeSet<u32>,
+    max_lanes: usize,
+    heard: Instant,
+    hello_by: Option<Instant>,
+    pinged: bool,
+    pings: u64,
+}
+
+impl Conn {
+    /// A connection that was made now.
+    pub fn new(role: Role, now: Instant, max_lanes: usize) -> Self {
+        let hello_by = match role {
+            Role::Server => now.checked_add(HELLO_WITHIN),
+            Role::Client => None,
+        };
+        Self { role, lanes: BTreeSet::new(), max_lanes, heard: now, hello_by, pinged: false, pings: 0 }
+    }
+
+    /// The connection carries this lane from here on.
+    pub fn attach(&mut self, lane: u32) {
+        self.lanes.insert(lane);
+        self.hello_by = None;
+    }
+
+    /// The connection does not carry this lane any more.
+    pub fn detach(&mut self, lane: u32) {
+        self.lanes.remove(&lane);
+    }
+
+    /// Something arrived, be it a WebSocket pong.
+    pub const fn handle_sign_of_life(&mut self, now: Instant) {
+        self.heard = now;
+        self.pinged = false;
+    }
+
+    /// Takes a frame.
+    ///
+    /// # Errors
+    /// A [`WireError`] that ends the connection.
+    pub fn handle_frame(&mut self, now: Instant, frame: Frame) -> Result<Step, WireError> {
+        self.handle_sign_of_life(now);
+        let lane = frame.lane;
+        match frame.body {
+            Body::Ping { nonce } if lane == CONNECTION => {
+                Ok(Step::Reply(Frame { lane, channel: 0, body: Body::Pong { nonce, received: 0 } }))
+            }
+            Body::Pong { .. } if lane == CONNECTION => Ok(Step::Done),
+            Body::GoAway(payload) => {
+                if lane != CONNECTION && !self.lanes.remove(&lane) {
+                    return Ok(Step::Done);
+                }
+                Ok(Step::GoAway(lane, payload))
+            }
+            Body::Hello(payload) => self.handle_hello(lane, &payload),
+            Body::Welcome(payload) => {
+                if self.role != Role::Client || !self.lanes.contains(&lane) {
+                    return Err(WireError::Unexpected("WELCOME answers a client's HELLO"));
+                }
+                let welcome: Welcome =
+                    kind::decode(&payload).map_err(|_| WireError::Malformed("payload of WELCOME"))?;
+                if welcome.version == 0 || welcome.version > VERSION {
+                    return Err(WireError::Version(welcome.version));
+                }
+                Ok(Step::Welcome(lane, welcome))
+            }
+            Body::Reset(_) => {
+                let known = self.lanes.remove(&lane);
+                Ok(if known { Step::Reset(lane) } else { Step::Done })
+            }
+            Body::Ping { nonce } if self.lanes.contains(&lane) => Ok(Step::LanePing(lane, nonce)),
+            body @ (Body::Ack { .. }
+            | Body::Ping { .. }
+            | Body::Pong { .. }
+            | Body::Open { .. }
+            | Body::Data { .. }
+            | Body::Event(_)
+            | Body::Credit { .. }
+            | Body::End { .. }
+            | Body::Close(_)
+            | Body::Cancel) => {
+                if lane == CONNECTION {
+                    return Err(WireError::Unexpected("lane 0 carries only PING, PONG and GOAWAY"));
+                }
+                if self.lanes.contains(&lane) {
+                    return Ok(Step::Lane(Frame { lane, channel: frame.channel, body }));
+                }
+                if self.hello_by.is_some() {
+                    return Err(WireError::Unexpected("the first frame is HELLO"));
+                }
+                // A lane that ended here while the peer was still sending.
+                Ok(Step::Done)
+            }
+        }
+    }
+
+    fn handle_hello(&mut self, lane: u32, payload: &[u8]) -> Result<Step, WireError> {
+        if self.role != Role::Server {
+            return Err(WireError::Unexpected("HELLO is for servers"));
+        }
+        if lane == CONNECTION {
+            return Err(WireError::Unexpected("lane 0 is the connection itself"));
+        }
+        if self.lanes.contains(&lane) {
+            return Err(WireError::Unexpected("HELLO in a lane that is open"));
+        }
+        if self.lanes.len() >= self.max_lanes {
+            return Err(WireError::TooManyLanes);
+        }
+        let hello: Hello = kind::decode(payload).map_err(|_| WireError::Malformed("payload of HELLO"))?;
+        if hello.version == 0 {
+            return Err(WireError::Version(hello.version));
+        }
+        Ok(Step::Hello(lane, hello))
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let silence = if self.pinged { DEAD_AFTER } else { PING_AFTER };
+        let silent_by = self.heard.checked_add(silence);
+        match (silent_by, self.hello_by) {
+            (Some(silent), Some(hello)) => Some(silent.min(hello)),
+            (silent, hello) => silent.or(hello),
+        }
+    }
+
+    /// Time has passed. Returns a PING to send.
+    ///
+    /// # Errors
+    /// [`WireError::HelloTimeout`] or [`WireError::Silent`].
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<Option<Frame>, WireError> {
+        if self.hello_by.is_some_and(|by| by <= now) {
+            return Err(WireError::HelloTimeout);
+        }
+        let silence = now.saturating_duration_since(self.heard);
+        if silence >= DEAD_AFTER {
+            return Err(WireError::Silent);
+        }
+        if silence >= PING_AFTER && !self.pinged {
+            self.pinged = true;
+            self.pings += 1;
+            return Ok(Some(Frame { lane: CONNECTION, channel: 0, body: Body::Ping { nonce: self.pings } }));
+        }
+        Ok(None)
+    }
+}

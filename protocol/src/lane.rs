@@ -1,0 +1,593 @@
+//! A lane: one client's ordered, reliable, resumable sequence of frames, and the channels in it.
+//!
+//! The lane routes. What a frame means to a channel is in [`channel`](crate::channel), what is kept for resumption in
+//! [`replay`](crate::replay), whose turn it is in [`schedule`](crate::schedule).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::channel::{Blocked, Channel, Item, Side, State};
+use crate::error::{Code, Error, LaneError};
+use crate::frame::{Body, Frame, Outcome};
+use crate::kind;
+use crate::limits::{ACK_BYTES, ACK_DELAY, DEFAULT_RETAIN, INITIAL_WINDOW, MIN_RETAIN, RETAIN_RESERVE};
+use crate::replay::{Replay, retain_cost};
+use crate::schedule::{Class, Scheduler};
+
+/// Which side of the lane we are. It decides the parity of the channel ids that we open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Opens odd ids.
+    Client,
+    /// Opens even ids.
+    Server,
+}
+
+/// Names one connection of the lane. A writer that holds an old epoch is given nothing more to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epoch(u64);
+
+/// Bounds of a lane.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// Channels that may be open at once; one more is answered with `LIMIT_EXCEEDED`.
+    pub max_channels: usize,
+    /// Retained bytes; see [`Replay`]. At least [`MIN_RETAIN`].
+    pub retain: usize,
+    /// Window of a channel for what the peer sends, in bytes.
+    pub recv_window: u32,
+    /// Window of a channel for what we send before the first CREDIT, in bytes.
+    pub send_window: u32,
+    /// Bytes by which the receive windows of all channels together may grow.
+    pub growth: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_channels: 1024,
+            retain: DEFAULT_RETAIN,
+            recv_window: INITIAL_WINDOW,
+            send_window: INITIAL_WINDOW,
+            growth: 8 << 20,
+        }
+    }
+}
+
+/// What the user of a lane has to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LaneEvent {
+    /// The peer opened a channel.
+    Opened {
+        /// Its id.
+        id: u32,
+        /// Name of the kind.
+        kind: String,
+        /// The parameters, encoded.
+        params: Bytes,
+    },
+    /// There is something to take from this channel.
+    Readable(u32),
+    /// There is room on this channel, for which somebody waited.
+    Writable(u32),
+    /// The peer gave up this channel (or the lane is gone): stop the work and close it.
+    Cancelled(u32),
+}
+
+/// One lane.
+#[derive(Debug)]
+pub struct Lane {
+    role: Role,
+    config: Config,
+    channels: BTreeMap<u32, Channel>,
+    /// The id that we open next.
+    next_id: u32,
+    /// The highest id that the peer opened.
+    peer_id: u32,
+    /// Ids of the peer's channels that are open, closing ones included.
+    accepted: usize,
+    scheduler: Scheduler<u32>,
+    /// OPENs that wait, with their channel.
+    opens: VecDeque<(u32, Body)>,
+    replay: Replay,
+    /// Counted frames received since the lane began.
+    received: u64,
+    /// `received` as the peer was last told it.
+    reported: u64,
+    /// What arrived since then, counted as [`retain_cost`].
+    unreported_bytes: usize,
+    /// When to acknowledge at the latest.
+    ack_by: Option<Instant>,
+    ack_due: bool,
+    epoch: u64,
+    attached: bool,
+    events: VecDeque<LaneEvent>,
+    draining: bool,
+}
+
+impl Lane {
+    /// A new lane, not attached to a connection.
+    pub fn new(role: Role, config: Config) -> Self {
+        Self {
+            role,
+            config,
+            channels: BTreeMap::new(),
+            next_id: match role {
+                Role::Client => 1,
+                Role::Server => 2,
+            },
+            peer_id: 0,
+            accepted: 0,
+            scheduler: Scheduler::default(),
+            opens: VecDeque::new(),
+            replay: Replay::default(),
+            received: 0,
+            reported: 0,
+            unreported_bytes: 0,
+            ack_by: None,
+            ack_due: false,
+            epoch: 0,
+            attached: false,
+            events: VecDeque::new(),
+            draining: false,
+        }
+    }
+
+    /// A connection carries the lane from here on. The peer has received this many of our frames; what came after
+    /// them is sent again. The handshake tells the peer [`received`](Self::received).
+    ///
+    /// # Errors
+    /// [`LaneError::BadAck`] when the peer cannot have received that many.
+    pub fn attach(&mut self, peer_received: u64) -> Result<Epoch, LaneError> {
+        self.acknowledged(peer_received)?;
+        self.replay.rewind();
+        self.reported = self.received;
+        self.unreported_bytes = 0;
+        self.ack_by = None;
+        self.ack_due = false;
+        self.attached = true;
+        self.epoch += 1;
+        Ok(Epoch(self.epoch))
+    }
+
+    /// The connection is lost. Channels go on, as far as their windows allow.
+    pub const fn detach(&mut self) {
+        self.attached = false;
+        self.epoch += 1;
+    }
+
+    /// Whether this is the lane's present connection.
+    pub const fn is_current(&self, epoch: Epoch) -> bool {
+        self.attached && self.epoch == epoch.0
+    }
+
+    /// Whether a connection carries the lane.
+    pub const fn is_attached(&self) -> bool {
+        self.attached
+    }
+
+    /// Counted frames received since the lane began.
+    pub const fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Bytes of retained frames.
+    pub const fn retained(&self) -> usize {
+        self.replay.bytes()
+    }
+
+    /// Sets the limit of retained bytes.
+    pub fn set_retain(&mut self, bytes: usize) {
+        self.config.retain = bytes.max(MIN_RETAIN);
+    }
+
+    /// Whether bulk frames wait only because too much is retained.
+    pub fn is_retain_bound(&self) -> bool {
+        self.scheduler.first().is_some_and(|class| !self.may_send(class))
+    }
+
+    /// Bytes by which receive windows may still grow.
+    pub const fn growth_left(&self) -> usize {
+        self.config.growth
+    }
+
+    /// The window that the peer announced for its channels, in bytes; for channels that are opened from here on.
+    pub const fn set_send_window(&mut self, bytes: u32) {
+        self.config.send_window = bytes;
+    }
+
+    /// Refuses new channels from here on, with `DRAINING`.
+    pub const fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Open channels, closing ones included.
+    pub fn channels(&self) -> usize {
+        self.channels.len()
+    }
+
+    /// Opens a channel. Returns its id, or nothing when `max_channels` are open or the ids are used up.
+    pub fn open(&mut self, kind: &str, class: Class, explicit: bool, params: Bytes) -> Option<u32> {
+        if self.channels.len() - self.accepted >= self.config.max_channels {
+            return None;
+        }
+        let id = self.next_id;
+        self.next_id = id.checked_add(2)?;
+        let channel = Channel::new(Side::Opener, class, INITIAL_WINDOW, self.config.recv_window);
+        self.channels.insert(id, channel);
+        let class = explicit.then_some(class);
+        self.opens.push_back((id, Body::Open { kind: kind.to_owned(), class, params }));
+        Some(id)
+    }
+
+    /// Longest payload that [`send`](Self::send) and [`event`](Self::event) take now. When it is 0, `Writable` comes.
+    ///
+    /// # Errors
+    /// [`Blocked::Done`] when the channel takes nothing any more.
+    pub fn room(&mut self, id: u32) -> Result<usize, Blocked> {
+        let channel = self.channels.get_mut(&id).ok_or(Blocked::Done)?;
+        if channel.state() != State::Open {
+            return Err(Blocked::Done);
+        }
+        let room = channel.room();
+        if room == 0 {
+            channel.want_room();
+        }
+        Ok(room)
+    }
+
+    /// Queues DATA.
+    ///
+    /// # Errors
+    /// [`Blocked`], and nothing was queued.
+    pub fn send(&mut self, id: u32, stream: u8, data: Bytes) -> Result<(), Blocked> {
+        self.push(id, |channel| channel.push(Body::Data { stream, data }))
+    }
+
+    /// Queues EVENT.
+    ///
+    /// # Errors
+    /// [`Blocked`], and nothing was queued.
+    pub fn event(&mut self, id: u32, payload: Bytes) -> Result<(), Blocked> {
+        self.push(id, |channel| channel.push(Body::Event(payload)))
+    }
+
+    /// Queues END.
+    ///
+    /// # Errors
+    /// [`Blocked::Done`] when the stream or the channel has ended.
+    pub fn end(&mut self, id: u32, stream: u8) -> Result<(), Blocked> {
+        self.push(id, |channel| channel.push_end(stream))
+    }
+
+    /// Ends a channel that the peer opened.
+    ///
+    /// # Errors
+    /// [`Blocked::Done`] when it has ended, or is ours.
+    pub fn close(&mut self, id: u32, outcome: Outcome) -> Result<(), Blocked> {
+        self.push(id, |channel| channel.push_close(outcome))
+    }
+
+    /// Gives up a channel that we opened. Its CLOSE still comes.
+    pub fn cancel(&mut self, id: u32) {
+        let Some(channel) = self.channels.get_mut(&id) else { return };
+        if channel.cancel() {
+            self.queue_control(id);
+            if let Some(channel) = self.channels.get_mut(&id)
+                && channel.take_room_wanted()
+            {
+                self.events.push_back(LaneEvent::Writable(id));
+            }
+        }
+    }
+
+    /// Gives up a channel that we opened, and whatever arrives on it.
+    pub fn release(&mut self, id: u32) {
+        self.cancel(id);
+        if let Some(channel) = self.channels.get_mut(&id) {
+            channel.abandon();
+        }
+        self.forget_finished(id);
+    }
+
+    /// Takes the next item of a channel. Taking DATA and EVENT lets the peer send more.
+    pub fn recv(&mut self, id: u32) -> Option<Item> {
+        let channel = self.channels.get_mut(&id)?;
+        let (item, credit) = channel.take(&mut self.config.growth)?;
+        if credit {
+            self.queue_control(id);
+        }
+        self.forget_finished(id);
+        Some(item)
+    }
+
+    /// Whether the peer gave up this channel, or it is gone.
+    pub fn is_cancelled(&self, id: u32) -> bool {
+        self.channels.get(&id).is_none_or(|channel| channel.state() != State::Open)
+    }
+
+    /// Takes a frame of the peer for this lane.
+    ///
+    /// # Errors
+    /// A [`LaneError`] when the peer broke the rules; the lane must then be given up.
+    pub fn handle_frame(&mut self, now: Instant, frame: Frame) -> Result<(), LaneError> {
+        if let Body::Ack { received } | Body::Pong { received, .. } = frame.body {
+            return self.acknowledged(received);
+        }
+        if !frame.body.is_counted() {
+            return Err(LaneError::WrongState(frame.channel, "not a frame of a lane"));
+        }
+        self.count_received(now, &frame.body);
+        let id = frame.channel;
+        if let Body::Open { kind, class, params } = frame.body {
+            return self.handle_open(id, kind, class, params);
+        }
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return if self.was_open(id) { Ok(()) } else { Err(LaneError::NoSuchChannel(id)) };
+        };
+        let cancel = frame.body == Body::Cancel;
+        let news = channel.handle(id, frame.body)?;
+        if channel.take_room_wanted() {
+            self.events.push_back(LaneEvent::Writable(id));
+        }
+        if news {
+            self.events.push_back(if cancel { LaneEvent::Cancelled(id) } else { LaneEvent::Readable(id) });
+        }
+        self.forget_finished(id);
+        Ok(())
+    }
+
+    /// The next frame for the connection of this epoch.
+    pub fn poll_transmit(&mut self, epoch: Epoch) -> Option<Frame> {
+        if !self.is_current(epoch) {
+            return None;
+        }
+        if self.ack_due {
+            self.reported = self.received;
+            self.unreported_bytes = 0;
+            self.ack_by = None;
+            self.ack_due = false;
+            return Some(Frame { lane: 0, channel: 0, body: Body::Ack { received: self.received } });
+        }
+        if let Some(frame) = self.replay.resend() {
+            return Some(frame);
+        }
+        loop {
+            let (channel, body) = self.next_frame()?;
+            let Some(body) = body else { continue };
+            let frame = Frame { lane: 0, channel, body };
+            self.replay.push(frame.clone());
+            return Some(frame);
+        }
+    }
+
+    /// Whether [`poll_transmit`](Self::poll_transmit) would give a frame.
+    pub fn has_transmit(&self) -> bool {
+        self.attached
+            && (self.ack_due
+                || self.replay.has_resend()
+                || (!self.opens.is_empty() && self.may_send(Class::Control))
+                || self.scheduler.first().is_some_and(|class| self.may_send(class)))
+    }
+
+    /// The most urgent class in which something waits.
+    pub fn transmit_class(&self) -> Option<Class> {
+        if !self.has_transmit() {
+            return None;
+        }
+        if self.ack_due || !self.opens.is_empty() {
+            Some(Class::Control)
+        } else {
+            self.scheduler.first().or(Some(Class::Bulk))
+        }
+    }
+
+    /// The next thing that the user has to know.
+    pub fn poll_event(&mut self) -> Option<LaneEvent> {
+        self.events.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    pub const fn poll_timeout(&self) -> Option<Instant> {
+        if self.attached { self.ack_by } else { None }
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.ack_by.is_some_and(|by| by <= now) {
+            self.ack_due = true;
+        }
+    }
+
+    /// What a PONG in this lane acknowledges.
+    pub const fn acknowledge_now(&mut self) -> u64 {
+        self.reported = self.received;
+        self.unreported_bytes = 0;
+        self.ack_by = None;
+        self.ack_due = false;
+        self.received
+    }
+
+    /// The lane is gone for good. Channels that we opened end with `OPERATION_INTERRUPTED`, whose `admitted` says what
+    /// is known of them: `true`, the peer had the OPEN; `false`, it was never sent; `unknown`. Channels of the peer are
+    /// cancelled.
+    pub fn fail(&mut self, reason: &str) {
+        self.attached = false;
+        self.epoch += 1;
+        let acked = self.replay.acked();
+        self.replay = Replay::default();
+        self.opens.clear();
+        self.scheduler = Scheduler::default();
+        let ids: Vec<u32> = self.channels.keys().copied().collect();
+        for id in ids {
+            let Some(channel) = self.channels.get_mut(&id) else { continue };
+            channel.queued = None;
+            channel.control_queued = false;
+            match channel.side() {
+                Side::Opener if channel.state() != State::Closed => {
+                    let error = interrupted(reason, channel.open_count, acked);
+                    channel.end(Outcome::Error(kind::encode(&error).unwrap_or_default()));
+                    self.events.push_back(LaneEvent::Readable(id));
+                    self.events.push_back(LaneEvent::Writable(id));
+                }
+                Side::Acceptor if channel.state() == State::Open => {
+                    if channel.handle(id, Body::Cancel).is_ok() {
+                        self.events.push_back(LaneEvent::Cancelled(id));
+                        self.events.push_back(LaneEvent::Writable(id));
+                    }
+                }
+                Side::Opener | Side::Acceptor => {}
+            }
+            self.forget_finished(id);
+        }
+    }
+
+    fn push(&mut self, id: u32, push: impl FnOnce(&mut Channel) -> Result<(), Blocked>) -> Result<(), Blocked> {
+        let channel = self.channels.get_mut(&id).ok_or(Blocked::Done)?;
+        push(channel)?;
+        self.queue_outbox(id);
+        Ok(())
+    }
+
+    fn queue_outbox(&mut self, id: u32) {
+        if let Some(channel) = self.channels.get_mut(&id)
+            && channel.queued.is_none()
+            && channel.has_outbox()
+            && (channel.side() == Side::Acceptor || channel.open_count > 0)
+        {
+            let class = channel.class_now();
+            channel.queued = Some(class);
+            self.scheduler.push(class, id);
+        }
+    }
+
+    fn queue_control(&mut self, id: u32) {
+        if let Some(channel) = self.channels.get_mut(&id)
+            && !channel.control_queued
+            && (channel.side() == Side::Acceptor || channel.open_count > 0)
+        {
+            channel.control_queued = true;
+            self.scheduler.push(Class::Control, id);
+        }
+    }
+
+    /// Bulk leaves room for interactive frames, and these for control frames, so that a flood which fills the limit
+    /// cannot hold a key or the credit that ends the jam.
+    fn may_send(&self, class: Class) -> bool {
+        let reserve = match class {
+            Class::Control => 0,
+            Class::Interactive => RETAIN_RESERVE / 2,
+            Class::Bulk => RETAIN_RESERVE,
+        };
+        // CREDIT and CANCEL may go beyond: they are as few as the channels, and everything waits for them.
+        class == Class::Control || self.replay.bytes() < self.config.retain - reserve
+    }
+
+    /// The next new frame, or a channel that turned out to have none.
+    fn next_frame(&mut self) -> Option<(u32, Option<Body>)> {
+        if let Some((id, body)) = self.opens.pop_front() {
+            if let Some(channel) = self.channels.get_mut(&id) {
+                channel.open_count = self.replay.sent() + 1;
+            }
+            self.queue_outbox(id);
+            self.queue_control(id);
+            return Some((id, Some(body)));
+        }
+        let lowest = Class::ALL.into_iter().rev().find(|class| self.may_send(*class))?;
+        let (class, id) = self.scheduler.pop(lowest)?;
+        let Some(channel) = self.channels.get_mut(&id) else { return Some((id, None)) };
+        if class == Class::Control {
+            channel.control_queued = false;
+            return Some((id, channel.pop_control()));
+        }
+        channel.queued = None;
+        let body = channel.pop();
+        if channel.take_room_wanted() {
+            self.events.push_back(LaneEvent::Writable(id));
+        }
+        self.queue_outbox(id);
+        self.forget_finished(id);
+        Some((id, body))
+    }
+
+    fn handle_open(&mut self, id: u32, kind: String, class: Option<Class>, params: Bytes) -> Result<(), LaneError> {
+        let odd = id % 2 == 1;
+        if odd != (self.role == Role::Server) || id <= self.peer_id {
+            return Err(LaneError::BadChannelId(id));
+        }
+        if self.accepted >= self.config.max_channels.saturating_mul(2) {
+            return Err(LaneError::TooManyChannels);
+        }
+        self.peer_id = id;
+        let class = class.or_else(|| kind::class_of(&kind)).unwrap_or(Class::Interactive);
+        let channel = Channel::new(Side::Acceptor, class, self.config.send_window, self.config.recv_window);
+        self.channels.insert(id, channel);
+        self.accepted += 1;
+        let refusal = if self.draining {
+            Some(Error::new(Code::Draining, "the server is draining and takes no new work"))
+        } else if self.accepted > self.config.max_channels {
+            let message =
+                format!("{} channels are open in this lane, and no more are allowed", self.config.max_channels);
+            Some(Error::new(Code::LimitExceeded, message).with("limit", self.config.max_channels))
+        } else {
+            None
+        };
+        match refusal {
+            None => self.events.push_back(LaneEvent::Opened { id, kind, params }),
+            Some(error) => {
+                let outcome = Outcome::Error(kind::encode(&error).unwrap_or_default());
+                self.close(id, outcome).map_err(|_| LaneError::BadChannelId(id))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn was_open(&self, id: u32) -> bool {
+        let ours = (id % 2 == 1) == (self.role == Role::Client);
+        id != 0 && if ours { id < self.next_id } else { id <= self.peer_id }
+    }
+
+    fn acknowledged(&mut self, received: u64) -> Result<(), LaneError> {
+        // An acknowledgement that was overtaken by a newer one, in a PONG or a handshake, says nothing new.
+        if received < self.replay.acked() || self.replay.ack(received) {
+            return Ok(());
+        }
+        Err(LaneError::BadAck { acked: received, sent: self.replay.sent() })
+    }
+
+    fn count_received(&mut self, now: Instant, body: &Body) {
+        self.received += 1;
+        self.unreported_bytes += retain_cost(body);
+        if self.unreported_bytes >= ACK_BYTES {
+            self.ack_due = true;
+        } else if self.ack_by.is_none() {
+            self.ack_by = now.checked_add(ACK_DELAY);
+        }
+    }
+
+    fn forget_finished(&mut self, id: u32) {
+        if self.channels.get(&id).is_some_and(Channel::is_finished)
+            && let Some(channel) = self.channels.remove(&id)
+        {
+            self.config.growth += (channel.recv_limit() - self.config.recv_window) as usize;
+            if channel.side() == Side::Acceptor {
+                self.accepted -= 1;
+            }
+        }
+    }
+}
+
+fn interrupted(reason: &str, open_count: u64, acked: u64) -> Error {
+    let (admitted, known) = if open_count == 0 {
+        ("false", "it was never sent, and can be repeated safely")
+    } else if open_count <= acked {
+        ("true", "it was started; whether it has ended is not known")
+    } else {
+        ("unknown", "whether it was started is not known")
+    };
+    Error::new(Code::OperationInterrupted, format!("the lane is lost ({reason}): {known}"))
+        .with("admitted", admitted)
+        .with("reason", reason)
+}
