@@ -238,6 +238,13 @@ impl Lane {
         Ok(room)
     }
 
+    /// Asks for `Writable` when there is more room than now.
+    pub fn want_room(&mut self, id: u32) {
+        if let Some(channel) = self.channels.get_mut(&id) {
+            channel.want_room();
+        }
+    }
+
     /// Queues DATA.
     ///
     /// # Errors
@@ -303,9 +310,9 @@ impl Lane {
         Some(item)
     }
 
-    /// Whether the peer gave up this channel, or it is gone.
-    pub fn is_cancelled(&self, id: u32) -> bool {
-        self.channels.get(&id).is_none_or(|channel| channel.state() != State::Open)
+    /// Whether nothing more comes on this channel: it is gone, or the peer gave it up.
+    pub fn is_over(&self, id: u32) -> bool {
+        self.channels.get(&id).is_none_or(|channel| channel.side() == Side::Acceptor && channel.state() != State::Open)
     }
 
     /// Takes a frame of the peer for this lane.

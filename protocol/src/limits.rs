@@ -13,8 +13,11 @@ pub const MAX_FRAME: usize = 1 << 20;
 /// is already on its way, so bulk frames stay well below [`MAX_FRAME`]; relays are fastest at this size too.
 pub const MAX_DATA: usize = 64 << 10;
 
-/// Largest payload, in bytes, of an OPEN, EVENT or CLOSE. Leaves room for the header in [`MAX_FRAME`].
+/// Largest payload, in bytes, of an OPEN or CLOSE. Leaves room for the header in [`MAX_FRAME`].
 pub const MAX_PAYLOAD: usize = MAX_FRAME - 256;
+
+/// Largest payload, in bytes, of an EVENT: it fits in every window whole, and leaves room beside it.
+pub const MAX_EVENT: usize = 32 << 10;
 
 /// Longest name of a channel kind, in bytes.
 pub const MAX_KIND_NAME: usize = 64;

@@ -1,0 +1,341 @@
+//! What the users of a channel hold: [`Channel`] serves one, [`Call`] opened one.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sandwire_protocol::channel::{Blocked, Item as RawItem};
+use sandwire_protocol::frame::Outcome;
+use sandwire_protocol::kind::{self, Kind};
+use sandwire_protocol::limits::{MAX_DATA, MAX_EVENT};
+use sandwire_protocol::{Code, Error};
+
+use crate::lane::{Link, Slot};
+
+/// Something that the other side said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item<E> {
+    /// Bytes of a stream.
+    Data(u8, Bytes),
+    /// The stream has ended.
+    End(u8),
+    /// An event.
+    Event(E),
+}
+
+/// Something that came back on a [`Call`].
+#[derive(Clone, Debug)]
+pub enum Reply<K: Kind> {
+    /// Bytes of a stream.
+    Data(u8, Bytes),
+    /// The stream has ended.
+    End(u8),
+    /// An event.
+    Event(K::Down),
+    /// The channel has ended; nothing comes after this.
+    Closed(Result<K::Result, Error>),
+}
+
+/// One end of a channel: what both sides can do.
+#[derive(Debug)]
+pub(crate) struct End {
+    link: Link,
+    id: u32,
+    slot: Arc<Slot>,
+}
+
+impl End {
+    pub(crate) const fn new(link: Link, id: u32, slot: Arc<Slot>) -> Self {
+        Self { link, id, slot }
+    }
+
+    pub(crate) const fn id(&self) -> u32 {
+        self.id
+    }
+
+    pub(crate) fn close_error(&self, error: &Error) {
+        self.close(Outcome::Error(kind::encode(error).unwrap_or_default()));
+    }
+
+    fn close(&self, outcome: Outcome) {
+        // Closing what is closed already changes nothing.
+        self.link.with_lane(|lane| lane.close(self.id, outcome)).unwrap_or_default();
+        self.link.forget(self.id);
+    }
+
+    async fn take(&self) -> Result<RawItem, Error> {
+        loop {
+            let readable = self.slot.readable.notified();
+            let (item, over) = self.link.with_lane(|lane| (lane.recv(self.id), lane.is_over(self.id)));
+            match item {
+                Some(item) => return Ok(item),
+                None if over => return Err(gave_up()),
+                None => readable.await,
+            }
+        }
+    }
+
+    async fn reserve(&self) -> Result<usize, Error> {
+        loop {
+            let writable = self.slot.writable.notified();
+            match self.link.with_lane(|lane| lane.room(self.id)) {
+                Ok(0) => writable.await,
+                Ok(room) => return Ok(room.min(MAX_DATA)),
+                Err(_) => return Err(gave_up()),
+            }
+        }
+    }
+
+    fn send(&self, stream: u8, data: Bytes) -> Result<(), Error> {
+        if data.is_empty() {
+            return Ok(());
+        }
+        self.link.with_lane(|lane| lane.send(self.id, stream, data)).map_err(blocked)
+    }
+
+    async fn write(&self, stream: u8, mut data: Bytes) -> Result<(), Error> {
+        while !data.is_empty() {
+            let room = self.reserve().await?;
+            self.send(stream, data.split_to(room.min(data.len())))?;
+        }
+        Ok(())
+    }
+
+    async fn event(&self, payload: Bytes) -> Result<(), Error> {
+        if payload.len() > MAX_EVENT {
+            return Err(Error::new(Code::ValidationFailed, format!("an event has at most {MAX_EVENT} bytes")));
+        }
+        loop {
+            let writable = self.slot.writable.notified();
+            let sent = self.link.with_lane(|lane| {
+                let sent = lane.event(self.id, payload.clone());
+                if sent == Err(Blocked::Window) {
+                    lane.want_room(self.id);
+                }
+                sent
+            });
+            match sent {
+                Ok(()) => return Ok(()),
+                Err(Blocked::Window) => writable.await,
+                Err(Blocked::Done) => return Err(gave_up()),
+            }
+        }
+    }
+
+    fn end(&self, stream: u8) -> Result<(), Error> {
+        self.link.with_lane(|lane| lane.end(self.id, stream)).map_err(blocked)
+    }
+}
+
+fn gave_up() -> Error {
+    Error::new(Code::Cancelled, "the channel was given up")
+}
+
+fn blocked(why: Blocked) -> Error {
+    match why {
+        Blocked::Window => Error::new(Code::Internal, "more was sent than there was room for"),
+        Blocked::Done => gave_up(),
+    }
+}
+
+/// The end of a channel that serves it. Dropping it without [`close`](Self::close) ends the channel with
+/// `INTERNAL_ERROR`.
+#[derive(Debug)]
+pub struct Channel<K: Kind> {
+    end: End,
+    closed: bool,
+    kind: PhantomData<K>,
+}
+
+impl<K: Kind> Channel<K> {
+    pub(crate) const fn new(end: End) -> Self {
+        Self { end, closed: false, kind: PhantomData }
+    }
+
+    /// The channel's id.
+    pub const fn id(&self) -> u32 {
+        self.end.id()
+    }
+
+    /// Waits for what the opener says next. Taking it lets the opener send more. After its last item this waits on.
+    ///
+    /// # Errors
+    /// `CANCELLED` once the opener gave up or the lane is gone; `VALIDATION_FAILED` for an event that cannot be read.
+    pub async fn recv(&self) -> Result<Item<K::Up>, Error> {
+        match self.end.take().await? {
+            RawItem::Data(stream, data) => Ok(Item::Data(stream, data)),
+            RawItem::End(stream) => Ok(Item::End(stream)),
+            RawItem::Event(payload) => Ok(Item::Event(kind::decode(&payload)?)),
+            RawItem::Close(_) => Err(gave_up()),
+        }
+    }
+
+    /// Waits for room, and says how many bytes may be sent now: 1 to [`MAX_DATA`]. Asked before the source is read,
+    /// this is what makes a slow reader stop the source.
+    ///
+    /// # Errors
+    /// `CANCELLED` once the opener gave up or the lane is gone.
+    pub async fn reserve(&self) -> Result<usize, Error> {
+        self.end.reserve().await
+    }
+
+    /// Sends at most what [`reserve`](Self::reserve) gave.
+    ///
+    /// # Errors
+    /// `CANCELLED` once the opener gave up, the lane is gone, or the stream was ended.
+    pub fn send(&self, stream: u8, data: Bytes) -> Result<(), Error> {
+        self.end.send(stream, data)
+    }
+
+    /// Sends all of it, in pieces, as there is room.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn write(&self, stream: u8, data: Bytes) -> Result<(), Error> {
+        self.end.write(stream, data).await
+    }
+
+    /// Sends an event once there is room.
+    ///
+    /// # Errors
+    /// `CANCELLED` once the opener gave up or the lane is gone; `VALIDATION_FAILED` when it does not fit in a frame.
+    pub async fn event(&self, event: K::Down) -> Result<(), Error> {
+        self.end.event(kind::encode(&event)?).await
+    }
+
+    /// Ends a stream.
+    ///
+    /// # Errors
+    /// `CANCELLED` once the opener gave up, the lane is gone, or the stream was ended.
+    pub fn end(&self, stream: u8) -> Result<(), Error> {
+        self.end.end(stream)
+    }
+
+    /// Resolves when the opener gave up or the lane is gone for good.
+    pub async fn cancelled(&self) {
+        loop {
+            let cancelled = self.end.slot.cancelled.notified();
+            tokio::pin!(cancelled);
+            // Registers before looking, so that nothing between the two is missed.
+            cancelled.as_mut().enable();
+            if self.end.link.with_lane(|lane| lane.is_over(self.end.id)) {
+                return;
+            }
+            cancelled.await;
+        }
+    }
+
+    /// Does unary work, and drops it when the opener gives up.
+    ///
+    /// # Errors
+    /// Those of the work; `CANCELLED` once the opener gave up or the lane is gone.
+    pub async fn until_cancelled<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        tokio::select! {
+            result = work => result,
+            () = self.cancelled() => Err(gave_up()),
+        }
+    }
+
+    /// Ends the channel.
+    pub fn close(mut self, result: Result<K::Result, Error>) {
+        self.closed = true;
+        match result.and_then(|result| kind::encode(&result)) {
+            Ok(payload) => self.end.close(Outcome::Result(payload)),
+            Err(error) => self.end.close_error(&error),
+        }
+    }
+}
+
+impl<K: Kind> Drop for Channel<K> {
+    fn drop(&mut self) {
+        if !self.closed {
+            self.end.close_error(&Error::new(Code::Internal, "the operation ended without a result"));
+        }
+    }
+}
+
+/// The end of a channel that opened it. Dropping it cancels the channel.
+#[derive(Debug)]
+pub struct Call<K: Kind> {
+    end: End,
+    kind: PhantomData<K>,
+}
+
+impl<K: Kind> Call<K> {
+    pub(crate) const fn new(end: End) -> Self {
+        Self { end, kind: PhantomData }
+    }
+
+    /// The channel's id.
+    pub const fn id(&self) -> u32 {
+        self.end.id()
+    }
+
+    /// Waits for what comes back next. Taking it lets the other side send more.
+    pub async fn recv(&self) -> Reply<K> {
+        let item = match self.end.take().await {
+            Ok(item) => item,
+            Err(error) => return Reply::Closed(Err(error)),
+        };
+        match item {
+            RawItem::Data(stream, data) => Reply::Data(stream, data),
+            RawItem::End(stream) => Reply::End(stream),
+            RawItem::Event(payload) => match kind::decode(&payload) {
+                Ok(event) => Reply::Event(event),
+                Err(error) => Reply::Closed(Err(error)),
+            },
+            RawItem::Close(Outcome::Result(payload)) => Reply::Closed(kind::decode(&payload)),
+            RawItem::Close(Outcome::Error(payload)) => {
+                Reply::Closed(Err(kind::decode::<Error>(&payload).unwrap_or_else(|error| error)))
+            }
+        }
+    }
+
+    /// Waits for the end, and throws away what comes before it.
+    ///
+    /// # Errors
+    /// What the other side said, or `OPERATION_INTERRUPTED` when the lane is lost.
+    pub async fn result(&self) -> Result<K::Result, Error> {
+        loop {
+            if let Reply::Closed(result) = self.recv().await {
+                return result;
+            }
+        }
+    }
+
+    /// Sends all of it, in pieces, as there is room.
+    ///
+    /// # Errors
+    /// `CANCELLED` when the channel has ended.
+    pub async fn write(&self, stream: u8, data: Bytes) -> Result<(), Error> {
+        self.end.write(stream, data).await
+    }
+
+    /// Sends an event once there is room.
+    ///
+    /// # Errors
+    /// `CANCELLED` when the channel has ended.
+    pub async fn event(&self, event: K::Up) -> Result<(), Error> {
+        self.end.event(kind::encode(&event)?).await
+    }
+
+    /// Ends a stream.
+    ///
+    /// # Errors
+    /// `CANCELLED` when the channel or the stream has ended.
+    pub fn end(&self, stream: u8) -> Result<(), Error> {
+        self.end.end(stream)
+    }
+
+    /// Gives up; what the other side says about it still comes by [`recv`](Self::recv).
+    pub fn cancel(&self) {
+        self.end.link.with_lane(|lane| lane.cancel(self.end.id));
+    }
+}
+
+impl<K: Kind> Drop for Call<K> {
+    fn drop(&mut self) {
+        self.end.link.with_lane(|lane| lane.release(self.end.id));
+        self.end.link.forget(self.end.id);
+    }
+}

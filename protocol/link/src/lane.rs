@@ -1,0 +1,291 @@
+//! [`Link`]: a lane behind a lock, with the wakers of those who wait for it. The lock is never held over an await.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use bytes::Bytes;
+use sandwire_protocol::frame::{Body, Frame};
+use sandwire_protocol::kind::{self, Kind};
+use sandwire_protocol::lane::{Config, Epoch, Lane, LaneEvent, Role};
+use sandwire_protocol::schedule::Class;
+use sandwire_protocol::{Code, Error, LaneError};
+use tokio::sync::Notify;
+
+use crate::budget::{Budget, Lease};
+use crate::channel::{Call, Channel, End};
+use crate::signal::Signal;
+
+/// Payloads shorter than this are copied out of the socket's read buffer, which they would keep alive.
+const COPY_BELOW: usize = 2048;
+
+/// A lane made awaitable. Clones are the same lane.
+#[derive(Clone, Debug)]
+pub struct Link {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    lane: Lane,
+    slots: BTreeMap<u32, Arc<Slot>>,
+    port: Option<Port>,
+    lease: Option<Lease>,
+}
+
+/// Where the users of one channel wait.
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    pub(crate) readable: Notify,
+    pub(crate) writable: Notify,
+    pub(crate) cancelled: Notify,
+}
+
+/// The lane's place on its present connection.
+#[derive(Debug)]
+struct Port {
+    signal: Arc<Signal>,
+    lane: u32,
+    epoch: Epoch,
+    /// The most urgent class in which the connection's writer has been told of this lane.
+    queued: Option<Class>,
+}
+
+/// A channel that the peer opened: what it asks for, and the end to serve it on.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Name of the kind.
+    pub kind: String,
+    /// The parameters, encoded.
+    pub params: Bytes,
+    pub(crate) end: End,
+}
+
+impl Incoming {
+    /// The channel's id.
+    pub fn id(&self) -> u32 {
+        self.end.id()
+    }
+
+    /// Ends the channel without serving it.
+    pub fn refuse(self, error: &Error) {
+        self.end.close_error(error);
+    }
+
+    /// The channel, as one of this kind. The caller has looked at the name.
+    pub fn into_channel<K: Kind>(self) -> Channel<K> {
+        Channel::new(self.end)
+    }
+}
+
+impl Link {
+    /// A new lane that no connection carries yet.
+    pub fn new(role: Role, config: Config) -> Self {
+        let state = State { lane: Lane::new(role, config), slots: BTreeMap::new(), port: None, lease: None };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// A new lane whose retained bytes come out of a budget that others share: at least
+    /// [`MIN_RETAIN`](sandwire_protocol::limits::MIN_RETAIN), or nothing when the budget is used up.
+    pub fn with_budget(role: Role, config: Config, budget: &Budget) -> Option<Self> {
+        let lease = Lease::new(budget, config.retain)?;
+        let mut lane = Lane::new(role, config);
+        lane.set_retain(lease.bytes());
+        let state = State { lane, slots: BTreeMap::new(), port: None, lease: Some(lease) };
+        Some(Self { state: Arc::new(Mutex::new(state)) })
+    }
+
+    /// Opens a channel.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED` when the parameters do not fit in a frame; `LIMIT_EXCEEDED` when too many are open.
+    pub fn open<K: Kind>(&self, params: &K::Params, class: Option<Class>) -> Result<Call<K>, Error> {
+        let params = kind::encode(params)?;
+        let explicit = class.is_some();
+        let class = class.unwrap_or(K::CLASS);
+        let slot = Arc::new(Slot::default());
+        let id = self.with(|state| {
+            let id = state.lane.open(K::NAME, class, explicit, params)?;
+            state.slots.insert(id, Arc::clone(&slot));
+            Some(id)
+        });
+        let id = id.ok_or_else(|| Error::new(Code::LimitExceeded, "too many channels are open in this lane"))?;
+        Ok(Call::new(End::new(self.clone(), id, slot)))
+    }
+
+    /// Counted frames received since the lane began, for the handshake.
+    pub fn received(&self) -> u64 {
+        self.with(|state| state.lane.received())
+    }
+
+    /// The window that the peer announced, for channels opened from here on.
+    pub fn set_send_window(&self, bytes: u32) {
+        self.with(|state| state.lane.set_send_window(bytes));
+    }
+
+    /// Refuses new channels of the peer from here on.
+    pub fn drain(&self) {
+        self.with(|state| state.lane.drain());
+    }
+
+    /// Open channels.
+    pub fn channels(&self) -> usize {
+        self.with(|state| state.lane.channels())
+    }
+
+    /// Whether a connection carries the lane.
+    pub fn is_attached(&self) -> bool {
+        self.with(|state| state.lane.is_attached())
+    }
+
+    /// The lane is gone for good; see [`Lane::fail`].
+    pub fn fail(&self, reason: &str) {
+        self.with(|state| {
+            state.lane.fail(reason);
+            state.port = None;
+            state.lease = None;
+        });
+    }
+
+    pub(crate) fn attach(&self, signal: &Arc<Signal>, lane: u32, peer_received: u64) -> Result<Epoch, LaneError> {
+        self.with(|state| {
+            let epoch = state.lane.attach(peer_received)?;
+            state.port = Some(Port { signal: Arc::clone(signal), lane, epoch, queued: None });
+            Ok(epoch)
+        })
+    }
+
+    /// The connection of this epoch is lost. An older one's loss changes nothing.
+    pub(crate) fn detach(&self, epoch: Epoch) {
+        self.with(|state| {
+            if state.lane.is_current(epoch) {
+                state.lane.detach();
+                state.port = None;
+            }
+        });
+    }
+
+    /// Takes a frame of the connection of this epoch.
+    pub(crate) fn handle_frame(
+        &self,
+        epoch: Epoch,
+        now: Instant,
+        mut frame: Frame,
+    ) -> Result<Option<Incoming>, LaneError> {
+        compact(&mut frame.body);
+        let mut opened = None;
+        self.with_events(
+            |state| if state.lane.is_current(epoch) { state.lane.handle_frame(now, frame) } else { Ok(()) },
+            |state, id, kind, params| {
+                let slot = Arc::new(Slot::default());
+                state.slots.insert(id, Arc::clone(&slot));
+                opened = Some((id, kind, params, slot));
+            },
+        )?;
+        Ok(opened.map(|(id, kind, params, slot)| Incoming { kind, params, end: End::new(self.clone(), id, slot) }))
+    }
+
+    pub(crate) fn poll_transmit(&self, epoch: Epoch) -> Option<Frame> {
+        self.with(|state| {
+            if let Some(port) = state.port.as_mut().filter(|port| port.epoch == epoch) {
+                port.queued = None;
+            }
+            let mut frame = state.lane.poll_transmit(epoch);
+            if let Some(lease) = &mut state.lease {
+                if frame.is_none() && state.lane.is_retain_bound() && lease.grow() {
+                    state.lane.set_retain(lease.bytes());
+                    frame = state.lane.poll_transmit(epoch);
+                } else if lease.bytes() > Lease::STEP && state.lane.retained() == 0 {
+                    lease.shrink();
+                    state.lane.set_retain(lease.bytes());
+                }
+            }
+            frame
+        })
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.with(|state| state.lane.poll_timeout())
+    }
+
+    pub(crate) fn handle_timeout(&self, now: Instant) {
+        self.with(|state| state.lane.handle_timeout(now));
+    }
+
+    pub(crate) fn acknowledge_now(&self) -> u64 {
+        self.with(|state| state.lane.acknowledge_now())
+    }
+
+    /// Does something to the lane under the lock, then wakes whoever has news.
+    pub(crate) fn with_lane<T>(&self, work: impl FnOnce(&mut Lane) -> T) -> T {
+        self.with(|state| work(&mut state.lane))
+    }
+
+    /// Nobody waits for this channel any more.
+    pub(crate) fn forget(&self, id: u32) {
+        self.with(|state| state.slots.remove(&id));
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        self.with_events(work, |_, _, _, _| {})
+    }
+
+    fn with_events<T>(
+        &self,
+        work: impl FnOnce(&mut State) -> T,
+        mut opened: impl FnMut(&mut State, u32, String, Bytes),
+    ) -> T {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = work(&mut state);
+        while let Some(event) = state.lane.poll_event() {
+            match event {
+                LaneEvent::Opened { id, kind, params } => opened(&mut state, id, kind, params),
+                LaneEvent::Readable(id) => state.wake(id, |slot| slot.readable.notify_one()),
+                LaneEvent::Writable(id) => state.wake(id, |slot| slot.writable.notify_one()),
+                LaneEvent::Cancelled(id) => state.wake(id, |slot| {
+                    slot.cancelled.notify_waiters();
+                    slot.readable.notify_one();
+                    slot.writable.notify_one();
+                }),
+            }
+        }
+        state.tell_writer();
+        result
+    }
+}
+
+impl State {
+    fn wake(&self, id: u32, wake: impl FnOnce(&Slot)) {
+        if let Some(slot) = self.slots.get(&id) {
+            wake(slot);
+        }
+    }
+
+    fn tell_writer(&mut self) {
+        let Some(port) = &mut self.port else { return };
+        let Some(class) = self.lane.transmit_class() else {
+            // A lane that could send if only it might retain more: the writer asks the budget.
+            if self.lease.is_some() && port.queued.is_none() && self.lane.is_attached() && self.lane.is_retain_bound() {
+                let grown = self.lease.as_mut().is_some_and(Lease::grow);
+                if grown && let Some(lease) = &self.lease {
+                    self.lane.set_retain(lease.bytes());
+                    port.queued = Some(Class::Bulk);
+                    port.signal.ready(Class::Bulk, port.lane);
+                }
+            }
+            return;
+        };
+        if port.queued.is_none_or(|queued| class < queued) {
+            port.queued = Some(class);
+            port.signal.ready(class, port.lane);
+        }
+    }
+}
+
+fn compact(body: &mut Body) {
+    if let Body::Data { data: payload, .. } | Body::Event(payload) | Body::Open { params: payload, .. } = body
+        && payload.len() < COPY_BELOW
+    {
+        *payload = Bytes::copy_from_slice(payload);
+    }
+}
