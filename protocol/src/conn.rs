@@ -147,6 +147,9 @@ impl Conn {
         if hello.version == 0 {
             return Err(WireError::Version(hello.version));
         }
+        if !(16..=64).contains(&hello.token.len()) {
+            return Err(WireError::Malformed("the token in HELLO has 16 to 64 bytes"));
+        }
         Ok(Step::Hello(lane, hello))
     }
 

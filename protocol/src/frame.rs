@@ -11,6 +11,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::byte_string::bin;
+use crate::kind::command::is_zero;
 use crate::schedule::Class;
 
 /// The lane that means the connection itself: PING, PONG and GOAWAY of one hop.
@@ -30,7 +31,7 @@ pub struct Frame {
 /// What a frame says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// The client opens a lane, or resumes one. Payload: [`Hello`].
+    /// The client opens a lane, or goes on with one. Payload: [`Hello`].
     Hello(Bytes),
     /// The server's answer. Payload: [`Welcome`].
     Welcome(Bytes),
@@ -146,28 +147,23 @@ impl Body {
 pub struct Hello {
     /// Newest protocol version that the client speaks.
     pub version: u32,
-    /// Name and version of the client, for logs.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub client: String,
-    /// Bytes that the server may send on each channel before the first CREDIT. Default: 65536.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub window: Option<u32>,
-    /// The lane to go on with. Absent: a new lane.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resume: Option<Resume>,
-    /// Scopes for this lane, by name; it never gets more than the connection's token allows. Default: all of those.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scopes: Option<Vec<String>>,
-}
-
-/// Which lane to go on with, and from where.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resume {
-    /// The token from WELCOME.
+    /// Names the lane and proves that it is the client's: 16 to 64 random bytes, a secret. The client draws it once
+    /// and says it on every connection. Because it does not come from the server, a client that lost its connection
+    /// before WELCOME can still find the lane in which its first OPENs may already run.
     #[serde(with = "bin")]
     pub token: Vec<u8>,
     /// Counted frames of this lane that the client has received.
+    #[serde(skip_serializing_if = "is_zero")]
     pub received: u64,
+    /// Name and version of the client, for logs.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub client: String,
+    /// Bytes that the server may send on each channel before the first CREDIT; at least 65536. Default: 65536.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<u32>,
+    /// Scopes for this lane, by name; it never gets more than the connection's token allows. Default: all of those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
 }
 
 /// Payload of WELCOME.
@@ -176,14 +172,9 @@ pub struct Resume {
 pub struct Welcome {
     /// The version that both use from here on.
     pub version: u32,
-    /// Proof of owning this lane, for resuming it. A secret.
-    #[serde(with = "bin")]
-    pub token: Vec<u8>,
-    /// Whether the lane that HELLO named goes on. When false it is gone and this is a new one.
+    /// Whether the lane that HELLO named was there and goes on. When false it is a new one: what an earlier
+    /// connection sent in it is lost.
     pub resumed: bool,
-    /// Why a lane that HELLO named does not go on: `unknown` (its time is over, or another server) or `denied`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lost: Option<String>,
     /// Counted frames of this lane that the server has received.
     pub received: u64,
     /// Changes whenever the server starts.

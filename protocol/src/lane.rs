@@ -173,6 +173,11 @@ impl Lane {
         self.received
     }
 
+    /// Counted frames sent since the lane began, on any connection.
+    pub fn sent(&self) -> u64 {
+        self.replay.sent()
+    }
+
     /// Bytes of retained frames.
     pub const fn retained(&self) -> usize {
         self.replay.bytes()

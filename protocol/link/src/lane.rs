@@ -118,6 +118,11 @@ impl Link {
         self.with(|state| state.lane.received())
     }
 
+    /// Counted frames sent since the lane began, on any connection.
+    pub fn sent(&self) -> u64 {
+        self.with(|state| state.lane.sent())
+    }
+
     /// The window that the peer announced, for channels opened from here on.
     pub fn set_send_window(&self, bytes: u32) {
         self.with(|state| state.lane.set_send_window(bytes));

@@ -1,0 +1,109 @@
+//! From a URL to a socket whose upgrade is done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sandwire_link::{Socket, websocket_config};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, Request, Uri};
+use tokio_tungstenite::tungstenite::{self};
+
+use crate::error::Error;
+
+/// Where to connect, and how to prove that we may.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) url: String,
+    pub(crate) token: Option<String>,
+    pub(crate) tls: Option<Arc<ClientConfig>>,
+    pub(crate) timeout: Duration,
+}
+
+impl Target {
+    /// Makes the connection and the upgrade.
+    pub(crate) async fn dial(&self) -> Result<Socket, Error> {
+        match tokio::time::timeout(self.timeout, self.dial_now()).await {
+            Ok(result) => result,
+            Err(_) => Err(self.failed(format!("no answer within {} s", self.timeout.as_secs_f32()))),
+        }
+    }
+
+    async fn dial_now(&self) -> Result<Socket, Error> {
+        let request = self.request()?;
+        let (host, port, tls) = address(request.uri()).map_err(|reason| self.unusable(reason))?;
+        let stream = TcpStream::connect((host.as_str(), port))
+            .await
+            .map_err(|error| self.failed(format!("{host}:{port}: {error}")))?;
+        if !tls {
+            let stream = self.upgrade(request, stream).await?;
+            return Ok(Socket::tcp(stream, Vec::new()));
+        }
+        let name = ServerName::try_from(host.clone()).map_err(|error| self.unusable(&error.to_string()))?;
+        stream.set_nodelay(true)?;
+        let config = self.tls.clone().unwrap_or_else(default_tls);
+        let stream = TlsConnector::from(config)
+            .connect(name, stream)
+            .await
+            .map_err(|error| self.failed(format!("TLS with {host}: {error}")))?;
+        let stream = self.upgrade(request, stream).await?;
+        Ok(Socket::stream(stream, Vec::new()))
+    }
+
+    fn request(&self) -> Result<Request<()>, Error> {
+        let mut request = self.url.as_str().into_client_request().map_err(|error| self.unusable(&error.to_string()))?;
+        let headers = request.headers_mut();
+        headers.insert("Sec-WebSocket-Protocol", HeaderValue::from_static("sandwire.v1"));
+        if let Some(token) = &self.token {
+            let mut value = HeaderValue::try_from(format!("Bearer {token}"))
+                .map_err(|_| self.unusable("the token has characters that a header cannot carry"))?;
+            value.set_sensitive(true);
+            headers.insert("Authorization", value);
+        }
+        Ok(request)
+    }
+
+    /// The server says nothing before HELLO, so that nothing can have been read behind the upgrade.
+    async fn upgrade<S>(&self, request: Request<()>, stream: S) -> Result<S, Error>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    {
+        match tokio_tungstenite::client_async_with_config(request, stream, Some(websocket_config())).await {
+            Ok((socket, _)) => Ok(socket.into_inner()),
+            Err(tungstenite::Error::Http(response)) => {
+                let body = response.body().as_deref().unwrap_or_default();
+                let body =
+                    String::from_utf8_lossy(body.get(..body.len().min(400)).unwrap_or_default()).trim().to_owned();
+                Err(Error::Refused { status: response.status().as_u16(), body })
+            }
+            Err(error) => Err(self.failed(error.to_string())),
+        }
+    }
+
+    fn failed(&self, reason: String) -> Error {
+        Error::Connect { url: self.url.clone(), reason }
+    }
+
+    fn unusable(&self, reason: &str) -> Error {
+        Error::Url { url: self.url.clone(), reason: reason.to_owned() }
+    }
+}
+
+fn address(uri: &Uri) -> Result<(String, u16, bool), &'static str> {
+    let tls = match uri.scheme_str() {
+        Some("ws") => false,
+        Some("wss") => true,
+        Some(_) | None => return Err("it begins with ws:// or wss://"),
+    };
+    let host = uri.host().filter(|host| !host.is_empty()).ok_or("it has no host")?;
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    Ok((host, uri.port_u16().unwrap_or(if tls { 443 } else { 80 }), tls))
+}
+
+fn default_tls() -> Arc<ClientConfig> {
+    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+}

@@ -1,0 +1,251 @@
+//! The task behind a client: dials, greets, drives the connection, and dials again when it is lost.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use sandwire_link::{Closed, Connection, Handle, Inbound, Link};
+use sandwire_protocol::frame::{Body, Frame, GoAway, Hello, Welcome};
+use sandwire_protocol::kind;
+use sandwire_protocol::lane::{Config, Role};
+use sandwire_protocol::limits::{INITIAL_WINDOW, VERSION};
+use tokio::sync::watch;
+
+use crate::client::{Builder, Shared};
+use crate::error::Error;
+use crate::state::State;
+
+/// A direct client has one lane, with this number.
+const LANE: u32 = 1;
+
+/// What the client wants of its driver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Keep the connection; a changed number means to make it anew.
+    Run {
+        /// How often a new one was asked for.
+        redials: u32,
+    },
+    /// End the lane.
+    Close,
+}
+
+/// Why a connection is not driven any more.
+enum End {
+    /// Lost, or to be made anew.
+    Lost(String),
+    /// The lane was refused or broken: nothing of it can go on.
+    LaneOver(String),
+    /// The client wants no more.
+    Closed,
+}
+
+pub(crate) struct Driver {
+    builder: Builder,
+    link: Link,
+    /// Names the lane to the server; see [`Hello::token`].
+    token: Vec<u8>,
+    shared: Weak<Shared>,
+    state: watch::Sender<State>,
+    command: watch::Receiver<Command>,
+    connections: u32,
+}
+
+impl Driver {
+    /// Makes the first connection and says HELLO. What is opened from now on goes out right behind it.
+    pub(crate) async fn start(builder: Builder) -> Result<(FirstRun, Arc<Shared>), Error> {
+        let link = Link::new(Role::Client, config(&builder));
+        let initial = State::Reconnecting { attempt: 0, reason: "connecting".to_owned() };
+        let (state, state_receiver) = watch::channel(initial);
+        let (command_sender, command) = watch::channel(Command::Run { redials: 0 });
+        let shared =
+            Arc::new(Shared { link: Mutex::new(link.clone()), state: state_receiver, command: command_sender });
+        let mut token = vec![0; 16];
+        getrandom::fill(&mut token).map_err(std::io::Error::other)?;
+        let driver = Self { builder, link, token, shared: Arc::downgrade(&shared), state, command, connections: 0 };
+        let mut connection = driver.greet().await?;
+        connection.attach(LANE, &driver.link, 0).map_err(|error| driver.failed(error.to_string()))?;
+        Ok((FirstRun { driver, connection }, shared))
+    }
+
+    /// Dials and says HELLO.
+    async fn greet(&self) -> Result<Connection, Error> {
+        let socket = self.builder.target.dial().await?;
+        let mut connection = Connection::new(socket, Role::Client, 1).await;
+        let hello = Hello {
+            version: VERSION,
+            token: self.token.clone(),
+            received: self.link.received(),
+            client: self.builder.name.clone(),
+            window: Some(self.builder.window),
+            scopes: self.builder.scopes.clone(),
+        };
+        connection.handle().send(Frame { lane: LANE, channel: 0, body: Body::Hello(kind::encode(&hello)?) }).await;
+        connection.expect(LANE);
+        Ok(connection)
+    }
+
+    /// Dials, says HELLO, waits for WELCOME and goes on with the lane.
+    async fn resume(&mut self) -> Result<Connection, Error> {
+        let mut connection = self.greet().await?;
+        let welcome = tokio::time::timeout(self.builder.target.timeout, self.await_welcome(&mut connection))
+            .await
+            .map_err(|_| self.failed("the server did not greet".to_owned()))??;
+        if !welcome.resumed && self.link.sent() > 0 {
+            self.replace_lane("the server does not have it any more");
+        }
+        if let Err(error) = connection.attach(LANE, &self.link, welcome.received) {
+            // The server claims to have what was never sent: nothing of this lane can be trusted.
+            self.replace_lane(error.name());
+            return Err(self.failed(error.to_string()));
+        }
+        self.welcomed(welcome);
+        Ok(connection)
+    }
+
+    async fn await_welcome(&self, connection: &mut Connection) -> Result<Welcome, Error> {
+        loop {
+            match connection.next().await {
+                Ok(Inbound::Welcome(_, welcome)) => return Ok(welcome),
+                Ok(Inbound::GoAway(_, go_away)) => return Err(self.failed(refusal(&go_away))),
+                Ok(Inbound::Hello(..) | Inbound::Opened(..) | Inbound::Reset(_) | Inbound::Broken(..)) => {}
+                Err(closed) => return Err(self.failed(closed.to_string())),
+            }
+        }
+    }
+
+    fn welcomed(&mut self, welcome: Welcome) {
+        self.connections += 1;
+        self.state.send_replace(State::Connected { boot_id: welcome.boot_id, connections: self.connections });
+    }
+
+    /// Fails every channel of the lane and begins a new one.
+    fn replace_lane(&mut self, reason: &str) {
+        self.link.fail(reason);
+        self.link = Link::new(Role::Client, config(&self.builder));
+        if let Some(shared) = self.shared.upgrade() {
+            *shared.link.lock().unwrap_or_else(PoisonError::into_inner) = self.link.clone();
+        }
+    }
+
+    async fn drive(&mut self, connection: &mut Connection) -> End {
+        let redials = self.command.borrow_and_update().clone();
+        loop {
+            let inbound = tokio::select! {
+                inbound = connection.next() => inbound,
+                changed = self.command.changed() => {
+                    let command = self.command.borrow_and_update().clone();
+                    if changed.is_err() || command == Command::Close {
+                        return farewell(&connection.handle()).await;
+                    }
+                    if command != redials {
+                        return End::Lost("a new connection was asked for".to_owned());
+                    }
+                    continue;
+                }
+            };
+            match inbound {
+                Ok(Inbound::GoAway(0, _)) => {
+                    self.state.send_replace(State::Draining);
+                }
+                Ok(Inbound::GoAway(_, go_away)) => return End::LaneOver(refusal(&go_away)),
+                Ok(Inbound::Broken(lane, error)) => {
+                    let reason = format!("{}: {error}", error.name());
+                    let go_away =
+                        GoAway { reason: error.name().to_owned(), message: reason.clone(), deadline_ms: None };
+                    connection.handle().go_away(lane, &go_away).await;
+                    return End::LaneOver(reason);
+                }
+                Ok(Inbound::Reset(_)) => return End::Lost("a relay lost the sandbox".to_owned()),
+                Ok(Inbound::Opened(_, incoming)) => {
+                    let code = sandwire_protocol::Code::UnknownKind;
+                    incoming.refuse(&sandwire_protocol::Error::new(code, "this client serves no channels"));
+                }
+                Ok(Inbound::Welcome(_, welcome)) => self.welcomed(welcome),
+                Ok(Inbound::Hello(..)) => {}
+                Err(Closed::Wire(error)) => return End::LaneOver(format!("{}: {error}", error.name())),
+                Err(closed @ (Closed::ByPeer(..) | Closed::Lost(_))) => return End::Lost(closed.to_string()),
+            }
+        }
+    }
+
+    /// Dials again until it succeeds, with growing pauses, or until it is hopeless.
+    async fn redial(&mut self, reason: String) -> Result<Connection, String> {
+        let since = Instant::now();
+        let mut reason = reason;
+        let mut attempt = 0;
+        let mut backoff = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(50))
+            .with_max_delay(Duration::from_secs(5))
+            .with_jitter()
+            .without_max_times()
+            .build();
+        loop {
+            attempt += 1;
+            self.state.send_replace(State::Reconnecting { attempt, reason: reason.clone() });
+            match self.resume().await {
+                Ok(connection) => return Ok(connection),
+                Err(error) if error.is_final() => return Err(error.to_string()),
+                Err(error) => reason = error.to_string(),
+            }
+            if since.elapsed() > self.builder.give_up_after {
+                return Err(format!("gave up after {} s: {reason}", self.builder.give_up_after.as_secs()));
+            }
+            let pause = backoff.next().unwrap_or(Duration::from_secs(5));
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = self.command.wait_for(|command| *command == Command::Close) => {
+                    return Err("closed while it had no connection".to_owned());
+                }
+            }
+        }
+    }
+
+    fn failed(&self, reason: String) -> Error {
+        Error::Connect { url: self.builder.target.url.clone(), reason }
+    }
+}
+
+async fn farewell(handle: &Handle) -> End {
+    handle.go_away(LANE, &GoAway { reason: "done".to_owned(), ..GoAway::default() }).await;
+    handle.close(1000, "done");
+    End::Closed
+}
+
+/// A driver with its first connection.
+pub(crate) struct FirstRun {
+    driver: Driver,
+    connection: Connection,
+}
+
+impl FirstRun {
+    /// Drives the connection, and those after it, until the client is closed.
+    pub(crate) async fn run(self) {
+        let Self { mut driver, mut connection } = self;
+        let reason = loop {
+            let lost = match driver.drive(&mut connection).await {
+                End::Closed => break "closed".to_owned(),
+                End::Lost(reason) => reason,
+                End::LaneOver(reason) => {
+                    driver.replace_lane(&reason);
+                    reason
+                }
+            };
+            drop(connection);
+            match driver.redial(lost).await {
+                Ok(next) => connection = next,
+                Err(reason) => break reason,
+            }
+        };
+        driver.link.fail(&reason);
+        driver.state.send_replace(State::Closed(reason));
+    }
+}
+
+fn config(builder: &Builder) -> Config {
+    Config { recv_window: builder.window.max(INITIAL_WINDOW), growth: 64 << 20, ..Config::default() }
+}
+
+fn refusal(go_away: &GoAway) -> String {
+    if go_away.message.is_empty() { go_away.reason.clone() } else { format!("{}: {}", go_away.reason, go_away.message) }
+}

@@ -1,0 +1,61 @@
+//! What can go wrong in the client.
+
+use sandwire_protocol::Code;
+
+/// A failed operation or connection.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The server refused or failed the operation; see its code.
+    #[error(transparent)]
+    Remote(#[from] sandwire_protocol::Error),
+    /// The URL cannot be used.
+    #[error("{url} is not a usable URL: {reason}")]
+    Url {
+        /// The URL as it was given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The server answered the upgrade with an HTTP status, for example 401 for a wrong token.
+    #[error("the server refused the connection with status {status}: {body}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Begin of the answer.
+        body: String,
+    },
+    /// No connection could be made, or it was lost before the server greeted.
+    #[error("no connection to {url}: {reason}")]
+    Connect {
+        /// The URL.
+        url: String,
+        /// What failed.
+        reason: String,
+    },
+    /// The client was closed, or gave up reconnecting.
+    #[error("the client is closed: {0}")]
+    Closed(String),
+    /// Reading or writing on this side failed.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl Error {
+    /// The server's code, when the server said one.
+    pub const fn code(&self) -> Option<Code> {
+        match self {
+            Error::Remote(error) => Some(error.code),
+            Error::Url { .. } | Error::Refused { .. } | Error::Connect { .. } | Error::Closed(_) | Error::Io(_) => None,
+        }
+    }
+
+    /// Whether dialling again cannot help: the URL or the credentials are wrong.
+    pub(crate) const fn is_final(&self) -> bool {
+        match self {
+            Error::Url { .. } | Error::Closed(_) => true,
+            Error::Refused { status, .. } => *status < 500 && *status != 408 && *status != 429,
+            Error::Remote(_) | Error::Connect { .. } | Error::Io(_) => false,
+        }
+    }
+}

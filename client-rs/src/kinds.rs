@@ -1,0 +1,3 @@
+//! Typed calls, a file per family of kinds.
+
+pub mod exec;
