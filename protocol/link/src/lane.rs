@@ -152,6 +152,15 @@ impl Link {
         });
     }
 
+    /// Nothing of the present connection counts any more: another one is about to take over, and is told how many
+    /// frames have been [`received`](Self::received).
+    pub fn supersede(&self) {
+        self.with(|state| {
+            state.lane.detach();
+            state.port = None;
+        });
+    }
+
     pub(crate) fn attach(&self, signal: &Arc<Signal>, lane: u32, peer_received: u64) -> Result<Epoch, LaneError> {
         self.with(|state| {
             let epoch = state.lane.attach(peer_received)?;

@@ -1,0 +1,141 @@
+//! One connection: HELLO to lanes, OPEN to kinds, the end to the lanes that go on without it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sandwire_link::{Closed, Connection, Handle, Inbound, Socket};
+use sandwire_protocol::frame::{Body, CONNECTION, Frame, GoAway, Hello, Welcome};
+use sandwire_protocol::kind;
+use sandwire_protocol::lane::Role;
+use sandwire_protocol::limits::VERSION;
+use sandwire_protocol::{Error, LaneError};
+
+use crate::auth::Access;
+use crate::kinds;
+use crate::lanes::{Entry, LaneKey};
+use crate::server::Server;
+
+/// Serves a connection whose upgrade is done, until it ends.
+pub(crate) async fn serve(server: Arc<Server>, socket: Socket, access: Access) {
+    let connection = Connection::new(socket, Role::Server, server.lanes_per_connection).await;
+    let mut served = Served { server, access, lanes: BTreeMap::new(), handle: connection.handle() };
+    let closed = served.run(connection).await;
+    tracing::info!(reason = %closed, lanes = served.lanes.len(), "disconnected");
+    for (key, entry) in served.lanes.into_values() {
+        served.server.lanes.park(key, &entry);
+    }
+}
+
+struct Served {
+    server: Arc<Server>,
+    access: Access,
+    lanes: BTreeMap<u32, (LaneKey, Entry)>,
+    handle: Handle,
+}
+
+impl Served {
+    async fn run(&mut self, mut connection: Connection) -> Closed {
+        let mut draining = self.server.draining.subscribe();
+        if draining.borrow().is_some() {
+            self.go_away_all().await;
+        }
+        loop {
+            let inbound = tokio::select! {
+                inbound = connection.next() => inbound,
+                Ok(()) = draining.changed() => {
+                    self.go_away_all().await;
+                    continue;
+                }
+            };
+            match inbound {
+                Ok(Inbound::Hello(lane, hello)) => self.greet(&mut connection, lane, &hello).await,
+                Ok(Inbound::Opened(lane, incoming)) => {
+                    if let Some((_, entry)) = self.lanes.get(&lane) {
+                        kinds::serve(incoming, &self.server, &entry.access);
+                    }
+                }
+                Ok(Inbound::GoAway(CONNECTION, _)) => {
+                    for (key, _) in std::mem::take(&mut self.lanes).into_values() {
+                        self.server.lanes.end(&key, "the client ended it");
+                    }
+                }
+                Ok(Inbound::GoAway(lane, _)) => {
+                    connection.detach(lane);
+                    if let Some((key, _)) = self.lanes.remove(&lane) {
+                        self.server.lanes.end(&key, "the client ended it");
+                    }
+                }
+                Ok(Inbound::Reset(lane)) => {
+                    connection.detach(lane);
+                    if let Some((key, entry)) = self.lanes.remove(&lane) {
+                        self.server.lanes.park(key, &entry);
+                    }
+                }
+                Ok(Inbound::Broken(lane, error)) => self.broken(&mut connection, lane, &error).await,
+                Ok(Inbound::Welcome(..)) => {}
+                Err(closed) => return closed,
+            }
+        }
+    }
+
+    async fn greet(&mut self, connection: &mut Connection, lane: u32, hello: &Hello) {
+        let greeting = match self.server.lanes.greet(hello, &self.access) {
+            Ok(greeting) => greeting,
+            Err(error) => return self.refuse(lane, &error).await,
+        };
+        let link = &greeting.entry.link;
+        // An older connection of the lane may still read: from here on nothing of it counts.
+        link.supersede();
+        let bounds = self.server.lanes.bounds();
+        let welcome = Welcome {
+            version: VERSION.min(hello.version),
+            resumed: greeting.resumed,
+            received: link.received(),
+            boot_id: self.server.boot_id.clone(),
+            server: concat!("sandwire-server/", env!("CARGO_PKG_VERSION")).to_owned(),
+            lane_ttl_ms: u64::try_from(bounds.ttl.as_millis()).unwrap_or(u64::MAX),
+            max_channels: u32::try_from(bounds.channels_per_lane).unwrap_or(u32::MAX),
+            retain: bounds.retained_per_lane as u64,
+        };
+        let body = Body::Welcome(kind::encode(&welcome).unwrap_or_default());
+        self.handle.send(Frame { lane, channel: 0, body }).await;
+        let peer_received = if greeting.resumed { hello.received } else { 0 };
+        if let Err(error) = connection.attach(lane, link, peer_received) {
+            self.lanes.insert(lane, (greeting.key, greeting.entry));
+            return self.broken(connection, lane, &error).await;
+        }
+        tracing::info!(lane, resumed = greeting.resumed, client = %hello.client, "lane");
+        self.lanes.insert(lane, (greeting.key, greeting.entry));
+    }
+
+    /// Answers a HELLO with the reason why not. A direct client's connection has nothing left to carry.
+    async fn refuse(&self, lane: u32, error: &Error) {
+        tracing::info!(lane, code = %error.code, "lane refused");
+        let go_away = GoAway { reason: error.code.name().to_owned(), message: error.message.clone(), deadline_ms: None };
+        self.handle.go_away(lane, &go_away).await;
+        if self.lanes.is_empty() {
+            self.handle.close(1008, format!("{}: {}", error.code.name(), error.message));
+        }
+    }
+
+    /// Ends a lane whose peer broke the rules, and the connection when it carries no other.
+    async fn broken(&mut self, connection: &mut Connection, lane: u32, error: &LaneError) {
+        tracing::info!(lane, code = error.name(), %error, "lane broken");
+        connection.detach(lane);
+        if let Some((key, _)) = self.lanes.remove(&lane) {
+            self.server.lanes.end(&key, error.name());
+        }
+        let go_away = GoAway { reason: error.name().to_owned(), message: error.to_string(), deadline_ms: None };
+        self.handle.go_away(lane, &go_away).await;
+        if self.lanes.is_empty() {
+            self.handle.close(1002, format!("{}: {error}", error.name()));
+        }
+    }
+
+    async fn go_away_all(&self) {
+        let deadline_ms = self.server.draining.borrow().map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let message = "the server is shutting down".to_owned();
+        let go_away = GoAway { reason: "draining".to_owned(), message, deadline_ms };
+        self.handle.go_away(CONNECTION, &go_away).await;
+    }
+}

@@ -1,0 +1,105 @@
+//! The dispatch of all kinds: scope, limits, a task for each channel, CLOSE. One place for all.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use sandwire_link::Incoming;
+use sandwire_protocol::kind::{self, Open};
+use sandwire_protocol::{Code, Error};
+
+use crate::auth::Access;
+use crate::sandbox::Sandbox;
+use crate::server::Server;
+
+mod exec;
+mod file;
+mod process;
+mod pty;
+mod sandbox;
+mod tcp;
+
+/// What a channel is served with.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) access: Arc<Access>,
+    pub(crate) server: Arc<Server>,
+}
+
+/// Serves a channel that a client opened, in a task of its own, or refuses it.
+pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Access>) {
+    let open = match Open::decode(&incoming.kind, &incoming.params) {
+        Ok(open) => open,
+        Err(error) => return incoming.refuse(&error),
+    };
+    if let Err(error) = access.check(&open) {
+        tracing::info!(kind = open.name(), code = %error.code, "refused");
+        return incoming.refuse(&error);
+    }
+    let Ok(permit) = Arc::clone(&server.channels).try_acquire_owned() else {
+        let message = "the server's limit `channels` is reached: close something first";
+        return incoming.refuse(&Error::new(Code::LimitExceeded, message).with("limit", "channels"));
+    };
+    server.sandbox.activity.touch();
+    let context =
+        Context { sandbox: Arc::clone(&server.sandbox), access: Arc::clone(access), server: Arc::clone(server) };
+
+    /// Runs `module::function(params, &channel, &context)` to its end, which is the channel's.
+    macro_rules! run {
+        ($kind:ident, $params:ident, $($serve:tt)+) => {{
+            let channel = incoming.into_channel::<kind::$kind>();
+            tokio::spawn(async move {
+                let work = AssertUnwindSafe($($serve)+($params, &channel, &context)).catch_unwind();
+                let result = work.await.unwrap_or_else(|_| Err(panicked()));
+                context.sandbox.activity.touch();
+                channel.close(result);
+                drop(permit);
+            });
+        }};
+    }
+
+    match open {
+        Open::Exec(params) => run!(Exec, params, exec::serve),
+        Open::ProcessStart(params) => run!(ProcessStart, params, process::start),
+        Open::ProcessList(params) => run!(ProcessList, params, process::list),
+        Open::ProcessGet(params) => run!(ProcessGet, params, process::get),
+        Open::ProcessSignal(params) => run!(ProcessSignal, params, process::signal),
+        Open::ProcessKill(params) => run!(ProcessKill, params, process::kill),
+        Open::ProcessWait(params) => run!(ProcessWait, params, process::wait),
+        Open::ProcessAttach(params) => run!(ProcessAttach, params, process::attach),
+        Open::ProcessLogs(params) => run!(ProcessLogs, params, process::logs),
+        Open::ProcessWaitLog(params) => run!(ProcessWaitLog, params, process::wait_log),
+        Open::ProcessWaitPort(params) => run!(ProcessWaitPort, params, process::wait_port),
+        Open::ProcessStats(params) => run!(ProcessStats, params, process::stats),
+        Open::ProcessRemove(params) => run!(ProcessRemove, params, process::remove),
+        Open::PtyOpen(params) => run!(PtyOpen, params, pty::open),
+        Open::PtyAttach(params) => run!(PtyAttach, params, pty::attach),
+        Open::PtyList(params) => run!(PtyList, params, pty::list),
+        Open::PtySnapshot(params) => run!(PtySnapshot, params, pty::snapshot),
+        Open::PtyResize(params) => run!(PtyResize, params, pty::resize),
+        Open::PtyClose(params) => run!(PtyClose, params, pty::close),
+        Open::FileRead(params) => run!(FileRead, params, file::read),
+        Open::FileWrite(params) => run!(FileWrite, params, file::write),
+        Open::FileStat(params) => run!(FileStat, params, file::stat),
+        Open::FileList(params) => run!(FileList, params, file::list),
+        Open::FileMkdir(params) => run!(FileMkdir, params, file::mkdir),
+        Open::FileRemove(params) => run!(FileRemove, params, file::remove),
+        Open::FileRename(params) => run!(FileRename, params, file::rename),
+        Open::FileMove(params) => run!(FileMove, params, file::move_),
+        Open::FileCopy(params) => run!(FileCopy, params, file::copy),
+        Open::FileChmod(params) => run!(FileChmod, params, file::chmod),
+        Open::FileSymlink(params) => run!(FileSymlink, params, file::symlink),
+        Open::FileSearch(params) => run!(FileSearch, params, file::search),
+        Open::FileWatch(params) => run!(FileWatch, params, file::watch),
+        Open::TreeRead(params) => run!(TreeRead, params, file::tree_read),
+        Open::TreeWrite(params) => run!(TreeWrite, params, file::tree_write),
+        Open::TcpConnect(params) => run!(TcpConnect, params, tcp::connect),
+        Open::SandboxInfo(params) => run!(SandboxInfo, params, sandbox::info),
+        Open::SandboxMetrics(params) => run!(SandboxMetrics, params, sandbox::metrics),
+    }
+}
+
+fn panicked() -> Error {
+    Error::new(Code::Internal, "the operation failed through a defect of the server; its log has more")
+}

@@ -1,0 +1,156 @@
+//! The lanes of all clients, those included whose connection is lost: who owns them, how long they are kept.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sandwire_link::{Budget, Link};
+use sandwire_protocol::frame::Hello;
+use sandwire_protocol::lane::{Config, Role};
+use sandwire_protocol::limits::INITIAL_WINDOW;
+use sandwire_protocol::{Code, Error};
+use sha2::{Digest, Sha256};
+
+use crate::auth::Access;
+
+/// Bounds of lanes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Lanes at once, parked ones included.
+    pub(crate) lanes: usize,
+    /// Channels that may be open at once in one lane.
+    pub(crate) channels_per_lane: usize,
+    /// Retained bytes of one lane.
+    pub(crate) retained_per_lane: usize,
+    /// Retained bytes of all lanes together.
+    pub(crate) retained: usize,
+    /// How long a lane outlives its connection; zero ends it at once.
+    pub(crate) ttl: Duration,
+}
+
+/// Bytes by which the receive windows of one lane may grow together.
+pub(crate) const GROWTH: usize = 4 << 20;
+
+/// Names a lane: the hash of its token, so that looking it up tells nothing about the token by its duration.
+pub(crate) type LaneKey = [u8; 32];
+
+/// A lane and what it may do.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) link: Link,
+    pub(crate) access: Arc<Access>,
+    /// Counts the connections of the lane, so that an old one's end does not park it.
+    generation: u64,
+}
+
+/// What a HELLO leads to.
+pub(crate) struct Greeting {
+    pub(crate) key: LaneKey,
+    pub(crate) entry: Entry,
+    pub(crate) resumed: bool,
+}
+
+/// All lanes. Clones are the same registry.
+#[derive(Clone, Debug)]
+pub(crate) struct Lanes {
+    bounds: Bounds,
+    budget: Budget,
+    entries: Arc<Mutex<BTreeMap<LaneKey, Entry>>>,
+}
+
+impl Lanes {
+    /// No lanes yet.
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self { bounds, budget: Budget::new(bounds.retained), entries: Arc::default() }
+    }
+
+    /// Their bounds.
+    pub(crate) const fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
+    /// How many there are, parked ones included.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Finds the lane that a HELLO names, or makes it.
+    ///
+    /// # Errors
+    /// `PERMISSION_DENIED` when the scopes are more than the connection has, or the lane may do what this connection
+    /// may not; `LIMIT_EXCEEDED` when there are too many lanes, or nothing is left to retain bytes in.
+    pub(crate) fn greet(&self, hello: &Hello, access: &Access) -> Result<Greeting, Error> {
+        let access = access.narrow(hello.scopes.as_deref())?;
+        let key: LaneKey = Sha256::digest(&hello.token).into();
+        let mut entries = self.lock();
+        if let Some(entry) = entries.get_mut(&key) {
+            if !access.covers(&entry.access) {
+                let message = "the lane may do more than this connection: use the token that it was opened with";
+                return Err(Error::new(Code::PermissionDenied, message));
+            }
+            entry.generation += 1;
+            return Ok(Greeting { key, entry: entry.clone(), resumed: true });
+        }
+        if entries.len() >= self.bounds.lanes {
+            return Err(limit("lanes", self.bounds.lanes));
+        }
+        let config = Config {
+            max_channels: self.bounds.channels_per_lane,
+            retain: self.bounds.retained_per_lane,
+            recv_window: INITIAL_WINDOW,
+            send_window: hello.window.unwrap_or(INITIAL_WINDOW).clamp(INITIAL_WINDOW, 1 << 30),
+            growth: GROWTH,
+        };
+        let link = Link::with_budget(Role::Server, config, &self.budget)
+            .ok_or_else(|| limit("retained_bytes", self.bounds.retained))?;
+        let entry = Entry { link, access: Arc::new(access), generation: 0 };
+        entries.insert(key, entry.clone());
+        Ok(Greeting { key, entry, resumed: false })
+    }
+
+    /// The connection of this generation is lost. The lane ends when no other comes in time.
+    pub(crate) fn park(&self, key: LaneKey, entry: &Entry) {
+        let generation = entry.generation;
+        let lanes = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(lanes.bounds.ttl).await;
+            let expired = {
+                let mut entries = lanes.lock();
+                match entries.get(&key) {
+                    Some(entry) if entry.generation == generation => entries.remove(&key),
+                    Some(_) | None => None,
+                }
+            };
+            if let Some(entry) = expired {
+                tracing::info!(channels = entry.link.channels(), "a lane was not resumed in time");
+                entry.link.fail("it was not resumed in time");
+            }
+        });
+    }
+
+    /// Ends a lane now.
+    pub(crate) fn end(&self, key: &LaneKey, reason: &str) {
+        let entry = self.lock().remove(key);
+        if let Some(entry) = entry {
+            entry.link.fail(reason);
+        }
+    }
+
+    /// Open channels of all lanes.
+    pub(crate) fn channels(&self) -> usize {
+        self.links().iter().map(Link::channels).sum()
+    }
+
+    /// All lanes' links.
+    pub(crate) fn links(&self) -> Vec<Link> {
+        self.lock().values().map(|entry| entry.link.clone()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<LaneKey, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn limit(name: &str, value: usize) -> Error {
+    Error::new(Code::LimitExceeded, format!("the server's limit `{name}` ({value}) is reached")).with("limit", name)
+}
