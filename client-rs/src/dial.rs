@@ -56,7 +56,6 @@ impl Target {
     fn request(&self) -> Result<Request<()>, Error> {
         let mut request = self.url.as_str().into_client_request().map_err(|error| self.unusable(&error.to_string()))?;
         let headers = request.headers_mut();
-        headers.insert("Sec-WebSocket-Protocol", HeaderValue::from_static("sandwire.v1"));
         if let Some(token) = &self.token {
             let mut value = HeaderValue::try_from(format!("Bearer {token}"))
                 .map_err(|_| self.unusable("the token has characters that a header cannot carry"))?;
