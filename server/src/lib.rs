@@ -1,1 +1,2 @@
 //! The sandwire server: everything in a sandbox over one WebSocket.
+mod sandbox;

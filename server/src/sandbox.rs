@@ -1,0 +1,3 @@
+//! What outlives a channel: processes, terminals, files.
+
+pub(crate) mod process;

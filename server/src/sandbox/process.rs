@@ -1,0 +1,14 @@
+//! Processes: started, watched, ended, with their output.
+
+#![allow(dead_code, reason = "the consumers land with the dispatch")]
+
+pub(crate) mod launch;
+pub(crate) mod limits;
+pub(crate) mod pipe;
+pub(crate) mod reap;
+pub(crate) mod run;
+pub(crate) mod signal;
+pub(crate) mod spawn;
+pub(crate) mod stop;
+pub(crate) mod tree;
+pub(crate) mod user;

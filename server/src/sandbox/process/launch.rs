@@ -1,0 +1,222 @@
+//! From a [`Launch`] to what the kernel takes: program found, environment built, everything checked.
+
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use sandwire_protocol::kind::command::{Launch, Limits};
+use sandwire_protocol::{ByteString, Code, Error};
+
+use super::user::Credentials;
+
+/// The variable by which a whole tree is found again, whatever its processes did to their parents and sessions.
+pub(crate) const MARKER: &str = "SANDWIRE_ID";
+
+/// Variables of the server that no command inherits: its token would be a door wider than asked for.
+const PRIVATE: &str = "SANDWIRE_";
+
+/// PATH of a command whose environment has none, as execvp(3) has it.
+const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// A launch, ready to be spawned.
+#[derive(Clone, Debug)]
+pub(crate) struct Prepared {
+    /// The file to execute. A relative one is taken from `cwd`.
+    pub(crate) program: CString,
+    pub(crate) argv: Vec<CString>,
+    /// `NAME=value`, the marker included.
+    pub(crate) env: Vec<CString>,
+    pub(crate) cwd: CString,
+    /// Whom to become; `None` stays the server's user.
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) limits: Limits,
+    /// The value of [`MARKER`].
+    pub(crate) marker: String,
+    /// What runs, for people.
+    pub(crate) shown: String,
+}
+
+impl Prepared {
+    /// Checks and completes `launch`. Relative paths are taken from `workspace`.
+    ///
+    /// A file without `#!` that is no binary is not given to a shell that nobody asked for, as execvp(3) would: it
+    /// fails with `PROCESS_SPAWN_FAILED` and ENOEXEC.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED`, `INVALID_PROCESS_CWD`, `COMMAND_NOT_FOUND`, `COMMAND_PERMISSION_DENIED`,
+    /// `USER_NOT_FOUND`, `PERMISSION_DENIED`.
+    pub(crate) fn new(launch: &Launch, workspace: &Path, marker: String) -> Result<Prepared, Error> {
+        let argv: Vec<ByteString> = match (&launch.command, launch.argv.as_slice()) {
+            (Some(_), [_, ..]) => return Err(invalid("both `argv` and `command` are given; give one")),
+            (None, []) => return Err(invalid("neither `argv` nor `command` is given; give one")),
+            (None, argv) => argv.to_vec(),
+            (Some(command), []) => vec![shell(launch), "-c".into(), command.clone()],
+        };
+        let cwd = directory(launch, workspace)?;
+        let credentials = credentials(launch)?;
+        let env = environment(launch, credentials.as_ref(), &marker)?;
+        let program = find(&argv[0], &cwd, env.get(b"PATH".as_slice()).map(Vec::as_slice))?;
+        let shown = match &launch.command {
+            Some(command) => command.to_string(),
+            None => argv.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        };
+        Ok(Prepared {
+            program,
+            argv: argv.into_iter().map(|argument| c_string(argument.into_bytes(), "argv")).collect::<Result<_, _>>()?,
+            env: env
+                .into_iter()
+                .map(|(mut name, value)| {
+                    name.push(b'=');
+                    name.extend_from_slice(&value);
+                    c_string(name, "env")
+                })
+                .collect::<Result<_, _>>()?,
+            cwd: c_string(cwd.into_os_string().into_vec(), "cwd")?,
+            credentials,
+            limits: launch.limits.clone().unwrap_or_default(),
+            marker,
+            shown,
+        })
+    }
+}
+
+/// The shell for `command`.
+pub(crate) fn default_shell() -> &'static str {
+    if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" }
+}
+
+fn shell(launch: &Launch) -> ByteString {
+    launch.shell.clone().unwrap_or_else(|| default_shell().into())
+}
+
+fn invalid(message: &str) -> Error {
+    Error::new(Code::ValidationFailed, message)
+}
+
+fn c_string(bytes: Vec<u8>, what: &str) -> Result<CString, Error> {
+    CString::new(bytes).map_err(|_nul| invalid(&format!("`{what}` holds a NUL byte")).with("field", what))
+}
+
+fn directory(launch: &Launch, workspace: &Path) -> Result<PathBuf, Error> {
+    let path = match &launch.cwd {
+        Some(cwd) => workspace.join(cwd),
+        None => workspace.to_owned(),
+    };
+    if path.as_os_str().as_bytes().contains(&0) {
+        return Err(invalid("`cwd` holds a NUL byte").with("field", "cwd"));
+    }
+    match std::fs::metadata(&path) {
+        Ok(metadata) if metadata.is_dir() => Ok(path),
+        Ok(_) => Err(bad_cwd(&path, "is not a directory", libc::ENOTDIR)),
+        Err(error) => Err(bad_cwd(&path, &format!("cannot be used: {error}"), error.raw_os_error().unwrap_or(0))),
+    }
+}
+
+/// `INVALID_PROCESS_CWD` for that directory.
+pub(crate) fn bad_cwd(path: &Path, why: &str, errno: i32) -> Error {
+    let shown = path.display().to_string();
+    Error::new(Code::InvalidProcessCwd, format!("the working directory {shown} {why}"))
+        .with("cwd", shown)
+        .with("errno", errno)
+}
+
+fn credentials(launch: &Launch) -> Result<Option<Credentials>, Error> {
+    let Some(spec) = &launch.user else { return Ok(None) };
+    let found = Credentials::find(spec)?;
+    if rustix::process::geteuid().is_root() {
+        return Ok(Some(found));
+    }
+    if found.uid == rustix::process::geteuid().as_raw() && found.gid == rustix::process::getegid().as_raw() {
+        return Ok(None);
+    }
+    Err(Error::new(Code::PermissionDenied, format!("only root may run a command as {spec:?}; the server is not root"))
+        .with("user", spec.as_str()))
+}
+
+/// The command's variables: the server's own without its private ones, those of the user, those asked for, the marker.
+fn environment(
+    launch: &Launch,
+    credentials: Option<&Credentials>,
+    marker: &str,
+) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Error> {
+    let mut env: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    if !launch.clear_env {
+        env.extend(
+            std::env::vars_os()
+                .map(|(name, value): (OsString, OsString)| (name.into_vec(), value.into_vec()))
+                .filter(|(name, _)| !name.starts_with(PRIVATE.as_bytes())),
+        );
+        if let Some(Credentials { name: Some(name), home: Some(home), shell: Some(shell), .. }) = credentials {
+            for (variable, value) in [("HOME", home), ("USER", name), ("LOGNAME", name), ("SHELL", shell)] {
+                env.insert(variable.into(), value.clone().into_bytes());
+            }
+        }
+    }
+    for (name, value) in &launch.env {
+        let name = name.as_bytes();
+        if name.is_empty() || name.contains(&b'=') || name.contains(&0) {
+            let shown = String::from_utf8_lossy(name).into_owned();
+            return Err(invalid(&format!("{shown:?} is no name of a variable: it is empty or holds `=` or NUL"))
+                .with("field", "env"));
+        }
+        match value {
+            Some(value) => env.insert(name.to_vec(), value.as_bytes().to_vec()),
+            None => env.remove(name),
+        };
+    }
+    env.insert(MARKER.into(), marker.into());
+    Ok(env)
+}
+
+/// Finds the program as execvp(3) does, in the command's own PATH.
+fn find(name: &ByteString, cwd: &Path, path: Option<&[u8]>) -> Result<CString, Error> {
+    let missing = |errno: i32| {
+        Error::new(Code::CommandNotFound, format!("the program {name} was not found"))
+            .with("program", name.to_string())
+            .with("errno", errno)
+    };
+    if name.is_empty() {
+        return Err(missing(libc::ENOENT));
+    }
+    if name.as_bytes().contains(&0) {
+        return Err(invalid("`argv` holds a NUL byte").with("field", "argv"));
+    }
+    if name.as_bytes().contains(&b'/') {
+        return match check(&cwd.join(name)) {
+            Ok(()) => c_string(name.as_bytes().to_vec(), "argv"),
+            Err(libc::EACCES) => Err(forbidden(name)),
+            Err(errno) => Err(missing(errno)),
+        };
+    }
+    let mut denied = false;
+    for folder in path.unwrap_or(DEFAULT_PATH).split(|byte| *byte == b':') {
+        // An empty element means the working directory.
+        let folder = if folder.is_empty() { b"." } else { folder };
+        let candidate = Path::new(std::ffi::OsStr::from_bytes(folder)).join(name);
+        match check(&cwd.join(&candidate)) {
+            Ok(()) => return c_string(candidate.into_os_string().into_vec(), "env"),
+            Err(libc::EACCES) => denied = true,
+            Err(_) => {}
+        }
+    }
+    Err(if denied { forbidden(name) } else { missing(libc::ENOENT) })
+}
+
+fn forbidden(name: &ByteString) -> Error {
+    Error::new(Code::CommandPermissionDenied, format!("the program {name} may not be executed"))
+        .with("program", name.to_string())
+        .with("errno", libc::EACCES)
+}
+
+/// Whether a file can be executed; else the errno.
+fn check(path: &Path) -> Result<(), i32> {
+    let errno = |error: std::io::Error| error.raw_os_error().unwrap_or(libc::ENOENT);
+    if !std::fs::metadata(path).map_err(errno)?.is_file() {
+        return Err(libc::EACCES);
+    }
+    rustix::fs::access(path, rustix::fs::Access::EXEC_OK).map_err(|error| error.raw_os_error())
+}
+
+#[cfg(test)]
+mod tests;

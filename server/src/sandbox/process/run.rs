@@ -1,0 +1,371 @@
+//! One run of a command, from its start to its one true exit.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use sandwire_protocol::kind::command::{Exit, Launch, Output, Target};
+use sandwire_protocol::{Code, Error};
+use tokio_util::sync::CancellationToken;
+
+use super::launch::{Prepared, bad_cwd};
+use super::limits::{Group, Machine};
+use super::pipe::{Look, Pipes, READ, Stdin, pipe};
+use super::reap::{Child, Reaper};
+use super::signal::Signal;
+use super::spawn::{self, Confinement, Failure, Stdio, Step};
+use super::stop::Stop;
+use super::tree::Tree;
+
+/// What commands of this server share.
+#[derive(Clone, Debug)]
+pub(crate) struct Host {
+    pub(crate) reaper: Reaper,
+    pub(crate) machine: Machine,
+    /// Where relative paths begin.
+    pub(crate) workspace: Arc<Path>,
+    /// First part of every marker: differs between servers.
+    pub(crate) boot: Arc<str>,
+    next: Arc<AtomicU64>,
+}
+
+impl Host {
+    /// Makes the server a subreaper and looks at what the machine can hold.
+    ///
+    /// # Errors
+    /// When the kernel lacks what is needed.
+    pub(crate) fn new(workspace: &Path) -> io::Result<Host> {
+        spawn::seal_descriptors()?;
+        let mut random = [0_u8; 8];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        Ok(Host {
+            reaper: Reaper::new()?,
+            machine: Machine::detect(),
+            workspace: workspace.into(),
+            boot: format!("{:016x}", u64::from_ne_bytes(random)).into(),
+            next: Arc::default(),
+        })
+    }
+
+    /// A marker that no other command has.
+    pub(crate) fn marker(&self) -> String {
+        format!("{}-{}", self.boot, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// How to start and end a command.
+#[derive(Clone, Debug)]
+pub(crate) struct Spec {
+    pub(crate) stdin: bool,
+    pub(crate) merge_stderr: bool,
+    pub(crate) timeout: Option<Duration>,
+    /// Time between TERM and KILL after a timeout.
+    pub(crate) grace: Duration,
+}
+
+/// A command that was started, without its pipes: whom to wait for and to signal.
+#[derive(Debug)]
+pub(crate) struct Run {
+    child: Arc<Child>,
+    marker: Arc<str>,
+    group: Option<Group>,
+    timeout: Option<Duration>,
+    grace: Duration,
+    /// Cancelled when the leader has ended, and what was to be ended with it.
+    over: CancellationToken,
+    /// What runs, for people.
+    pub(crate) shown: String,
+    /// Where it was started.
+    pub(crate) cwd: String,
+}
+
+/// What a command writes, with its bound.
+#[derive(Debug)]
+pub(crate) struct Outputs {
+    pipes: Pipes,
+    over: CancellationToken,
+    /// Bytes that may still be delivered.
+    left: u64,
+    dropped: u64,
+}
+
+/// A command just started.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) run: Run,
+    pub(crate) outputs: Outputs,
+    pub(crate) stdin: Option<Stdin>,
+}
+
+/// Starts a command.
+///
+/// # Errors
+/// Those of [`Prepared::new`] and [`Machine::confine`], `PROCESS_SPAWN_FAILED`.
+pub(crate) fn start(host: &Host, launch: &Launch, spec: &Spec) -> Result<Started, Error> {
+    let prepared = Prepared::new(launch, &host.workspace, host.marker())?;
+    let (confinement, group) = match &launch.limits {
+        Some(limits) => host.machine.confine(limits, &prepared.marker).map(|(rules, group)| (rules, Some(group)))?,
+        None => (Confinement::default(), None),
+    };
+    let lacking = |error: io::Error| spawn_failed(&prepared, error.raw_os_error().unwrap_or(0));
+    let (stdout, stdout_child) = pipe().map_err(lacking)?;
+    let (stderr, stderr_child) = if spec.merge_stderr { None } else { Some(pipe().map_err(lacking)?) }.unzip();
+    let (stdin_child, stdin) = if spec.stdin { Some(pipe().map_err(lacking)?) } else { None }.unzip();
+    // Before the start, so that no command is left running when it fails.
+    let pipes = Pipes::new(stdout, stderr).map_err(lacking)?;
+    let stdin = stdin.map(Stdin::new).transpose().map_err(lacking)?;
+    let stdio = Stdio {
+        stdin: stdin_child.as_ref().map(AsFd::as_fd),
+        stdout: stdout_child.as_fd(),
+        stderr: stderr_child.as_ref().unwrap_or(&stdout_child).as_fd(),
+    };
+    let child = host
+        .reaper
+        .spawn_with(|| spawn::spawn(&prepared, stdio, &confinement))
+        .map_err(|failure| explain(&prepared, failure))?;
+    let over = CancellationToken::new();
+    let left = prepared.limits.output_bytes.unwrap_or(u64::MAX);
+    let cwd = prepared.cwd.to_string_lossy().into_owned();
+    Ok(Started {
+        run: Run {
+            child: Arc::new(child),
+            marker: prepared.marker.into(),
+            group,
+            timeout: spec.timeout,
+            grace: spec.grace,
+            over: over.clone(),
+            shown: prepared.shown,
+            cwd,
+        },
+        outputs: Outputs { pipes, over, left, dropped: 0 },
+        stdin,
+    })
+}
+
+fn spawn_failed(prepared: &Prepared, errno: i32) -> Error {
+    let cause = io::Error::from_raw_os_error(errno);
+    let hint = if errno == libc::ENOEXEC {
+        "; it is neither a binary for this machine nor does it begin with `#!`: run it by a shell"
+    } else {
+        ""
+    };
+    Error::new(Code::ProcessSpawnFailed, format!("{:?} could not be started: {cause}{hint}", prepared.program))
+        .with("program", prepared.program.to_string_lossy().into_owned())
+        .with("errno", errno)
+}
+
+/// The error that says which step failed.
+fn explain(prepared: &Prepared, Failure { step, errno }: Failure) -> Error {
+    use std::os::unix::ffi::OsStrExt;
+    let cwd = Path::new(std::ffi::OsStr::from_bytes(prepared.cwd.to_bytes()));
+    let program = prepared.program.to_string_lossy().into_owned();
+    let cause = io::Error::from_raw_os_error(errno);
+    // posix_spawn does not say whether it was the directory or the program.
+    let enterable = || rustix::fs::access(cwd, rustix::fs::Access::EXEC_OK).is_ok() && cwd.is_dir();
+    match step {
+        Step::Directory => bad_cwd(cwd, &format!("cannot be entered: {cause}"), errno),
+        Step::Exec if !enterable() => bad_cwd(cwd, &format!("cannot be entered: {cause}"), errno),
+        Step::Exec if errno == libc::EACCES || errno == libc::EPERM => {
+            Error::new(Code::CommandPermissionDenied, format!("{program} may not be executed: {cause}"))
+                .with("program", program)
+                .with("errno", errno)
+        }
+        Step::Exec if errno == libc::ENOENT || errno == libc::ENOTDIR => Error::new(
+            Code::CommandNotFound,
+            format!("{program}, or the interpreter that its first line names, does not exist"),
+        )
+        .with("program", program)
+        .with("errno", errno),
+        Step::User => {
+            Error::new(Code::PermissionDenied, format!("the user could not be changed: {cause}")).with("errno", errno)
+        }
+        Step::Limit | Step::Confine => {
+            Error::new(Code::NotSupported, format!("a limit could not be set: {cause}")).with("errno", errno)
+        }
+        Step::Start | Step::Exec => spawn_failed(prepared, errno),
+    }
+}
+
+impl Run {
+    /// The process id of the leader.
+    pub(crate) fn pid(&self) -> u32 {
+        u32::try_from(self.child.pid()).unwrap_or(0)
+    }
+
+    /// Everything that descends from it. Stays usable after the end, for what it left behind.
+    pub(crate) fn tree(&self) -> Tree {
+        Tree::new(Arc::clone(&self.child), Arc::clone(&self.marker))
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// `PROCESS_EXITED`; `PERMISSION_DENIED` and others as kill(2).
+    pub(crate) async fn signal(&self, signal: Signal, target: Target) -> Result<(), Error> {
+        signal_child(&self.child, &mut self.tree(), signal, target).await
+    }
+
+    /// Waits for the end: its own, or after the timeout or `stop` the end of the whole tree. From then on the outputs
+    /// deliver what is there and end.
+    ///
+    /// # Errors
+    /// `INTERNAL_ERROR` when the kernel does not give the status: none is made up.
+    pub(crate) async fn wait(&self, stop: &Stop) -> Result<Exit, Error> {
+        let over = self.over.clone().drop_guard();
+        let status = self.child.wait();
+        tokio::pin!(status);
+        let mut timed_out = false;
+        let ended = tokio::select! {
+            status = &mut status => Some(status),
+            () = stop.requested() => None,
+            () = after(self.timeout) => {
+                timed_out = true;
+                stop.request(self.grace);
+                None
+            }
+        };
+        let status = match ended {
+            Some(status) => status,
+            None => tokio::join!(status, self.end_tree(stop)).0,
+        };
+        let status = status.map_err(|error| {
+            Error::new(Code::Internal, format!("the exit status of process {} is lost: {error}", self.pid()))
+        })?;
+        drop(over);
+        let oom_killed = self.group.as_ref().is_some_and(Group::oom_killed);
+        Ok(Exit { timed_out, oom_killed, ..status.exit() })
+    }
+
+    async fn end_tree(&self, stop: &Stop) {
+        if let Err(error) = self.tree().terminate(!stop.is_overdue(), stop.overdue()).await {
+            tracing::warn!(%error, "the tree of a command could not be listed; its group is killed");
+            if let Err(error) = self.child.signal_group(Signal::KILL) {
+                tracing::warn!(%error, "the group of a command could not be killed");
+            }
+        }
+    }
+}
+
+/// A command whose supervisor is gone before its end must not go on unseen.
+impl Drop for Run {
+    fn drop(&mut self) {
+        if !self.child.is_reaped() {
+            if let Err(error) = self.child.signal_group(Signal::KILL) {
+                tracing::debug!(%error, "an abandoned command could not be killed");
+            }
+        }
+    }
+}
+
+async fn after(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Sends a signal to a command that has not ended.
+///
+/// # Errors
+/// `PROCESS_EXITED`; `PERMISSION_DENIED` and others as kill(2).
+pub(crate) async fn signal_child(child: &Child, tree: &mut Tree, signal: Signal, target: Target) -> Result<(), Error> {
+    let sent = match target {
+        Target::Group => child.signal_group(signal),
+        Target::Leader => child.signal(signal),
+        Target::Tree => tree.signal(signal).await.map(|count| count > 0),
+    };
+    match sent {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Error::new(Code::ProcessExited, "the process has ended")),
+        Err(error) => {
+            let errno = error.raw_os_error().unwrap_or(0);
+            let code = if errno == libc::EPERM { Code::PermissionDenied } else { Code::Internal };
+            Err(Error::new(code, format!("the signal could not be sent: {error}")).with("errno", errno))
+        }
+    }
+}
+
+impl Outputs {
+    /// The next piece of output, of at most `max` bytes, in the order in which the pipes have something. `None` is the
+    /// end: both pipes are closed and the command has ended, or it has ended and what it wrote before was delivered,
+    /// even if something that it started keeps a pipe open. Cancel safe.
+    ///
+    /// # Errors
+    /// `INTERNAL_ERROR` when a pipe cannot be read.
+    pub(crate) async fn next(&mut self, max: usize) -> Result<Option<(Output, Bytes)>, Error> {
+        loop {
+            let max = if self.left == 0 { READ } else { max };
+            match self.look(|pipes| pipes.read(max))? {
+                Look::Data(output, mut bytes) => {
+                    let length = bytes.len() as u64;
+                    let delivered = length.min(self.left);
+                    self.left -= delivered;
+                    self.dropped += length - delivered;
+                    if delivered > 0 {
+                        bytes.truncate(usize::try_from(delivered).unwrap_or(usize::MAX));
+                        return Ok(Some((output, bytes)));
+                    }
+                }
+                Look::Empty => self.ready().await?,
+                Look::Closed => {
+                    self.over.cancelled().await;
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Shows the next piece to `take` where it is. False is the end, as for [`Outputs::next`]. Cancel safe.
+    ///
+    /// # Errors
+    /// `INTERNAL_ERROR` when a pipe cannot be read.
+    pub(crate) async fn next_with(&mut self, mut take: impl FnMut(Output, &[u8])) -> Result<bool, Error> {
+        loop {
+            match self.look(|pipes| pipes.read_with(&mut take))? {
+                Look::Data(_, ()) => return Ok(true),
+                Look::Empty => self.ready().await?,
+                Look::Closed => {
+                    self.over.cancelled().await;
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
+    /// Bytes that were not delivered because of `output_bytes`.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    fn look<T>(&mut self, read: impl FnOnce(&mut Pipes) -> io::Result<Look<T>>) -> Result<Look<T>, Error> {
+        let unreadable = |error: io::Error| {
+            Error::new(Code::Internal, format!("the output could not be read: {error}"))
+                .with("errno", error.raw_os_error().unwrap_or(0))
+        };
+        // What was written before the end is in the pipes by now; what comes later has no bound.
+        let over = self.over.is_cancelled();
+        if over {
+            self.pipes.limit_to_present().map_err(unreadable)?;
+        }
+        match read(&mut self.pipes).map_err(unreadable)? {
+            Look::Empty if over => Ok(Look::Closed),
+            other => Ok(other),
+        }
+    }
+
+    async fn ready(&mut self) -> Result<(), Error> {
+        tokio::select! {
+            ready = self.pipes.readable() => {
+                ready.map_err(|error| Error::new(Code::Internal, format!("the output cannot be awaited: {error}")))
+            }
+            () = self.over.cancelled() => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,421 @@
+//! Starting, signalling and reaping by the kernel's own calls: the home of what needs `unsafe`.
+//!
+//! The usual command goes through posix_spawn(3), which shares the address space until the exec and so costs the same
+//! however large the server is. Only a command with another user, resource limits or a cgroup is forked.
+
+#![allow(unsafe_code, reason = "posix_spawn, fork, wait4 and signals by number have no safe wrapper that suits")]
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::ptr;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::launch::Prepared;
+use super::signal::Signal;
+
+/// The descriptors that become 0, 1 and 2 of the command. All others are closed at the exec: every descriptor of the
+/// server is opened with CLOEXEC.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stdio<'a> {
+    /// `None` is `/dev/null`.
+    pub(crate) stdin: Option<BorrowedFd<'a>>,
+    pub(crate) stdout: BorrowedFd<'a>,
+    pub(crate) stderr: BorrowedFd<'a>,
+}
+
+/// Which step failed, with its errno.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) step: Step,
+    pub(crate) errno: i32,
+}
+
+/// What the new process did when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Making the process, or its descriptors.
+    Start,
+    /// Joining the cgroup.
+    Confine,
+    /// Setting a resource limit.
+    Limit,
+    /// Becoming the user.
+    User,
+    /// Entering the working directory.
+    Directory,
+    /// Executing the program.
+    Exec,
+}
+
+/// Resource limits (RLIMIT_*) with their value, and open `cgroup.procs` files to join.
+#[derive(Debug, Default)]
+pub(crate) struct Confinement {
+    pub(crate) rlimits: Vec<(libc::__rlimit_resource_t, u64)>,
+    pub(crate) cgroups: Vec<OwnedFd>,
+}
+
+/// Starts the program in its own session and process group, with default signal actions and no signal blocked.
+///
+/// # Errors
+/// The step that failed. Without a fork, a failure of any step is said to be of [`Step::Exec`].
+pub(crate) fn spawn(prepared: &Prepared, stdio: Stdio<'_>, confinement: &Confinement) -> Result<i32, Failure> {
+    let argv = pointers(&prepared.argv);
+    let env = pointers(&prepared.env);
+    if prepared.credentials.is_none() && confinement.rlimits.is_empty() && confinement.cgroups.is_empty() {
+        posix_spawn(prepared, stdio, &argv, &env).map_err(|errno| Failure { step: Step::Exec, errno })
+    } else {
+        fork(prepared, stdio, confinement, &argv, &env)
+    }
+}
+
+fn pointers(strings: &[CString]) -> Vec<*mut libc::c_char> {
+    strings.iter().map(|string| string.as_ptr().cast_mut()).chain([ptr::null_mut()]).collect()
+}
+
+fn check(result: libc::c_int) -> Result<(), i32> {
+    if result == 0 { Ok(()) } else { Err(result) }
+}
+
+/// An initialised `posix_spawn_file_actions_t`.
+struct Actions(libc::posix_spawn_file_actions_t);
+
+impl Actions {
+    fn new() -> Result<Actions, i32> {
+        let mut actions = MaybeUninit::uninit();
+        // SAFETY: the pointer is valid for writing; the value is used only when the call says that it is initialised.
+        unsafe {
+            check(libc::posix_spawn_file_actions_init(actions.as_mut_ptr()))?;
+            Ok(Actions(actions.assume_init()))
+        }
+    }
+
+    fn dup(&mut self, from: BorrowedFd<'_>, to: RawFd) -> Result<(), i32> {
+        // SAFETY: the actions are initialised.
+        check(unsafe { libc::posix_spawn_file_actions_adddup2(&mut self.0, from.as_raw_fd(), to) })
+    }
+
+    fn open(&mut self, fd: RawFd, path: &CStr, flags: libc::c_int) -> Result<(), i32> {
+        // SAFETY: the actions are initialised and the path is a C string, which the call copies.
+        check(unsafe { libc::posix_spawn_file_actions_addopen(&mut self.0, fd, path.as_ptr(), flags, 0) })
+    }
+
+    fn chdir(&mut self, path: &CStr) -> Result<(), i32> {
+        // SAFETY: as in `open`.
+        check(unsafe { libc::posix_spawn_file_actions_addchdir_np(&mut self.0, path.as_ptr()) })
+    }
+}
+
+impl Drop for Actions {
+    fn drop(&mut self) {
+        // SAFETY: initialised by `new`, destroyed once.
+        unsafe { libc::posix_spawn_file_actions_destroy(&mut self.0) };
+    }
+}
+
+/// An initialised `posix_spawnattr_t`.
+struct Attributes(libc::posix_spawnattr_t);
+
+impl Attributes {
+    fn new() -> Result<Attributes, i32> {
+        let mut attributes = MaybeUninit::uninit();
+        let mut every = MaybeUninit::uninit();
+        let mut none = MaybeUninit::uninit();
+        // SAFETY: each value is initialised by the call that fills it before it is read, or the function returns.
+        unsafe {
+            libc::sigfillset(every.as_mut_ptr());
+            libc::sigemptyset(none.as_mut_ptr());
+            check(libc::posix_spawnattr_init(attributes.as_mut_ptr()))?;
+            let mut attributes = Attributes(attributes.assume_init());
+            check(libc::posix_spawnattr_setsigdefault(&mut attributes.0, every.as_ptr()))?;
+            check(libc::posix_spawnattr_setsigmask(&mut attributes.0, none.as_ptr()))?;
+            let flags = libc::POSIX_SPAWN_SETSID
+                | libc::POSIX_SPAWN_SETSIGDEF as libc::c_short
+                | libc::POSIX_SPAWN_SETSIGMASK as libc::c_short;
+            check(libc::posix_spawnattr_setflags(&mut attributes.0, flags))?;
+            Ok(attributes)
+        }
+    }
+}
+
+impl Drop for Attributes {
+    fn drop(&mut self) {
+        // SAFETY: initialised by `new`, destroyed once.
+        unsafe { libc::posix_spawnattr_destroy(&mut self.0) };
+    }
+}
+
+fn posix_spawn(
+    prepared: &Prepared,
+    stdio: Stdio<'_>,
+    argv: &[*mut libc::c_char],
+    env: &[*mut libc::c_char],
+) -> Result<i32, i32> {
+    let mut actions = Actions::new()?;
+    match stdio.stdin {
+        Some(stdin) => actions.dup(stdin, 0)?,
+        None => actions.open(0, c"/dev/null", libc::O_RDONLY)?,
+    }
+    actions.dup(stdio.stdout, 1)?;
+    actions.dup(stdio.stderr, 2)?;
+    actions.chdir(&prepared.cwd)?;
+    let attributes = Attributes::new()?;
+    let mut pid = 0;
+    // SAFETY: `argv` and `env` end with a null pointer and point into C strings that `prepared` keeps alive; the other
+    // pointers are to live values.
+    check(unsafe {
+        libc::posix_spawn(&mut pid, prepared.program.as_ptr(), &actions.0, &attributes.0, argv.as_ptr(), env.as_ptr())
+    })?;
+    Ok(pid)
+}
+
+/// Forks, sets everything up, executes. A failure comes back through a pipe that a successful exec closes.
+fn fork(
+    prepared: &Prepared,
+    stdio: Stdio<'_>,
+    confinement: &Confinement,
+    argv: &[*mut libc::c_char],
+    env: &[*mut libc::c_char],
+) -> Result<i32, Failure> {
+    let start = |error: rustix::io::Errno| Failure { step: Step::Start, errno: error.raw_os_error() };
+    let (told, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(start)?;
+    // All signals are blocked over the fork, so that no handler of the server runs in the child.
+    let blocked = BlockedSignals::new();
+    // SAFETY: the child calls nothing but async-signal-safe functions (see `become_program`) and never returns.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        let failure = become_program(prepared, stdio, confinement, argv, env);
+        let mut report = [0_u8; 5];
+        report[0] = failure.step as u8;
+        report[1..].copy_from_slice(&failure.errno.to_ne_bytes());
+        // SAFETY: writes from a live array; then the child ends without running anything of the server.
+        unsafe {
+            libc::write(tell.as_raw_fd(), report.as_ptr().cast(), report.len());
+            libc::_exit(127);
+        }
+    }
+    drop(blocked);
+    if pid < 0 {
+        return Err(Failure { step: Step::Start, errno: io::Error::last_os_error().raw_os_error().unwrap_or(0) });
+    }
+    drop(tell);
+    let mut report = [0_u8; 5];
+    let read = loop {
+        match rustix::io::read(&told, &mut report) {
+            Err(rustix::io::Errno::INTR) => {}
+            other => break other,
+        }
+    };
+    // Five bytes into an empty pipe are written in one piece (pipe(7), PIPE_BUF).
+    if !matches!(read, Ok(5)) {
+        return Ok(pid);
+    }
+    // The child is over: nobody else knows its pid yet, so it is reaped here.
+    while matches!(wait(pid, true), Err(error) if error.kind() == io::ErrorKind::Interrupted) {}
+    let [step, errno @ ..] = report;
+    let step = [Step::Start, Step::Confine, Step::Limit, Step::User, Step::Directory, Step::Exec]
+        .into_iter()
+        .find(|known| *known as u8 == step)
+        .unwrap_or(Step::Start);
+    Err(Failure { step, errno: i32::from_ne_bytes(errno) })
+}
+
+/// What the forked child does. Allocates nothing, takes no lock, and returns only on failure.
+fn become_program(
+    prepared: &Prepared,
+    stdio: Stdio<'_>,
+    confinement: &Confinement,
+    argv: &[*mut libc::c_char],
+    env: &[*mut libc::c_char],
+) -> Failure {
+    fn failure(step: Step) -> Failure {
+        // SAFETY: reads this thread's errno.
+        Failure { step, errno: unsafe { *libc::__errno_location() } }
+    }
+    // SAFETY: only async-signal-safe system calls on values that the parent made before the fork; `argv` and `env` end
+    // with a null pointer. setgroups, setgid and setuid are called through syscall(2), because glibc's wrappers
+    // would signal threads that do not exist in the child.
+    unsafe {
+        if libc::setsid() < 0 {
+            return failure(Step::Start);
+        }
+        for cgroup in &confinement.cgroups {
+            if libc::write(cgroup.as_raw_fd(), b"0".as_ptr().cast(), 1) != 1 {
+                return failure(Step::Confine);
+            }
+        }
+        let stdin = match stdio.stdin {
+            Some(stdin) => stdin.as_raw_fd(),
+            None => libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC),
+        };
+        if stdin < 0
+            || libc::dup2(stdin, 0) < 0
+            || libc::dup2(stdio.stdout.as_raw_fd(), 1) < 0
+            || libc::dup2(stdio.stderr.as_raw_fd(), 2) < 0
+        {
+            return failure(Step::Start);
+        }
+        // After the descriptors, which may be above the limit; before the user, who may not raise one.
+        for (resource, value) in &confinement.rlimits {
+            // A hard limit a second later lets the first signal be SIGXCPU, which says what happened (setrlimit(2)).
+            let later = u64::from(*resource == libc::RLIMIT_CPU);
+            let limit = libc::rlimit { rlim_cur: *value, rlim_max: value.saturating_add(later) };
+            if libc::setrlimit(*resource, &limit) != 0 {
+                return failure(Step::Limit);
+            }
+        }
+        if let Some(user) = &prepared.credentials
+            && (libc::syscall(libc::SYS_setgroups, user.groups.len(), user.groups.as_ptr()) != 0
+                || libc::syscall(libc::SYS_setresgid, user.gid, user.gid, user.gid) != 0
+                || libc::syscall(libc::SYS_setresuid, user.uid, user.uid, user.uid) != 0)
+        {
+            return failure(Step::User);
+        }
+        if libc::chdir(prepared.cwd.as_ptr()) != 0 {
+            return failure(Step::Directory);
+        }
+        for number in 1..=libc::SIGRTMAX() {
+            libc::signal(number, libc::SIG_DFL);
+        }
+        let mut none = MaybeUninit::uninit();
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());
+        libc::execve(prepared.program.as_ptr(), argv.as_ptr().cast(), env.as_ptr().cast());
+    }
+    failure(Step::Exec)
+}
+
+/// Blocks all signals of this thread until it is dropped.
+struct BlockedSignals(libc::sigset_t);
+
+impl BlockedSignals {
+    fn new() -> BlockedSignals {
+        let mut every = MaybeUninit::uninit();
+        let mut before = MaybeUninit::uninit();
+        // SAFETY: both sets are filled by the calls before they are read; the calls cannot fail with these arguments.
+        unsafe {
+            libc::sigfillset(every.as_mut_ptr());
+            libc::sigemptyset(before.as_mut_ptr());
+            libc::pthread_sigmask(libc::SIG_SETMASK, every.as_ptr(), before.as_mut_ptr());
+            BlockedSignals(before.assume_init())
+        }
+    }
+}
+
+impl Drop for BlockedSignals {
+    fn drop(&mut self) {
+        // SAFETY: the set was filled by `new`.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, ptr::null_mut()) };
+    }
+}
+
+/// Keeps descriptors that the server itself inherited from reaching any command. Those that it opens are CLOEXEC anyway.
+///
+/// # Errors
+/// When they cannot be listed.
+pub(crate) fn seal_descriptors() -> io::Result<()> {
+    // SAFETY: only flags are changed; no descriptor is closed before an exec.
+    if unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) } == 0 {
+        return Ok(());
+    }
+    // Before Linux 5.11, one by one.
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        if let Some(fd) = entry?.file_name().to_str().and_then(|name| name.parse::<RawFd>().ok()).filter(|fd| *fd > 2) {
+            // SAFETY: as above; a descriptor that was closed meanwhile gives EBADF.
+            unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
+    }
+    Ok(())
+}
+
+/// Makes a descriptor awaitable.
+///
+/// # Errors
+/// When the runtime cannot watch it.
+pub(crate) fn watch(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` keeps the same descriptor open until it is dropped, and `AsyncFd` gives it up before.
+    unsafe { AsyncFd::register_with_interest(fd, interest) }.map_err(io::Error::from)
+}
+
+/// What wait4(2) gave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waited {
+    /// The status word.
+    pub(crate) status: i32,
+    pub(crate) user_us: u64,
+    pub(crate) system_us: u64,
+    /// Bytes.
+    pub(crate) max_rss: u64,
+}
+
+/// Reaps one child, or says `None` when it has not ended and `block` is false.
+///
+/// # Errors
+/// As wait4(2); ECHILD when it was reaped already.
+pub(crate) fn wait(pid: i32, block: bool) -> io::Result<Option<Waited>> {
+    let mut status = 0;
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    let options = if block { 0 } else { libc::WNOHANG };
+    // SAFETY: both pointers are to live values.
+    let result = unsafe { libc::wait4(pid, &mut status, options, usage.as_mut_ptr()) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: all zeroes is a valid rusage, and the kernel only writes valid ones.
+    let usage = unsafe { usage.assume_init() };
+    let micros = |time: libc::timeval| {
+        u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000 + u64::try_from(time.tv_usec).unwrap_or(0)
+    };
+    Ok((result == pid).then(|| Waited {
+        status,
+        user_us: micros(usage.ru_utime),
+        system_us: micros(usage.ru_stime),
+        // ru_maxrss is in KiB (getrusage(2)).
+        max_rss: u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024,
+    }))
+}
+
+/// A child that has ended and is not reaped yet; it stays as it is.
+pub(crate) fn ended_child() -> Option<i32> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    // SAFETY: the pointer is to a live value, and all zeroes is a valid siginfo_t.
+    let (result, info) = unsafe {
+        let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        (libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), options), info.assume_init())
+    };
+    // SAFETY: waitid fills the member, or leaves it zero when no child has ended.
+    let pid = unsafe { info.si_pid() };
+    (result == 0 && pid > 0).then_some(pid)
+}
+
+/// Sends a signal to the process group of that leader.
+///
+/// # Errors
+/// As kill(2).
+pub(crate) fn signal_group(leader: i32, signal: Signal) -> io::Result<()> {
+    // SAFETY: a plain system call.
+    if unsafe { libc::kill(-leader, signal.number()) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Sends a signal to a process. The caller knows that the pid is still the process that it means.
+///
+/// # Errors
+/// As kill(2).
+pub(crate) fn signal_process(pid: i32, signal: Signal) -> io::Result<()> {
+    // SAFETY: a plain system call.
+    if unsafe { libc::kill(pid, signal.number()) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Sends a signal to the process that the descriptor stands for, whatever became of its pid.
+///
+/// # Errors
+/// As pidfd_send_signal(2).
+pub(crate) fn signal_pidfd(pidfd: BorrowedFd<'_>, signal: Signal) -> io::Result<()> {
+    let none = ptr::null_mut::<libc::siginfo_t>();
+    // SAFETY: a system call with a live descriptor and no siginfo.
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal.number(), none, 0_u32) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

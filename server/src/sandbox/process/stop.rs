@@ -1,0 +1,57 @@
+//! The request to end a command: TERM now, KILL at a time that may be moved nearer.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Shared by who asks and who ends. The first request asks for TERM; each may bring KILL nearer, none puts it off.
+#[derive(Debug)]
+pub(crate) struct Stop(watch::Sender<Option<Instant>>);
+
+impl Stop {
+    /// Nothing is asked for yet.
+    pub(crate) fn new() -> Stop {
+        Stop(watch::Sender::new(None))
+    }
+
+    /// Asks for the end, with KILL after `grace`.
+    pub(crate) fn request(&self, grace: Duration) {
+        // A grace beyond what a clock can count is as good as none.
+        let at = Instant::now().checked_add(grace);
+        self.0.send_modify(|kill_at| *kill_at = Some(at.map_or_else(far, |at| kill_at.map_or(at, |old| old.min(at)))));
+    }
+
+    /// Whether the end was asked for.
+    pub(crate) fn is_requested(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
+    /// Resolves when the end is asked for.
+    pub(crate) async fn requested(&self) {
+        // The sender is `self`: the channel cannot close.
+        let mut changes = self.0.subscribe();
+        let _still_open = changes.wait_for(Option::is_some).await;
+    }
+
+    /// Whether it is time for KILL.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.0.borrow().is_some_and(|at| at <= Instant::now())
+    }
+
+    /// Resolves when it is time for KILL.
+    pub(crate) async fn overdue(&self) {
+        let mut changes = self.0.subscribe();
+        loop {
+            let at = *changes.borrow_and_update();
+            tokio::select! {
+                () = tokio::time::sleep_until(at.unwrap_or_else(far)), if at.is_some() => return,
+                _ = changes.changed() => {}
+            }
+        }
+    }
+}
+
+fn far() -> Instant {
+    Instant::now() + Duration::from_secs(100 * 365 * 24 * 3600)
+}

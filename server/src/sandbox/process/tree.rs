@@ -1,0 +1,287 @@
+//! Everything that descends from a command: found, counted, signalled.
+//!
+//! A process belongs to the tree when its chain of parents leads to the leader, when it is in the leader's session, or
+//! when it was given to the server as an orphan and has the command's marker in its environment. What was found once
+//! stays known, so that it is not lost when its parent goes. A pid is never signalled without a look at its start time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Pid, PidfdFlags};
+use sandwire_protocol::kind::process::Stats;
+use tokio::time::Instant;
+
+use super::launch::MARKER;
+use super::reap::Child;
+use super::signal::Signal;
+use super::spawn;
+
+/// Time that a tree has to vanish after KILL. A process in uninterruptible sleep may take for ever.
+const GIVE_UP: Duration = Duration::from_secs(10);
+
+/// Pauses between looks at a tree that should vanish.
+const LOOK_FIRST: Duration = Duration::from_millis(1);
+const LOOK_LAST: Duration = Duration::from_millis(50);
+
+/// Scans in a row that may be thrown away because the leader was reaped meanwhile: it happens once.
+const RESCANS: usize = 2;
+
+/// The tree of one command.
+#[derive(Clone, Debug)]
+pub(crate) struct Tree {
+    leader: Arc<Child>,
+    marker: Arc<str>,
+    /// Start times of what was found before.
+    known: BTreeMap<i32, u64>,
+}
+
+impl Tree {
+    /// The tree of that leader.
+    pub(crate) fn new(leader: Arc<Child>, marker: Arc<str>) -> Tree {
+        Tree { leader, marker, known: BTreeMap::new() }
+    }
+
+    /// Sends a signal to every process of the tree, and says how many there were.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read, or the blocking task fails.
+    pub(crate) async fn signal(&mut self, signal: Signal) -> io::Result<usize> {
+        let mut tree = self.clone();
+        let (tree, count) = tokio::task::spawn_blocking(move || {
+            let members = tree.members()?;
+            for member in &members {
+                send(member, signal);
+            }
+            io::Result::Ok((tree, members.len()))
+        })
+        .await
+        .map_err(io::Error::other)??;
+        *self = tree;
+        Ok(count)
+    }
+
+    /// TERM when `gently`; when `overdue` resolves, KILL again and again; returns when nothing of it is left.
+    ///
+    /// # Errors
+    /// As [`Tree::signal`].
+    pub(crate) async fn terminate(&mut self, gently: bool, overdue: impl Future<Output = ()>) -> io::Result<()> {
+        if gently {
+            if self.signal(Signal::TERM).await? == 0 {
+                return Ok(());
+            }
+            // A stopped process sees TERM only when it goes on.
+            self.signal(Signal::CONT).await?;
+            tokio::select! {
+                vanished = self.vanished() => return vanished,
+                () = overdue => {}
+            }
+        }
+        let give_up = Instant::now() + GIVE_UP;
+        let mut pause = LOOK_FIRST;
+        while self.signal(Signal::KILL).await? > 0 {
+            if Instant::now() > give_up {
+                tracing::warn!(leader = self.leader.pid(), "processes are left after KILL");
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LOOK_LAST);
+        }
+        Ok(())
+    }
+
+    async fn vanished(&self) -> io::Result<()> {
+        let mut pause = LOOK_FIRST;
+        loop {
+            let mut tree = self.clone();
+            let left = tokio::task::spawn_blocking(move || tree.members()).await.map_err(io::Error::other)??;
+            if left.is_empty() {
+                return Ok(());
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LOOK_LAST);
+        }
+    }
+
+    /// What the tree uses now.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read, or the blocking task fails.
+    pub(crate) async fn stats(&self) -> io::Result<Stats> {
+        let mut tree = self.clone();
+        let members = tokio::task::spawn_blocking(move || tree.members()).await.map_err(io::Error::other)??;
+        let ticks = procfs::ticks_per_second().max(1);
+        Ok(members.iter().fold(Stats::default(), |sum, member| Stats {
+            processes: sum.processes + 1,
+            threads: sum.threads.saturating_add(member.threads),
+            memory_bytes: sum.memory_bytes.saturating_add(member.rss_pages.saturating_mul(procfs::page_size())),
+            cpu_us: sum.cpu_us.saturating_add(member.cpu_ticks.saturating_mul(1_000_000) / ticks),
+        }))
+    }
+
+    /// The living processes of the tree.
+    fn members(&mut self) -> io::Result<Vec<Entry>> {
+        for _ in 0..RESCANS {
+            let reaped = self.leader.is_reaped();
+            let found = self.scan(reaped)?;
+            // When the leader was reaped during the scan, its pid may have become another process.
+            if self.leader.is_reaped() == reaped {
+                self.known = found.iter().map(|entry| (entry.pid, entry.start)).collect();
+                return Ok(found);
+            }
+        }
+        self.scan(true)
+    }
+
+    fn scan(&self, reaped: bool) -> io::Result<Vec<Entry>> {
+        let all = entries()?;
+        let own = i32::try_from(std::process::id()).unwrap_or(0);
+        let leader = self.leader.pid();
+        let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+        let mut members: BTreeSet<i32> = BTreeSet::new();
+        for entry in all.values() {
+            children.entry(entry.parent).or_default().push(entry.pid);
+            let belongs = if entry.pid == own {
+                false
+            } else if entry.pid == leader {
+                !reaped
+            } else if self.known.get(&entry.pid) == Some(&entry.start) {
+                true
+            } else if entry.session == leader {
+                // The number of a session whose leader was reaped may have been given to another command's leader.
+                !reaped || !all.contains_key(&leader) && marker_of(entry.pid).is_none_or(|it| it == *self.marker)
+            } else {
+                // An orphan that the kernel gave to the server; the leaders of other commands are none.
+                entry.parent == own
+                    && !super::reap::is_registered(entry.pid)
+                    && marker_of(entry.pid).is_some_and(|it| it == *self.marker)
+            };
+            if belongs {
+                members.insert(entry.pid);
+            }
+        }
+        let mut open: Vec<i32> = members.iter().copied().collect();
+        while let Some(pid) = open.pop() {
+            for child in children.get(&pid).into_iter().flatten() {
+                if members.insert(*child) {
+                    open.push(*child);
+                }
+            }
+        }
+        Ok(all.into_values().filter(|entry| members.contains(&entry.pid) && !entry.dead).collect())
+    }
+}
+
+/// A line of `/proc/PID/stat` (proc(5)).
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    pid: i32,
+    parent: i32,
+    session: i32,
+    /// Clock ticks after boot.
+    start: u64,
+    /// A zombie, or about to vanish.
+    dead: bool,
+    threads: u32,
+    cpu_ticks: u64,
+    rss_pages: u64,
+}
+
+impl Entry {
+    fn read(pid: i32) -> Option<Entry> {
+        // The line is shorter than 512 bytes: 52 numbers and a name of at most 64 bytes.
+        let mut buffer = [0_u8; 1024];
+        let length = fs::File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut buffer).ok()?;
+        Self::parse(pid, buffer.get(..length)?)
+    }
+
+    fn parse(pid: i32, line: &[u8]) -> Option<Entry> {
+        // The name may hold anything, also spaces and parentheses: what follows the last one counts.
+        let after = memchr::memrchr(b')', line)? + 1;
+        let fields: Vec<&str> = std::str::from_utf8(line.get(after..)?).ok()?.split_ascii_whitespace().collect();
+        let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+        let id = |index: usize| fields.get(index)?.parse::<i32>().ok();
+        Some(Entry {
+            pid,
+            parent: id(1)?,
+            session: id(3)?,
+            start: number(19)?,
+            dead: matches!(*fields.first()?, "Z" | "X"),
+            threads: u32::try_from(number(17)?).ok()?,
+            cpu_ticks: number(11)?.saturating_add(number(12)?),
+            rss_pages: number(21)?,
+        })
+    }
+}
+
+fn entries() -> io::Result<BTreeMap<i32, Entry>> {
+    Ok(fs::read_dir("/proc")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(|pid| Some((pid, Entry::read(pid)?)))
+        .collect())
+}
+
+/// Children of the server, also those that were given to it.
+pub(crate) fn children_of_self() -> Vec<i32> {
+    let mut all = Vec::new();
+    let mut supported = false;
+    for task in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+        if let Ok(text) = fs::read_to_string(task.path().join("children")) {
+            supported = true;
+            all.extend(text.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+        }
+    }
+    // The file depends on how the kernel was built (CONFIG_PROC_CHILDREN).
+    if !supported {
+        let own = i32::try_from(std::process::id()).unwrap_or(0);
+        all.extend(entries().into_iter().flatten().filter(|(_, entry)| entry.parent == own).map(|(pid, _)| pid));
+    }
+    all
+}
+
+/// The marker in a process's environment as it was at its exec; `None` when it has none or hides it.
+fn marker_of(pid: i32) -> Option<String> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    environment
+        .split(|byte| *byte == 0)
+        .find_map(|variable| variable.strip_prefix(MARKER.as_bytes())?.strip_prefix(b"="))
+        .map(|value| String::from_utf8_lossy(value).into_owned())
+}
+
+fn send(member: &Entry, signal: Signal) {
+    let same = || Entry::read(member.pid).is_some_and(|now| now.start == member.start);
+    let Some(pid) = Pid::from_raw(member.pid) else { return };
+    let sent = match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) if same() => spawn::signal_pidfd(pidfd.as_fd(), signal),
+        Err(rustix::io::Errno::NOSYS) if same() => spawn::signal_process(member.pid, signal),
+        Ok(_) | Err(_) => Ok(()),
+    };
+    if let Err(error) = sent {
+        tracing::debug!(pid = member.pid, %error, "a process could not be signalled");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_does_not_confuse() {
+        let line = b"7 (a) Z 1 (b)) S 3 7 7 0 -1 0 0 0 0 0 11 4 0 0 20 0 2 0 555 1000 42 0 0";
+        let entry = Entry::parse(7, line).unwrap();
+        assert_eq!((entry.parent, entry.session, entry.start, entry.dead), (3, 7, 555, false));
+        assert_eq!((entry.threads, entry.cpu_ticks, entry.rss_pages), (2, 15, 42));
+        assert!(Entry::parse(7, b"7 (a) S 3").is_none());
+        assert!(Entry::parse(7, b"").is_none());
+    }
+
+    #[test]
+    fn this_process_is_listed() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        assert!(entries().unwrap().contains_key(&own));
+    }
+}
