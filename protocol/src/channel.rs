@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use crate::error::LaneError;
 use crate::frame::{Body, Outcome};
-use crate::limits::{INTERACTIVE_BACKLOG, OUTBOX};
+use crate::limits::{EVENT_RESERVE, INTERACTIVE_BACKLOG, OUTBOX};
 use crate::schedule::Class;
 use crate::window::{RecvWindow, SendWindow, cost};
 
@@ -147,6 +147,11 @@ impl Channel {
         self.send.room().min(OUTBOX.saturating_sub(self.outbox_cost))
     }
 
+    /// Longest EVENT that may be queued now.
+    fn event_room(&self) -> usize {
+        self.send.event_room().min((OUTBOX + EVENT_RESERVE as usize).saturating_sub(self.outbox_cost))
+    }
+
     /// Queues DATA or EVENT.
     pub(crate) fn push(&mut self, body: Body) -> Result<(), Blocked> {
         if self.state != State::Open {
@@ -157,8 +162,10 @@ impl Channel {
         {
             return Err(Blocked::Done);
         }
-        let cost = cost(body.payload().map_or(0, Bytes::len));
-        if self.outbox_cost.saturating_add(cost as usize) > OUTBOX.max(cost as usize) || !self.send.take(cost) {
+        let length = body.payload().map_or(0, Bytes::len);
+        let room = if matches!(body, Body::Event(_)) { self.event_room() } else { self.room() };
+        let cost = cost(length);
+        if length > room || room == 0 || !self.send.take(cost) {
             return Err(Blocked::Window);
         }
         self.outbox_cost += cost as usize;
@@ -345,6 +352,15 @@ impl Channel {
             self.credit_due += grant;
         }
         Some((item, self.credit_due > 0))
+    }
+
+    /// Takes the next event, past data that was not taken yet.
+    pub(crate) fn take_event(&mut self, budget: &mut usize) -> Option<(Item, bool)> {
+        let at = self.inbox.iter().position(|item| matches!(item, Item::Event(_)))?;
+        self.inbox.rotate_left(at);
+        let taken = self.take(budget);
+        self.inbox.rotate_right(at);
+        taken
     }
 
     /// Whether the channel can be forgotten: ended, and nothing is left to send or to take.

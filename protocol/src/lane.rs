@@ -306,13 +306,12 @@ impl Lane {
 
     /// Takes the next item of a channel. Taking DATA and EVENT lets the peer send more.
     pub fn recv(&mut self, id: u32) -> Option<Item> {
-        let channel = self.channels.get_mut(&id)?;
-        let (item, credit) = channel.take(&mut self.config.growth)?;
-        if credit {
-            self.queue_control(id);
-        }
-        self.forget_finished(id);
-        Some(item)
+        self.take(id, Channel::take)
+    }
+
+    /// Takes the next event of a channel, past data that was not taken yet.
+    pub fn recv_event(&mut self, id: u32) -> Option<Item> {
+        self.take(id, Channel::take_event)
     }
 
     /// Whether nothing more comes on this channel: it is gone, or the peer gave it up.
@@ -454,6 +453,16 @@ impl Lane {
             }
             self.forget_finished(id);
         }
+    }
+
+    fn take(&mut self, id: u32, take: impl FnOnce(&mut Channel, &mut usize) -> Option<(Item, bool)>) -> Option<Item> {
+        let channel = self.channels.get_mut(&id)?;
+        let (item, credit) = take(channel, &mut self.config.growth)?;
+        if credit {
+            self.queue_control(id);
+        }
+        self.forget_finished(id);
+        Some(item)
     }
 
     fn push(&mut self, id: u32, push: impl FnOnce(&mut Channel) -> Result<(), Blocked>) -> Result<(), Blocked> {

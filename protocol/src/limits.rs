@@ -19,6 +19,10 @@ pub const MAX_PAYLOAD: usize = MAX_FRAME - 256;
 /// Largest payload, in bytes, of an EVENT: it fits in every window whole, and leaves room beside it.
 pub const MAX_EVENT: usize = 32 << 10;
 
+/// The last bytes of a window, which DATA may not use: an EVENT, such as a signal, can be sent although nobody takes
+/// the data before it.
+pub const EVENT_RESERVE: u32 = 4 << 10;
+
 /// Longest name of a channel kind, in bytes.
 pub const MAX_KIND_NAME: usize = 64;
 

@@ -1,6 +1,6 @@
 //! Credit windows: how many bytes may be on their way in one direction of a channel. Arithmetic only.
 
-use crate::limits::{GROWTH_FRAME, MAX_WINDOW, MIN_COST};
+use crate::limits::{EVENT_RESERVE, GROWTH_FRAME, MAX_WINDOW, MIN_COST};
 
 /// What a DATA or EVENT of this length costs.
 pub fn cost(len: usize) -> u32 {
@@ -20,8 +20,14 @@ impl SendWindow {
         Self { available: initial }
     }
 
-    /// Longest payload that may be sent now.
+    /// Longest DATA that may be sent now: the window less what is kept for events.
     pub const fn room(&self) -> usize {
+        let room = self.available.saturating_sub(EVENT_RESERVE);
+        if room < MIN_COST { 0 } else { room as usize }
+    }
+
+    /// Longest EVENT that may be sent now.
+    pub const fn event_room(&self) -> usize {
         if self.available < MIN_COST { 0 } else { self.available as usize }
     }
 

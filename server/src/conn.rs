@@ -111,7 +111,8 @@ impl Served {
     /// Answers a HELLO with the reason why not. A direct client's connection has nothing left to carry.
     async fn refuse(&self, lane: u32, error: &Error) {
         tracing::info!(lane, code = %error.code, "lane refused");
-        let go_away = GoAway { reason: error.code.name().to_owned(), message: error.message.clone(), deadline_ms: None };
+        let go_away =
+            GoAway { reason: error.code.name().to_owned(), message: error.message.clone(), deadline_ms: None };
         self.handle.go_away(lane, &go_away).await;
         if self.lanes.is_empty() {
             self.handle.close(1008, format!("{}: {}", error.code.name(), error.message));

@@ -13,11 +13,6 @@ use crate::sandbox::Sandbox;
 use crate::server::Server;
 
 mod exec;
-mod file;
-mod process;
-mod pty;
-mod sandbox;
-mod tcp;
 
 /// What a channel is served with.
 #[derive(Clone)]
@@ -61,42 +56,44 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
 
     match open {
         Open::Exec(params) => run!(Exec, params, exec::serve),
-        Open::ProcessStart(params) => run!(ProcessStart, params, process::start),
-        Open::ProcessList(params) => run!(ProcessList, params, process::list),
-        Open::ProcessGet(params) => run!(ProcessGet, params, process::get),
-        Open::ProcessSignal(params) => run!(ProcessSignal, params, process::signal),
-        Open::ProcessKill(params) => run!(ProcessKill, params, process::kill),
-        Open::ProcessWait(params) => run!(ProcessWait, params, process::wait),
-        Open::ProcessAttach(params) => run!(ProcessAttach, params, process::attach),
-        Open::ProcessLogs(params) => run!(ProcessLogs, params, process::logs),
-        Open::ProcessWaitLog(params) => run!(ProcessWaitLog, params, process::wait_log),
-        Open::ProcessWaitPort(params) => run!(ProcessWaitPort, params, process::wait_port),
-        Open::ProcessStats(params) => run!(ProcessStats, params, process::stats),
-        Open::ProcessRemove(params) => run!(ProcessRemove, params, process::remove),
-        Open::PtyOpen(params) => run!(PtyOpen, params, pty::open),
-        Open::PtyAttach(params) => run!(PtyAttach, params, pty::attach),
-        Open::PtyList(params) => run!(PtyList, params, pty::list),
-        Open::PtySnapshot(params) => run!(PtySnapshot, params, pty::snapshot),
-        Open::PtyResize(params) => run!(PtyResize, params, pty::resize),
-        Open::PtyClose(params) => run!(PtyClose, params, pty::close),
-        Open::FileRead(params) => run!(FileRead, params, file::read),
-        Open::FileWrite(params) => run!(FileWrite, params, file::write),
-        Open::FileStat(params) => run!(FileStat, params, file::stat),
-        Open::FileList(params) => run!(FileList, params, file::list),
-        Open::FileMkdir(params) => run!(FileMkdir, params, file::mkdir),
-        Open::FileRemove(params) => run!(FileRemove, params, file::remove),
-        Open::FileRename(params) => run!(FileRename, params, file::rename),
-        Open::FileMove(params) => run!(FileMove, params, file::move_),
-        Open::FileCopy(params) => run!(FileCopy, params, file::copy),
-        Open::FileChmod(params) => run!(FileChmod, params, file::chmod),
-        Open::FileSymlink(params) => run!(FileSymlink, params, file::symlink),
-        Open::FileSearch(params) => run!(FileSearch, params, file::search),
-        Open::FileWatch(params) => run!(FileWatch, params, file::watch),
-        Open::TreeRead(params) => run!(TreeRead, params, file::tree_read),
-        Open::TreeWrite(params) => run!(TreeWrite, params, file::tree_write),
-        Open::TcpConnect(params) => run!(TcpConnect, params, tcp::connect),
-        Open::SandboxInfo(params) => run!(SandboxInfo, params, sandbox::info),
-        Open::SandboxMetrics(params) => run!(SandboxMetrics, params, sandbox::metrics),
+        Open::ProcessStart(_)
+        | Open::ProcessList(_)
+        | Open::ProcessGet(_)
+        | Open::ProcessSignal(_)
+        | Open::ProcessKill(_)
+        | Open::ProcessWait(_)
+        | Open::ProcessAttach(_)
+        | Open::ProcessLogs(_)
+        | Open::ProcessWaitLog(_)
+        | Open::ProcessWaitPort(_)
+        | Open::ProcessStats(_)
+        | Open::ProcessRemove(_)
+        | Open::PtyOpen(_)
+        | Open::PtyAttach(_)
+        | Open::PtyList(_)
+        | Open::PtySnapshot(_)
+        | Open::PtyResize(_)
+        | Open::PtyClose(_)
+        | Open::FileRead(_)
+        | Open::FileWrite(_)
+        | Open::FileStat(_)
+        | Open::FileList(_)
+        | Open::FileMkdir(_)
+        | Open::FileRemove(_)
+        | Open::FileRename(_)
+        | Open::FileMove(_)
+        | Open::FileCopy(_)
+        | Open::FileChmod(_)
+        | Open::FileSymlink(_)
+        | Open::FileSearch(_)
+        | Open::FileWatch(_)
+        | Open::TreeRead(_)
+        | Open::TreeWrite(_)
+        | Open::TcpConnect(_)
+        | Open::SandboxInfo(_)
+        | Open::SandboxMetrics(_) => {
+            incoming.refuse(&Error::new(Code::NotSupported, "this server has no such kind yet"))
+        }
     }
 }
 

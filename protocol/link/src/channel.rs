@@ -7,6 +7,7 @@ use bytes::Bytes;
 use sandwire_protocol::channel::{Blocked, Item as RawItem};
 use sandwire_protocol::frame::Outcome;
 use sandwire_protocol::kind::{self, Kind};
+use sandwire_protocol::lane::Lane;
 use sandwire_protocol::limits::{MAX_DATA, MAX_EVENT};
 use sandwire_protocol::{Code, Error};
 
@@ -63,10 +64,10 @@ impl End {
         self.link.forget(self.id);
     }
 
-    async fn take(&self) -> Result<RawItem, Error> {
+    async fn take(&self, take: impl Fn(&mut Lane, u32) -> Option<RawItem>) -> Result<RawItem, Error> {
         loop {
             let readable = self.slot.readable.notified();
-            let (item, over) = self.link.with_lane(|lane| (lane.recv(self.id), lane.is_over(self.id)));
+            let (item, over) = self.link.with_lane(|lane| (take(lane, self.id), lane.is_over(self.id)));
             match item {
                 Some(item) => return Ok(item),
                 None if over => return Err(gave_up()),
@@ -162,11 +163,23 @@ impl<K: Kind> Channel<K> {
     /// # Errors
     /// `CANCELLED` once the opener gave up or the lane is gone; `VALIDATION_FAILED` for an event that cannot be read.
     pub async fn recv(&self) -> Result<Item<K::Up>, Error> {
-        match self.end.take().await? {
+        match self.end.take(Lane::recv).await? {
             RawItem::Data(stream, data) => Ok(Item::Data(stream, data)),
             RawItem::End(stream) => Ok(Item::End(stream)),
             RawItem::Event(payload) => Ok(Item::Event(kind::decode(&payload)?)),
             RawItem::Close(_) => Err(gave_up()),
+        }
+    }
+
+    /// Waits for the next event, which overtakes data that was not taken yet: for a kind that cannot take more data
+    /// now. Not at the same time as [`recv`](Self::recv).
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub async fn recv_event(&self) -> Result<K::Up, Error> {
+        match self.end.take(Lane::recv_event).await? {
+            RawItem::Event(payload) => kind::decode(&payload),
+            RawItem::Data(..) | RawItem::End(_) | RawItem::Close(_) => Err(gave_up()),
         }
     }
 
@@ -273,7 +286,7 @@ impl<K: Kind> Call<K> {
 
     /// Waits for what comes back next. Taking it lets the other side send more.
     pub async fn recv(&self) -> Reply<K> {
-        let item = match self.end.take().await {
+        let item = match self.end.take(Lane::recv).await {
             Ok(item) => item,
             Err(error) => return Reply::Closed(Err(error)),
         };

@@ -1,7 +1,5 @@
 //! Processes: started, watched, ended, with their output.
 
-#![allow(dead_code, reason = "the consumers land with the dispatch")]
-
 pub(crate) mod launch;
 pub(crate) mod limits;
 pub(crate) mod pipe;

@@ -1,0 +1,126 @@
+//! `exec`: a command to its end.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use sandwire_link::{Channel, Item};
+use sandwire_protocol::kind::Exec;
+use sandwire_protocol::kind::command::{Exit, Output};
+use sandwire_protocol::kind::exec::{Down, Params, Up};
+use sandwire_protocol::{Code, Error};
+
+use super::Context;
+use crate::sandbox::process::pipe::Stdin;
+use crate::sandbox::process::run::{self, Outputs, Run, Spec, Started};
+use crate::sandbox::process::signal::Signal;
+use crate::sandbox::process::stop::Stop;
+
+/// Time between TERM and KILL, when the parameters name none.
+const GRACE: Duration = Duration::from_millis(2000);
+
+pub(super) async fn serve(params: Params, channel: &Channel<Exec>, context: &Context) -> Result<Exit, Error> {
+    let spec = Spec {
+        stdin: params.stdin,
+        merge_stderr: params.merge_stderr,
+        timeout: params.timeout_ms.map(Duration::from_millis),
+        grace: params.grace_ms.map_or(GRACE, Duration::from_millis),
+    };
+    let begin = Instant::now();
+    let Started { run, mut outputs, stdin } = run::start(&context.sandbox.host, &params.run, &spec)?;
+    let stop = Stop::new();
+    let mut given_up = None;
+    let (exit, delivered) = {
+        let deliver = deliver(channel, &mut outputs, params.report_start.then(|| run.pid()));
+        let ends =
+            async { tokio::join!(run.wait(&stop), async { deliver.await.inspect_err(|_| stop.request(spec.grace)) }) };
+        let listen = listen(channel, &run, stdin);
+        tokio::pin!(ends, listen);
+        loop {
+            tokio::select! {
+                both = &mut ends => break both,
+                error = &mut listen, if given_up.is_none() => {
+                    given_up = Some(error);
+                    stop.request(spec.grace);
+                }
+            }
+        }
+    };
+    if let Some(error) = given_up {
+        return Err(error);
+    }
+    delivered?;
+    let duration_us = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
+    Ok(Exit { duration_us, output_dropped: outputs.dropped(), ..exit? })
+}
+
+async fn deliver(channel: &Channel<Exec>, outputs: &mut Outputs, started: Option<u32>) -> Result<(), Error> {
+    if let Some(pid) = started {
+        channel.event(Down::Started { pid }).await?;
+    }
+    loop {
+        let room = channel.reserve().await?;
+        let Some((output, bytes)) = outputs.next(room).await? else { return Ok(()) };
+        let stream = match output {
+            Output::Stdout => 1,
+            Output::Stderr => 2,
+        };
+        channel.send(stream, bytes)?;
+    }
+}
+
+/// Takes what the opener says, until it says something wrong or gives up.
+async fn listen(channel: &Channel<Exec>, run: &Run, mut stdin: Option<Stdin>) -> Error {
+    let mut opened = stdin.is_some();
+    loop {
+        let result = match channel.recv().await {
+            Ok(Item::Data(0, bytes)) if opened => feed(channel, run, &mut stdin, bytes).await,
+            Ok(Item::End(0)) if opened => {
+                opened = false;
+                stdin = None;
+                Ok(())
+            }
+            Ok(Item::Data(..) | Item::End(_)) => {
+                Err(Error::new(Code::StdinNotOpen, "the command takes no input on this stream: open it with `stdin`"))
+            }
+            Ok(Item::Event(event)) => handle(run, event).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = result {
+            return error;
+        }
+    }
+}
+
+/// Writes to standard input as fast as the command reads, and takes signals meanwhile.
+async fn feed(channel: &Channel<Exec>, run: &Run, stdin: &mut Option<Stdin>, bytes: Bytes) -> Result<(), Error> {
+    // A command that closed its input is no error: what was meant for it is thrown away.
+    let Some(pipe) = stdin.as_ref() else { return Ok(()) };
+    let open = {
+        let write = pipe.write(&bytes);
+        tokio::pin!(write);
+        loop {
+            tokio::select! {
+                open = &mut write => break open,
+                event = channel.recv_event() => handle(run, event?).await?,
+            }
+        }
+    };
+    match open {
+        Ok(true) => {}
+        Ok(false) => *stdin = None,
+        Err(error) => {
+            return Err(Error::new(Code::Internal, format!("standard input cannot be written: {error}")));
+        }
+    }
+    Ok(())
+}
+
+async fn handle(run: &Run, event: Up) -> Result<(), Error> {
+    match event {
+        Up::Signal { signal, target } => match run.signal(Signal::parse(&signal)?, target).await {
+            // It ended while the signal was on its way.
+            Err(error) if error.code == Code::ProcessExited => Ok(()),
+            result => result,
+        },
+    }
+}
