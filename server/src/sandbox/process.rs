@@ -2,8 +2,10 @@
 
 pub(crate) mod launch;
 pub(crate) mod limits;
+pub(crate) mod log;
 pub(crate) mod pipe;
 pub(crate) mod reap;
+pub(crate) mod registry;
 pub(crate) mod run;
 pub(crate) mod signal;
 pub(crate) mod spawn;

@@ -207,7 +207,10 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         let left = self.folders.drain(..).filter(|folder| !removed(folder));
-        self.leftover.lock().unwrap_or_else(PoisonError::into_inner).extend(left);
+        let mut leftover = self.leftover.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those of commands before this one may be empty by now.
+        leftover.retain(|folder| !removed(folder));
+        leftover.extend(left);
     }
 }
 

@@ -3,8 +3,8 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,6 +20,9 @@ use super::signal::Signal;
 use super::spawn::{self, Confinement, Failure, Stdio, Step};
 use super::stop::Stop;
 use super::tree::Tree;
+
+/// Reads in a row before others may run: about a tenth of a millisecond of full pipes.
+const BURST: u32 = 8;
 
 /// What commands of this server share.
 #[derive(Clone, Debug)]
@@ -72,7 +75,8 @@ pub(crate) struct Spec {
 pub(crate) struct Run {
     child: Arc<Child>,
     marker: Arc<str>,
-    group: Option<Group>,
+    /// Taken at the end.
+    group: Mutex<Option<Group>>,
     timeout: Option<Duration>,
     grace: Duration,
     /// Cancelled when the leader has ended, and what was to be ended with it.
@@ -91,6 +95,8 @@ pub(crate) struct Outputs {
     /// Bytes that may still be delivered.
     left: u64,
     dropped: u64,
+    /// Reads since others could run.
+    burst: u32,
 }
 
 /// A command just started.
@@ -134,14 +140,14 @@ pub(crate) fn start(host: &Host, launch: &Launch, spec: &Spec) -> Result<Started
         run: Run {
             child: Arc::new(child),
             marker: prepared.marker.into(),
-            group,
+            group: Mutex::new(group),
             timeout: spec.timeout,
             grace: spec.grace,
             over: over.clone(),
             shown: prepared.shown,
             cwd,
         },
-        outputs: Outputs { pipes, over, left, dropped: 0 },
+        outputs: Outputs { pipes, over, left, dropped: 0, burst: 0 },
         stdin,
     })
 }
@@ -218,30 +224,38 @@ impl Run {
         let over = self.over.clone().drop_guard();
         let status = self.child.wait();
         tokio::pin!(status);
-        let mut timed_out = false;
+        // The timeout is of this run alone: what asks for `stop` may want no further run either.
+        let timeout = Stop::new();
         let ended = tokio::select! {
             status = &mut status => Some(status),
             () = stop.requested() => None,
             () = after(self.timeout) => {
-                timed_out = true;
-                stop.request(self.grace);
+                timeout.request(self.grace);
                 None
             }
         };
         let status = match ended {
             Some(status) => status,
-            None => tokio::join!(status, self.end_tree(stop)).0,
+            None => tokio::join!(status, self.end_tree(stop, &timeout)).0,
         };
         let status = status.map_err(|error| {
             Error::new(Code::Internal, format!("the exit status of process {} is lost: {error}", self.pid()))
         })?;
         drop(over);
-        let oom_killed = self.group.as_ref().is_some_and(Group::oom_killed);
-        Ok(Exit { timed_out, oom_killed, ..status.exit() })
+        let group = self.group.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let oom_killed = group.is_some_and(|group| group.oom_killed());
+        Ok(Exit { timed_out: timeout.is_requested(), oom_killed, ..status.exit() })
     }
 
-    async fn end_tree(&self, stop: &Stop) {
-        if let Err(error) = self.tree().terminate(!stop.is_overdue(), stop.overdue()).await {
+    async fn end_tree(&self, stop: &Stop, timeout: &Stop) {
+        let gently = !stop.is_overdue() && !timeout.is_overdue();
+        let overdue = async {
+            tokio::select! {
+                () = stop.overdue() => {}
+                () = timeout.overdue() => {}
+            }
+        };
+        if let Err(error) = self.tree().terminate(gently, overdue).await {
             tracing::warn!(%error, "the tree of a command could not be listed; its group is killed");
             if let Err(error) = self.child.signal_group(Signal::KILL) {
                 tracing::warn!(%error, "the group of a command could not be killed");
@@ -298,15 +312,13 @@ impl Outputs {
     /// `INTERNAL_ERROR` when a pipe cannot be read.
     pub(crate) async fn next(&mut self, max: usize) -> Result<Option<(Output, Bytes)>, Error> {
         loop {
+            self.give_way().await;
             let max = if self.left == 0 { READ } else { max };
             match self.look(|pipes| pipes.read(max))? {
                 Look::Data(output, mut bytes) => {
-                    let length = bytes.len() as u64;
-                    let delivered = length.min(self.left);
-                    self.left -= delivered;
-                    self.dropped += length - delivered;
+                    let delivered = self.count(bytes.len());
                     if delivered > 0 {
-                        bytes.truncate(usize::try_from(delivered).unwrap_or(usize::MAX));
+                        bytes.truncate(delivered);
                         return Ok(Some((output, bytes)));
                     }
                 }
@@ -325,14 +337,47 @@ impl Outputs {
     /// `INTERNAL_ERROR` when a pipe cannot be read.
     pub(crate) async fn next_with(&mut self, mut take: impl FnMut(Output, &[u8])) -> Result<bool, Error> {
         loop {
-            match self.look(|pipes| pipes.read_with(&mut take))? {
-                Look::Data(_, ()) => return Ok(true),
+            self.give_way().await;
+            let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+            let shown = self.look(|pipes| {
+                pipes.read_with(|output, bytes| {
+                    let delivered = bytes.get(..left).unwrap_or(bytes);
+                    if !delivered.is_empty() {
+                        take(output, delivered);
+                    }
+                    bytes.len()
+                })
+            })?;
+            match shown {
+                Look::Data(_, length) => {
+                    let delivered = self.count(length);
+                    if delivered > 0 {
+                        return Ok(true);
+                    }
+                }
                 Look::Empty => self.ready().await?,
                 Look::Closed => {
                     self.over.cancelled().await;
                     return Ok(false);
                 }
             }
+        }
+    }
+
+    /// How much of a piece is within the bound.
+    fn count(&mut self, length: usize) -> usize {
+        let delivered = (length as u64).min(self.left);
+        self.left -= delivered;
+        self.dropped += length as u64 - delivered;
+        usize::try_from(delivered).unwrap_or(length)
+    }
+
+    /// Lets others run now and then, while nothing is in hand that a cancellation would lose: a pipe that always has something never makes this task wait.
+    async fn give_way(&mut self) {
+        self.burst += 1;
+        if self.burst == BURST {
+            self.burst = 0;
+            tokio::task::yield_now().await;
         }
     }
 

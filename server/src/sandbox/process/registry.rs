@@ -1,0 +1,260 @@
+//! The background processes of a sandbox, by id.
+
+mod process;
+mod ready;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use sandwire_protocol::kind::command::Target;
+use sandwire_protocol::kind::process::{Info, Start, State, Stats};
+use sandwire_protocol::{Code, Error};
+
+pub(crate) use self::process::Process;
+use super::log::{Bounds, now_ms};
+use super::run::Host;
+use super::signal::Signal;
+
+/// Longest id, in characters.
+const MAX_ID: usize = 128;
+
+/// Bounds of the registry.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// Most processes that have not ended.
+    pub(crate) max: usize,
+    /// Most ended processes that are kept.
+    pub(crate) keep: usize,
+    /// Time for which an ended process is kept.
+    pub(crate) keep_for: Duration,
+    /// Bounds of each log.
+    pub(crate) log: Bounds,
+}
+
+/// All background processes.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    host: Host,
+    settings: Settings,
+    table: Arc<Table>,
+}
+
+/// What the registry and the supervisors share.
+#[derive(Debug, Default)]
+struct Table {
+    /// `None` is one that is just being started.
+    processes: Mutex<BTreeMap<String, Option<Arc<Process>>>>,
+    /// Number of the next process: the order of their starts.
+    next: AtomicU64,
+    draining: AtomicBool,
+}
+
+impl Table {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Option<Arc<Process>>>> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets this very process, not a later one of the same id.
+    fn forget(&self, process: &Process) {
+        let mut processes = self.lock();
+        let same = |kept: &Option<Arc<Process>>| kept.as_ref().is_some_and(|kept| kept.number == process.number);
+        if processes.get(&process.id).is_some_and(same) {
+            processes.remove(&process.id);
+        }
+    }
+}
+
+impl Registry {
+    /// An empty registry.
+    pub(crate) fn new(host: Host, settings: Settings) -> Registry {
+        Registry { host, settings, table: Arc::default() }
+    }
+
+    /// Starts a process.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED` for a bad id, `PROCESS_EXISTS`, `LIMIT_EXCEEDED`, `DRAINING`, and those of a start.
+    pub(crate) fn start(&self, params: Start) -> Result<Info, Error> {
+        if self.table.draining.load(Ordering::SeqCst) {
+            return Err(Error::new(Code::Draining, "the server is going down and starts no process"));
+        }
+        if let Some(id) = &params.id {
+            check_id(id)?;
+        }
+        self.prune();
+        let number = self.table.next.fetch_add(1, Ordering::Relaxed);
+        let id = self.reserve(params.id.clone(), number)?;
+        let started = Process::start(&self.host, &self.settings.log, id.clone(), number, params);
+        let mut processes = self.table.lock();
+        match started {
+            Ok((process, supervisor)) => {
+                processes.insert(id, Some(Arc::clone(&process)));
+                drop(processes);
+                tokio::spawn(supervisor);
+                process.forget_by(Arc::downgrade(&self.table));
+                // A drain that began during the start has not seen it.
+                if self.table.draining.load(Ordering::SeqCst) {
+                    process.stop(Some(Duration::ZERO));
+                }
+                Ok(process.info())
+            }
+            Err(error) => {
+                processes.remove(&id);
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes the id and one of the places.
+    fn reserve(&self, wanted: Option<String>, number: u64) -> Result<String, Error> {
+        let mut processes = self.table.lock();
+        let id = match wanted {
+            Some(id) => id,
+            // Ids of another boot stay apart from these.
+            None => (0..)
+                .map(|turn: u64| format!("{}-{}", self.host.boot.get(..6).unwrap_or_default(), number + turn))
+                .find(|id| !processes.contains_key(id))
+                .unwrap_or_default(),
+        };
+        if processes.contains_key(&id) {
+            return Err(Error::new(Code::ProcessExists, format!("a process with the id {id:?} exists")).with("id", id));
+        }
+        if running(&processes) >= self.settings.max {
+            let max = self.settings.max;
+            return Err(Error::new(
+                Code::LimitExceeded,
+                format!("{max} processes run, the most that this server allows"),
+            )
+            .with("limit", max));
+        }
+        processes.insert(id.clone(), None);
+        Ok(id)
+    }
+
+    /// Forgets ended processes beyond what is kept.
+    fn prune(&self) {
+        let oldest = now_ms().saturating_sub(u64::try_from(self.settings.keep_for.as_millis()).unwrap_or(u64::MAX));
+        let mut processes = self.table.lock();
+        let mut ended: Vec<(u64, String)> = processes
+            .values()
+            .flatten()
+            .filter_map(|process| Some((process.ended_ms()?, process.id.clone())))
+            .collect();
+        ended.sort_unstable();
+        let beyond = ended.len().saturating_sub(self.settings.keep);
+        for (_, id) in ended.iter().enumerate().filter(|(at, (ms, _))| *at < beyond || *ms < oldest).map(|(_, it)| it) {
+            processes.remove(id);
+        }
+    }
+
+    /// The processes, oldest first.
+    pub(crate) fn list(&self, only_running: bool) -> Vec<Info> {
+        self.prune();
+        let mut all: Vec<Arc<Process>> = self.table.lock().values().flatten().map(Arc::clone).collect();
+        all.sort_unstable_by_key(|process| process.number);
+        let infos = all.iter().map(|process| process.info());
+        infos.filter(|info| !only_running || info.state != State::Exited).collect()
+    }
+
+    /// The process with that id.
+    ///
+    /// # Errors
+    /// `PROCESS_NOT_FOUND`.
+    pub(crate) fn process(&self, id: &str) -> Result<Arc<Process>, Error> {
+        self.prune();
+        self.table.lock().get(id).cloned().flatten().ok_or_else(|| {
+            Error::new(Code::ProcessNotFound, format!("there is no process with the id {id:?}")).with("id", id)
+        })
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// `PROCESS_NOT_FOUND`, `VALIDATION_FAILED`, `PROCESS_EXITED`.
+    pub(crate) async fn signal(&self, id: &str, signal: &str, target: Target) -> Result<(), Error> {
+        self.process(id)?.signal(Signal::parse(signal)?, target).await
+    }
+
+    /// What a process and its tree use.
+    ///
+    /// # Errors
+    /// `PROCESS_NOT_FOUND`, `PROCESS_EXITED`.
+    pub(crate) async fn stats(&self, id: &str) -> Result<Stats, Error> {
+        self.process(id)?.stats().await
+    }
+
+    /// Forgets a process; with `force` it is ended first.
+    ///
+    /// # Errors
+    /// `PROCESS_NOT_FOUND`, `VALIDATION_FAILED` when it runs and `force` is not given.
+    pub(crate) async fn remove(&self, id: &str, force: bool) -> Result<(), Error> {
+        let process = self.process(id)?;
+        if process.ended_ms().is_none() {
+            if !force {
+                return Err(Error::new(
+                    Code::ValidationFailed,
+                    format!("the process {id:?} has not ended; end it first, or give `force`"),
+                )
+                .with("id", id));
+            }
+            process.kill(None).await;
+        }
+        self.table.forget(&process);
+        Ok(())
+    }
+
+    /// Processes that have not ended.
+    pub(crate) fn running(&self) -> usize {
+        running(&self.table.lock())
+    }
+
+    /// Ends every process and takes no new one. Returns when all have ended.
+    pub(crate) async fn shutdown(&self, grace: Duration) {
+        self.table.draining.store(true, Ordering::SeqCst);
+        let all: Vec<Arc<Process>> = self.table.lock().values().flatten().map(Arc::clone).collect();
+        for process in &all {
+            process.stop(Some(grace));
+        }
+        for process in &all {
+            process.ended().await;
+        }
+    }
+}
+
+fn running(processes: &BTreeMap<String, Option<Arc<Process>>>) -> usize {
+    processes.values().filter(|process| process.as_ref().is_none_or(|it| it.ended_ms().is_none())).count()
+}
+
+/// Who can be asked to forget a process.
+type Forgetter = Weak<Table>;
+
+fn check_id(id: &str) -> Result<(), Error> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if (1..=MAX_ID).contains(&id.len()) && id.bytes().all(fits) {
+        return Ok(());
+    }
+    Err(Error::new(Code::ValidationFailed, format!("an id has 1 to {MAX_ID} characters of A-Z a-z 0-9 . _ -"))
+        .with("field", "id"))
+}
+
+/// `work`, or the error when it takes longer.
+///
+/// # Errors
+/// `code`.
+async fn within<T>(
+    time_ms: Option<u64>,
+    code: Code,
+    what: &str,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let Some(time_ms) = time_ms else { return work.await };
+    tokio::time::timeout(Duration::from_millis(time_ms), work).await.unwrap_or_else(|_late| {
+        Err(Error::new(code, format!("{what} did not happen within {time_ms} ms")).with("timeout_ms", time_ms))
+    })
+}
+
+#[cfg(test)]
+mod tests;
