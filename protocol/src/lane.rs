@@ -421,6 +421,14 @@ impl Lane {
         self.received
     }
 
+    /// Asks every channel that the peer opened to end, as if the peer had given it up. Their CLOSE still goes out.
+    pub fn cancel_all(&mut self) {
+        let ids: Vec<u32> = self.channels.keys().copied().collect();
+        for id in ids {
+            self.cancel_accepted(id);
+        }
+    }
+
     /// The lane is gone for good. Channels that we opened end with `OPERATION_INTERRUPTED`, whose `admitted` says what
     /// is known of them: `true`, the peer had the OPEN; `false`, it was never sent; `unknown`. Channels of the peer are
     /// cancelled.
@@ -443,15 +451,21 @@ impl Lane {
                     self.events.push_back(LaneEvent::Readable(id));
                     self.events.push_back(LaneEvent::Writable(id));
                 }
-                Side::Acceptor if channel.state() == State::Open => {
-                    if channel.handle(id, Body::Cancel).is_ok() {
-                        self.events.push_back(LaneEvent::Cancelled(id));
-                        self.events.push_back(LaneEvent::Writable(id));
-                    }
-                }
-                Side::Opener | Side::Acceptor => {}
+                Side::Acceptor => self.cancel_accepted(id),
+                Side::Opener => {}
             }
             self.forget_finished(id);
+        }
+    }
+
+    fn cancel_accepted(&mut self, id: u32) {
+        let Some(channel) = self.channels.get_mut(&id) else { return };
+        if channel.side() == Side::Acceptor
+            && channel.state() == State::Open
+            && channel.handle(id, Body::Cancel).is_ok()
+        {
+            self.events.push_back(LaneEvent::Cancelled(id));
+            self.events.push_back(LaneEvent::Writable(id));
         }
     }
 

@@ -1,22 +1,12 @@
-//! Who may do what.
+//! Who may do what: decisions without I/O.
 
-use sandwire_protocol::Error;
-use sandwire_protocol::kind::Open;
+mod access;
+mod origin;
+mod ticket;
+mod tokens;
 
-/// What a connection or a lane may do.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Access {}
-
-impl Access {
-    pub(crate) fn check(&self, _: &Open) -> Result<(), Error> {
-        Ok(())
-    }
-
-    pub(crate) fn narrow(&self, _: Option<&[String]>) -> Result<Access, Error> {
-        Ok(self.clone())
-    }
-
-    pub(crate) fn covers(&self, _: &Access) -> bool {
-        true
-    }
-}
+pub(crate) use access::Access;
+pub(crate) use origin::Origins;
+pub(crate) use ticket::{TicketRequest, Tickets};
+pub use tokens::TokenRule;
+pub(crate) use tokens::Tokens;

@@ -13,7 +13,7 @@ use sandwire_protocol::{Error, LaneError};
 use crate::auth::Access;
 use crate::kinds;
 use crate::lanes::{Entry, LaneKey};
-use crate::server::Server;
+use crate::server::{Phase, Server};
 
 /// Serves a connection whose upgrade is done, until it ends.
 pub(crate) async fn serve(server: Arc<Server>, socket: Socket, access: Access) {
@@ -35,15 +35,14 @@ struct Served {
 
 impl Served {
     async fn run(&mut self, mut connection: Connection) -> Closed {
-        let mut draining = self.server.draining.subscribe();
-        if draining.borrow().is_some() {
-            self.go_away_all().await;
-        }
+        let mut phase = self.server.phase.subscribe();
+        phase.mark_changed();
         loop {
             let inbound = tokio::select! {
                 inbound = connection.next() => inbound,
-                Ok(()) = draining.changed() => {
-                    self.go_away_all().await;
+                Ok(()) = phase.changed() => {
+                    let phase = *phase.borrow_and_update();
+                    self.enter(phase).await;
                     continue;
                 }
             };
@@ -104,6 +103,9 @@ impl Served {
             self.lanes.insert(lane, (greeting.key, greeting.entry));
             return self.broken(connection, lane, &error).await;
         }
+        if self.server.phase() != Phase::Serving {
+            greeting.entry.link.drain();
+        }
         tracing::info!(lane, resumed = greeting.resumed, client = %hello.client, "lane");
         self.lanes.insert(lane, (greeting.key, greeting.entry));
     }
@@ -133,10 +135,16 @@ impl Served {
         }
     }
 
-    async fn go_away_all(&self) {
-        let deadline_ms = self.server.draining.borrow().map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-        let message = "the server is shutting down".to_owned();
-        let go_away = GoAway { reason: "draining".to_owned(), message, deadline_ms };
-        self.handle.go_away(CONNECTION, &go_away).await;
+    async fn enter(&self, phase: Phase) {
+        match phase {
+            Phase::Serving => {}
+            Phase::Draining(time) => {
+                let deadline_ms = u64::try_from(time.as_millis()).ok();
+                let message = "the server is shutting down".to_owned();
+                let go_away = GoAway { reason: "draining".to_owned(), message, deadline_ms };
+                self.handle.go_away(CONNECTION, &go_away).await;
+            }
+            Phase::Closing => self.handle.close(1001, "draining"),
+        }
     }
 }

@@ -12,6 +12,7 @@ use sandwire_protocol::{Code, Error};
 use sha2::{Digest, Sha256};
 
 use crate::auth::Access;
+use crate::config::Settings;
 
 /// Bounds of lanes.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +57,19 @@ pub(crate) struct Lanes {
     bounds: Bounds,
     budget: Budget,
     entries: Arc<Mutex<BTreeMap<LaneKey, Entry>>>,
+}
+
+impl Bounds {
+    /// Those that the settings say.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        Self {
+            lanes: settings.max_lanes(),
+            channels_per_lane: settings.max_channels_per_lane(),
+            retained_per_lane: settings.retained_bytes_per_lane(),
+            retained: settings.retained_bytes(),
+            ttl: settings.lane_ttl(),
+        }
+    }
 }
 
 impl Lanes {
@@ -136,9 +150,9 @@ impl Lanes {
         }
     }
 
-    /// Open channels of all lanes.
-    pub(crate) fn channels(&self) -> usize {
-        self.links().iter().map(Link::channels).sum()
+    /// What is left of the budget for retained bytes.
+    pub(crate) fn retained_left(&self) -> usize {
+        self.budget.left()
     }
 
     /// All lanes' links.

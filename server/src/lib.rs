@@ -1,9 +1,16 @@
 //! The sandwire server: everything in a sandbox over one WebSocket.
 
 mod auth;
+pub mod config;
 mod conn;
+mod drain;
+mod http;
 mod kinds;
 mod lanes;
-pub mod listen;
+mod logging;
+mod run;
 mod sandbox;
 mod server;
+mod tls;
+
+pub use run::{Failed, run};

@@ -1,7 +1,26 @@
-//! The sandwire server.
+//! `sandwire-server`: reads its settings and serves.
 
-#[tokio::main]
-async fn main() -> std::io::Result<()> {
-    let address = std::env::args().nth(2).unwrap_or_else(|| "127.0.0.1:7070".to_owned());
-    sandwire_server::listen::listen(&address).await
+use std::process::ExitCode;
+
+use sandwire_server::config::{self, Request};
+
+fn main() -> ExitCode {
+    let settings = match config::read(std::env::args_os()) {
+        Ok(Request::Serve(settings)) => settings,
+        Ok(Request::Print(text)) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("sandwire-server: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match sandwire_server::run(*settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sandwire-server: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -4,9 +4,12 @@ pub(crate) mod activity;
 pub(crate) mod process;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use activity::Activity;
+
+use crate::config::Settings;
 
 /// The sandbox that this server serves.
 #[derive(Debug)]
@@ -15,17 +18,39 @@ pub(crate) struct Sandbox {
     pub(crate) workspace: PathBuf,
     /// What commands share.
     pub(crate) host: process::run::Host,
+    pub(crate) processes: process::registry::Registry,
     pub(crate) activity: Activity,
 }
 
 impl Sandbox {
-    /// The sandbox around this directory.
+    /// The sandbox that the settings describe.
     ///
     /// # Errors
-    /// When the directory does not exist, or the kernel lacks what is needed.
-    pub(crate) fn new(workspace: &Path) -> io::Result<Self> {
-        let workspace = workspace.canonicalize()?;
+    /// When the workspace does not exist, or the kernel lacks what is needed.
+    pub(crate) fn new(settings: &Settings) -> io::Result<Self> {
+        let workspace = settings.workspace().canonicalize()?;
         let host = process::run::Host::new(&workspace)?;
-        Ok(Self { workspace, host, activity: Activity::default() })
+        tokio::spawn(reap(host.reaper));
+        let processes = process::registry::Registry::new(
+            host.clone(),
+            process::registry::Settings {
+                max: settings.max_processes(),
+                keep: settings.keep_processes(),
+                keep_for: settings.keep_processes_for(),
+                log: process::log::Bounds::new(settings.log_memory(), settings.log_spool() as u64, None),
+            },
+        );
+        Ok(Self { workspace, host, processes, activity: Activity::default() })
+    }
+
+    /// Ends everything: TERM, and KILL after this time.
+    pub(crate) async fn shutdown(&self, grace: Duration) {
+        self.processes.shutdown(grace).await;
+    }
+}
+
+async fn reap(reaper: process::reap::Reaper) {
+    if let Err(error) = reaper.run().await {
+        tracing::error!(%error, "orphans are not reaped any more");
     }
 }

@@ -133,6 +133,11 @@ impl Link {
         self.with(|state| state.lane.drain());
     }
 
+    /// Asks every channel that the peer opened to end, as if the peer had given it up; their CLOSE still goes out.
+    pub fn cancel_all(&self) {
+        self.with(|state| state.lane.cancel_all());
+    }
+
     /// Open channels.
     pub fn channels(&self) -> usize {
         self.with(|state| state.lane.channels())

@@ -1,0 +1,156 @@
+//! [`Access`]: what a connection or a lane may do.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use sandwire_protocol::kind::{Open, Scope};
+use sandwire_protocol::{Code, Error};
+
+/// What a connection or a lane may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Access {
+    /// Whose access this is, for logs.
+    pub(crate) name: String,
+    scopes: BTreeSet<Scope>,
+    /// Roots of what `file.*` may touch; none means everything.
+    paths: Option<Vec<PathBuf>>,
+}
+
+impl Access {
+    /// Everything.
+    pub(crate) fn full(name: &str) -> Self {
+        Self::new(name, Scope::ALL.iter().copied(), None)
+    }
+
+    /// These scopes and what they imply: who may write to a process or a terminal may look at it too.
+    pub(crate) fn new(name: &str, scopes: impl IntoIterator<Item = Scope>, paths: Option<Vec<PathBuf>>) -> Self {
+        let mut scopes: BTreeSet<Scope> = scopes.into_iter().collect();
+        for (scope, implied) in [(Scope::Process, Scope::ProcessRead), (Scope::Pty, Scope::PtyRead)] {
+            if scopes.contains(&scope) {
+                scopes.insert(implied);
+            }
+        }
+        Self { name: name.to_owned(), scopes, paths }
+    }
+
+    /// Its scopes.
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = Scope> + '_ {
+        self.scopes.iter().copied()
+    }
+
+    /// Roots of what `file.*` may touch; none means everything.
+    pub(crate) fn paths(&self) -> Option<&[PathBuf]> {
+        self.paths.as_deref()
+    }
+
+    /// Whether a channel may be opened. Limits on paths are held where files are opened.
+    ///
+    /// # Errors
+    /// `PERMISSION_DENIED` with the missing scope.
+    pub(crate) fn check(&self, open: &Open) -> Result<(), Error> {
+        self.require(open.scope())?;
+        if let Open::PtyAttach(attach) = open
+            && !attach.read_only
+        {
+            self.require(Scope::Pty)?;
+        }
+        Ok(())
+    }
+
+    /// Whether it has a scope.
+    ///
+    /// # Errors
+    /// `PERMISSION_DENIED` with the missing scope.
+    pub(crate) fn require(&self, scope: Scope) -> Result<(), Error> {
+        if self.scopes.contains(&scope) {
+            return Ok(());
+        }
+        let message = format!("this needs the scope `{}`, which the token does not have", scope.name());
+        Err(Error::new(Code::PermissionDenied, message).with("scope", scope.name()))
+    }
+
+    /// The part of it that these scopes name; all of it without.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED` for a name that is no scope, `PERMISSION_DENIED` for a scope that it does not have.
+    pub(crate) fn narrow(&self, names: Option<&[String]>) -> Result<Access, Error> {
+        let Some(names) = names else { return Ok(self.clone()) };
+        let mut scopes = BTreeSet::new();
+        for name in names {
+            let scope = Scope::ALL.iter().copied().find(|scope| scope.name() == name).ok_or_else(|| {
+                Error::new(Code::ValidationFailed, format!("{name:?} is no scope")).with("scope", name.as_str())
+            })?;
+            self.require(scope)?;
+            scopes.insert(scope);
+        }
+        Ok(Access::new(&self.name, scopes, self.paths.clone()))
+    }
+
+    /// Whether it may do all that the other may.
+    pub(crate) fn covers(&self, other: &Access) -> bool {
+        let paths = match (&self.paths, &other.paths) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(mine), Some(theirs)) => theirs.iter().all(|path| mine.iter().any(|root| path.starts_with(root))),
+        };
+        paths && other.scopes.is_subset(&self.scopes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use sandwire_protocol::kind;
+
+    use super::*;
+
+    fn open<K: kind::Kind>(params: &K::Params) -> Open {
+        Open::decode(K::NAME, &kind::encode(params).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_kind_needs_its_scope_and_no_other() {
+        for row in kind::TABLE {
+            let with = Access::new("t", [row.scope], None);
+            let without = Access::new("t", Scope::ALL.iter().copied().filter(|scope| *scope != row.scope), None);
+            assert!(with.require(row.scope).is_ok());
+            let implied = [Scope::ProcessRead, Scope::PtyRead].contains(&row.scope);
+            assert_eq!(without.require(row.scope).is_ok(), implied, "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn a_viewer_may_look_at_a_terminal_and_not_type() {
+        let viewer = Access::new("viewer", [Scope::PtyRead], None);
+        let look = kind::pty::Attach { id: "a".into(), read_only: true, ..Default::default() };
+        assert!(viewer.check(&open::<kind::PtyAttach>(&look)).is_ok());
+        let typing = kind::pty::Attach { read_only: false, ..look };
+        let error = viewer.check(&open::<kind::PtyAttach>(&typing)).unwrap_err();
+        assert_eq!(error.code, Code::PermissionDenied);
+        assert_eq!(error.details["scope"], "pty".into());
+    }
+
+    #[test]
+    fn a_lane_is_narrowed_never_widened() {
+        let access = Access::new("t", [Scope::Exec, Scope::Process], None);
+        let names = |names: &[&str]| -> Vec<String> { names.iter().map(|name| (*name).to_owned()).collect() };
+        let lane = access.narrow(Some(&names(&["process-read"]))).unwrap();
+        assert_eq!(lane.scopes().collect::<Vec<_>>(), [Scope::ProcessRead]);
+        assert_eq!(access.narrow(Some(&names(&["file-read"]))).unwrap_err().code, Code::PermissionDenied);
+        assert_eq!(access.narrow(Some(&names(&["root"]))).unwrap_err().code, Code::ValidationFailed);
+        assert!(access.covers(&lane));
+        assert!(!lane.covers(&access));
+    }
+
+    #[test]
+    fn a_limit_on_paths_is_covered_only_by_a_wider_one() {
+        let access = |paths: Option<&[&str]>| {
+            Access::new("t", [Scope::FileRead], paths.map(|paths| paths.iter().map(PathBuf::from).collect()))
+        };
+        assert!(access(None).covers(&access(Some(&["/a"]))));
+        assert!(!access(Some(&["/a"])).covers(&access(None)));
+        assert!(access(Some(&["/a"])).covers(&access(Some(&["/a/b"]))));
+        assert!(!access(Some(&["/a/b"])).covers(&access(Some(&["/a"]))));
+    }
+}

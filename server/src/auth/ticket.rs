@@ -1,0 +1,165 @@
+//! Tickets: short-lived signed proofs for who cannot send a header, a browser for example.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use sandwire_protocol::kind::Scope;
+use sandwire_protocol::{Code, Error};
+use serde::{Deserialize, Serialize};
+
+use super::access::Access;
+
+/// Life of a ticket when the request names none.
+const DEFAULT_TTL: Duration = Duration::from_secs(60);
+
+/// Longest life of a ticket.
+const MAX_TTL: Duration = Duration::from_secs(3600);
+
+/// Used single-use tickets that are remembered until they expire. No more are accepted meanwhile.
+const MAX_USED: usize = 10_000;
+
+/// Body of `POST /v1/tickets`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TicketRequest {
+    /// Seconds until it expires, 1 to 3600. Default: 60.
+    pub(crate) ttl: Option<u64>,
+    /// Scopes by name, at most those of who asks. Default: all of those.
+    pub(crate) scopes: Option<Vec<String>>,
+    /// Whether it is good for one connection only. Default: false.
+    pub(crate) once: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    /// Who asked for it.
+    sub: String,
+    /// When it expires, in seconds since 1970.
+    exp: u64,
+    /// Its own number.
+    jti: String,
+    once: bool,
+    scopes: Vec<Scope>,
+    paths: Option<Vec<PathBuf>>,
+}
+
+/// Mints and checks tickets. The key is drawn at the start, so that no ticket outlives the server.
+pub(crate) struct Tickets {
+    encode: EncodingKey,
+    decode: DecodingKey,
+    used: Mutex<BTreeMap<String, u64>>,
+}
+
+impl std::fmt::Debug for Tickets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tickets").finish_non_exhaustive()
+    }
+}
+
+impl Tickets {
+    /// With a new key.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub(crate) fn new() -> std::io::Result<Self> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(std::io::Error::other)?;
+        Ok(Self {
+            encode: EncodingKey::from_secret(&key),
+            decode: DecodingKey::from_secret(&key),
+            used: Mutex::default(),
+        })
+    }
+
+    /// A ticket for at most what `access` has, and the seconds that it is good for.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED`, `PERMISSION_DENIED` for scopes that who asks does not have.
+    pub(crate) fn mint(&self, access: &Access, request: &TicketRequest) -> Result<(String, u64), Error> {
+        let ttl = request.ttl.unwrap_or(DEFAULT_TTL.as_secs());
+        if !(1..=MAX_TTL.as_secs()).contains(&ttl) {
+            return Err(Error::new(Code::ValidationFailed, "`ttl` is 1 to 3600 seconds").with("ttl", ttl));
+        }
+        let access = access.narrow(request.scopes.as_deref())?;
+        let mut number = [0; 16];
+        getrandom::fill(&mut number).map_err(|error| Error::new(Code::Internal, error.to_string()))?;
+        let claims = Claims {
+            sub: access.name.clone(),
+            exp: now() + ttl,
+            jti: format!("{:032x}", u128::from_be_bytes(number)),
+            once: request.once,
+            scopes: access.scopes().collect(),
+            paths: access.paths().map(<[PathBuf]>::to_vec),
+        };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encode)
+            .map(|ticket| (ticket, ttl))
+            .map_err(|error| Error::new(Code::Internal, format!("the ticket cannot be signed: {error}")))
+    }
+
+    /// What a ticket allows; nothing when it is forged, expired, or used up.
+    pub(crate) fn access(&self, ticket: &str) -> Option<Access> {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.leeway = 0;
+        let claims = jsonwebtoken::decode::<Claims>(ticket, &self.decode, &validation).ok()?.claims;
+        if claims.once {
+            let now = now();
+            let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            used.retain(|_, exp| *exp > now);
+            if used.len() >= MAX_USED || used.insert(claims.jti, claims.exp).is_some() {
+                return None;
+            }
+        }
+        Some(Access::new(&claims.sub, claims.scopes, claims.paths))
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_ticket_carries_narrowed_rights_and_nothing_more() {
+        let tickets = Tickets::new().unwrap();
+        let access = Access::new("ci", [Scope::Exec, Scope::Pty], Some(vec!["/w".into()]));
+        let request = TicketRequest { scopes: Some(vec!["pty-read".to_owned()]), ..TicketRequest::default() };
+        let (ticket, ttl) = tickets.mint(&access, &request).unwrap();
+        assert_eq!(ttl, 60);
+        let got = tickets.access(&ticket).unwrap();
+        assert_eq!(got, Access::new("ci", [Scope::PtyRead], Some(vec!["/w".into()])));
+        let wider = TicketRequest { scopes: Some(vec!["file-write".to_owned()]), ..TicketRequest::default() };
+        assert_eq!(tickets.mint(&access, &wider).unwrap_err().code, Code::PermissionDenied);
+    }
+
+    #[test]
+    fn forged_foreign_expired_and_used_tickets_are_nothing() {
+        let tickets = Tickets::new().unwrap();
+        let access = Access::full("t");
+        let (ticket, _) = tickets.mint(&access, &TicketRequest::default()).unwrap();
+        assert!(Tickets::new().unwrap().access(&ticket).is_none(), "another server's key");
+        let mut forged = ticket.clone().into_bytes();
+        let middle = forged.len() / 2;
+        forged[middle] = if forged[middle] == b'A' { b'B' } else { b'A' };
+        assert!(tickets.access(&String::from_utf8(forged).unwrap()).is_none());
+        assert!(tickets.access("").is_none());
+        let old = Claims { sub: "t".into(), exp: now() - 1, jti: "1".into(), once: false, scopes: vec![], paths: None };
+        let old = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &old, &tickets.encode).unwrap();
+        assert!(tickets.access(&old).is_none());
+        let once = TicketRequest { once: true, ..TicketRequest::default() };
+        let (ticket, _) = tickets.mint(&access, &once).unwrap();
+        assert!(tickets.access(&ticket).is_some());
+        assert!(tickets.access(&ticket).is_none(), "single use");
+        for ttl in [0, 3601, u64::MAX] {
+            let request = TicketRequest { ttl: Some(ttl), ..TicketRequest::default() };
+            assert_eq!(tickets.mint(&access, &request).unwrap_err().code, Code::ValidationFailed);
+        }
+    }
+}

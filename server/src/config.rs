@@ -1,0 +1,244 @@
+//! Settings: flags over environment over a TOML file over defaults.
+//!
+//! [`Settings`] is the one table. Each setting is a flag, the variable `SANDWIRE_…` of the same name, and a key of the
+//! file, and is described where it stands.
+
+mod error;
+mod memory;
+mod units;
+mod values;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use figment::Figment;
+use figment::providers::{Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+
+pub use error::ConfigError;
+pub use units::{Size, Time};
+
+use crate::auth::TokenRule;
+
+macro_rules! settings {
+    ($($heading:literal { $($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, $env:literal;)+ })+) => {
+        /// What the command line and the environment say.
+        #[derive(Debug, Default, Parser, Serialize)]
+        #[command(
+            name = "sandwire-server",
+            version,
+            about = "Everything in a sandbox over one WebSocket: commands, processes, terminals, files.",
+            after_help = AFTER_HELP,
+            max_term_width = 100
+        )]
+        struct Arguments {
+            /// Read settings from this TOML file.
+            #[arg(long, value_name = "FILE", env = "SANDWIRE_CONFIG", help_heading = "General")]
+            #[serde(skip)]
+            config: Option<PathBuf>,
+            /// Print the settings in effect as TOML, secrets left out, and exit.
+            #[arg(long, help_heading = "General")]
+            #[serde(skip)]
+            print_config: bool,
+            $($(
+                $(#[doc = $doc])+
+                #[arg(long, env = $env, help_heading = $heading, hide_env_values = true, value_name = stringify!($name))]
+                #[serde(skip_serializing_if = "Option::is_none")]
+                $name: Option<$type>,
+            )+)+
+        }
+
+        /// The settings in effect.
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct Settings {
+            $($(
+                $(#[doc = $doc])+
+                pub $name: Option<$type>,
+            )+)+
+            /// Tokens with narrower rights; only in the file, as `[[tokens]]`.
+            #[serde(default)]
+            pub tokens: Vec<TokenRule>,
+        }
+
+        impl Default for Settings {
+            fn default() -> Self {
+                Self { $($($name: $default,)+)+ tokens: Vec::new() }
+            }
+        }
+    };
+}
+
+settings! {
+    "General" {
+        /// Address and port to listen on; port 0 takes a free one. Anything but loopback needs a token
+        /// [default: 127.0.0.1:7070]
+        listen: SocketAddr = Some(SocketAddr::from(([127, 0, 0, 1], 7070))), "SANDWIRE_LISTEN";
+        /// Directory from which relative paths are taken [default: the current one]
+        workspace: PathBuf = None, "SANDWIRE_WORKSPACE";
+        /// What to log, as `info` or `sandwire_server=debug` (tracing's filter) [default: info]
+        log: String = Some("info".to_owned()), "SANDWIRE_LOG";
+    }
+    "Access" {
+        /// Token that allows everything. Better given as SANDWIRE_TOKEN: flags can be seen in the process list
+        token: String = None, "SANDWIRE_TOKEN";
+        /// Origins whose pages may connect, with commas between, besides the server's own
+        #[doc = ""]
+        origins: String = None, "SANDWIRE_ORIGINS";
+        /// Hosts beside localhost that `tcp.connect` may reach, with commas between; `*` for all
+        tcp_hosts: String = None, "SANDWIRE_TCP_HOSTS";
+        /// Certificate chain, PEM: serve TLS. Needs --tls-key
+        tls_cert: PathBuf = None, "SANDWIRE_TLS_CERT";
+        /// Private key of the certificate, PEM
+        tls_key: PathBuf = None, "SANDWIRE_TLS_KEY";
+    }
+    "Bounds" {
+        /// Connections at once [default: 1024]
+        max_connections: usize = Some(1024), "SANDWIRE_MAX_CONNECTIONS";
+        /// Lanes at once, those included whose connection is lost [default: 512]
+        max_lanes: usize = Some(512), "SANDWIRE_MAX_LANES";
+        /// Lanes that one connection, a relay's, may carry [default: 256]
+        max_lanes_per_connection: usize = Some(256), "SANDWIRE_MAX_LANES_PER_CONNECTION";
+        /// Channels at once, of all lanes together [default: 4096]
+        max_channels: usize = Some(4096), "SANDWIRE_MAX_CHANNELS";
+        /// Channels at once in one lane [default: 1024]
+        max_channels_per_lane: usize = Some(1024), "SANDWIRE_MAX_CHANNELS_PER_LANE";
+        /// Bytes that were sent and are kept until acknowledged, of all lanes together [default: 256MiB]
+        retained_bytes: Size = Some(Size(256 << 20)), "SANDWIRE_RETAINED_BYTES";
+        /// The same of one lane [default: 4MiB]
+        retained_bytes_per_lane: Size = Some(Size(4 << 20)), "SANDWIRE_RETAINED_BYTES_PER_LANE";
+        /// Background processes at once [default: 1024]
+        max_processes: usize = Some(1024), "SANDWIRE_MAX_PROCESSES";
+        /// Ended processes that are kept with their logs [default: 64]
+        keep_processes: usize = Some(64), "SANDWIRE_KEEP_PROCESSES";
+        /// How long an ended process is kept [default: 1h]
+        keep_processes_for: Time = Some(Time::secs(3600)), "SANDWIRE_KEEP_PROCESSES_FOR";
+        /// Log of one process in memory [default: 256KiB]
+        log_memory: Size = Some(Size(256 << 10)), "SANDWIRE_LOG_MEMORY";
+        /// Log of one process on disk, beyond memory [default: 16MiB]
+        log_spool: Size = Some(Size(16 << 20)), "SANDWIRE_LOG_SPOOL";
+        /// Terminals at once [default: 256]
+        max_terminals: usize = Some(256), "SANDWIRE_MAX_TERMINALS";
+        /// Lines above the screen that a terminal keeps [default: 1000]
+        scrollback: usize = Some(1000), "SANDWIRE_SCROLLBACK";
+    }
+    "Times" {
+        /// How long a lane outlives its connection; 0s ends it at once [default: 2m]
+        lane_ttl: Time = Some(Time::secs(120)), "SANDWIRE_LANE_TTL";
+        /// Time for the HTTP request of a new connection [default: 10s]
+        handshake_timeout: Time = Some(Time::secs(10)), "SANDWIRE_HANDSHAKE_TIMEOUT";
+        /// How long what runs may go on after SIGTERM [default: 30s]
+        drain_time: Time = Some(Time::secs(30)), "SANDWIRE_DRAIN_TIME";
+        /// Time between TERM and KILL at the end of draining [default: 2s]
+        drain_grace: Time = Some(Time::secs(2)), "SANDWIRE_DRAIN_GRACE";
+    }
+}
+
+const AFTER_HELP: &str = "\
+Sizes are written as 64KiB or 16MiB, times as 30s, 2m or 1h. Every setting can also be given by the variable that \
+its line names, or in the file of --config under the same name with underscores.
+
+Examples:
+  sandwire-server                                          on loopback, for this machine only
+  SANDWIRE_TOKEN=$(openssl rand -hex 32) sandwire-server --listen 0.0.0.0:7070
+  sandwire-server --config /etc/sandwire.toml --print-config
+
+A token with narrower rights, in the file:
+  [[tokens]]
+  name = \"viewer\"
+  token_sha256 = \"…\"                  # printf %s \"$TOKEN\" | sha256sum
+  scopes = [\"process-read\", \"pty-read\", \"file-read\"]
+  paths = [\"/workspace\"]              # file.* only below these";
+
+/// What the program is to do.
+#[derive(Debug)]
+pub enum Request {
+    /// Serve.
+    Serve(Box<Settings>),
+    /// Print this and end.
+    Print(String),
+}
+
+/// Reads all sources.
+///
+/// # Errors
+/// [`ConfigError`] that names the setting. Wrong flags, `--help` and `--version` end the program, as clap does.
+pub fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Request, ConfigError> {
+    let arguments = Arguments::parse_from(arguments);
+    let settings = layered(&arguments)?;
+    settings.validate()?;
+    if arguments.print_config {
+        return Ok(Request::Print(settings.redacted()?));
+    }
+    Ok(Request::Serve(Box::new(settings)))
+}
+
+fn layered(arguments: &Arguments) -> Result<Settings, ConfigError> {
+    let mut figment = Figment::from(Serialized::defaults(Settings::default()));
+    if let Some(file) = &arguments.config {
+        if !file.is_file() {
+            return Err(ConfigError::NoFile(file.clone()));
+        }
+        figment = figment.merge(Toml::file_exact(file));
+    }
+    Ok(figment.merge(Serialized::defaults(arguments)).extract()?)
+}
+
+impl Settings {
+    fn validate(&self) -> Result<(), ConfigError> {
+        if !self.listen().ip().is_loopback() && !self.has_tokens() {
+            return Err(ConfigError::OpenDoor(self.listen()));
+        }
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            return Err(ConfigError::Setting("tls_cert", "it goes together with tls_key".to_owned()));
+        }
+        if self.token.as_deref().is_some_and(|token| token.trim().len() < 8) {
+            return Err(ConfigError::Setting("token", "a token has at least 8 characters".to_owned()));
+        }
+        for (name, value) in [
+            ("max_connections", self.max_connections),
+            ("max_lanes", self.max_lanes),
+            ("max_lanes_per_connection", self.max_lanes_per_connection),
+            ("max_channels", self.max_channels),
+            ("max_channels_per_lane", self.max_channels_per_lane),
+        ] {
+            if value == Some(0) {
+                return Err(ConfigError::Setting(name, "it is at least 1".to_owned()));
+            }
+        }
+        for rule in &self.tokens {
+            rule.validate().map_err(|problem| ConfigError::Setting("tokens", problem))?;
+        }
+        Ok(())
+    }
+
+    /// The address to listen on.
+    pub fn listen(&self) -> SocketAddr {
+        self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7070)))
+    }
+
+    /// Whether any token is known, so that one is asked for.
+    pub fn has_tokens(&self) -> bool {
+        self.token.is_some() || !self.tokens.is_empty()
+    }
+
+    /// The directory from which relative paths are taken.
+    pub fn workspace(&self) -> &Path {
+        self.workspace.as_deref().unwrap_or(Path::new("."))
+    }
+
+    fn redacted(&self) -> Result<String, ConfigError> {
+        let mut shown = self.clone();
+        if shown.token.is_some() {
+            shown.token = Some("(secret)".to_owned());
+        }
+        for rule in &mut shown.tokens {
+            rule.redact();
+        }
+        toml::to_string(&shown).map_err(|error| ConfigError::Setting("print_config", error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! The settings as plain values. Every setting has a default, so that what is missing is what the default says.
+
+use std::time::Duration;
+
+use super::{Settings, Size, Time};
+
+macro_rules! values {
+    ($($(#[doc = $doc:literal])+ $name:ident: $kind:ident;)+) => {
+        impl Settings {
+            $($(#[doc = $doc])+ pub(crate) fn $name(&self) -> values!(@type $kind) {
+                let value = self.$name.or_else(|| Settings::default().$name);
+                values!(@value $kind, value)
+            })+
+        }
+    };
+    (@type count) => { usize };
+    (@type size) => { usize };
+    (@type time) => { Duration };
+    (@value count, $value:ident) => { $value.unwrap_or_default() };
+    (@value size, $value:ident) => { $value.map_or(0, Size::bytes) };
+    (@value time, $value:ident) => { $value.map_or(Duration::ZERO, |Time(time)| time) };
+}
+
+values! {
+    /// Connections at once.
+    max_connections: count;
+    /// Lanes at once.
+    max_lanes: count;
+    /// Lanes that one connection may carry.
+    max_lanes_per_connection: count;
+    /// Channels at once, of all lanes together.
+    max_channels: count;
+    /// Channels at once in one lane.
+    max_channels_per_lane: count;
+    /// Retained bytes of all lanes together.
+    retained_bytes: size;
+    /// Retained bytes of one lane.
+    retained_bytes_per_lane: size;
+    /// Background processes at once.
+    max_processes: count;
+    /// Ended processes that are kept.
+    keep_processes: count;
+    /// How long an ended process is kept.
+    keep_processes_for: time;
+    /// Log of one process in memory, in bytes.
+    log_memory: size;
+    /// Log of one process on disk, in bytes.
+    log_spool: size;
+    /// Terminals at once.
+    max_terminals: count;
+    /// Lines above the screen.
+    scrollback: count;
+    /// How long a lane outlives its connection.
+    lane_ttl: time;
+    /// Time for the request of a new connection.
+    handshake_timeout: time;
+    /// How long what runs may go on after SIGTERM.
+    drain_time: time;
+    /// Time between TERM and KILL at the end of draining.
+    drain_grace: time;
+}

@@ -1,0 +1,48 @@
+//! The end: no new work, time for what runs, TERM and KILL for the rest.
+
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::server::{Phase, Server};
+
+/// Time for the last answers to be written, beyond the time of grace.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// SIGTERM and SIGINT.
+pub(crate) struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    /// Catches them from here on.
+    ///
+    /// # Errors
+    /// As sigaction(2).
+    pub(crate) fn new() -> std::io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
+}
+
+/// Ends the server's work: GOAWAY; channels may end within `time`; the rest gets TERM, and KILL after `grace`.
+pub(crate) async fn drain(server: &Server, time: Duration, grace: Duration) {
+    tracing::info!(time = ?time, "draining");
+    server.drain(time);
+    if tokio::time::timeout(time, server.no_channels()).await.is_err() {
+        tracing::warn!(channels = server.open_channels(), "ended by the end of the drain time");
+    }
+    tokio::join!(server.end_lanes(grace + FAREWELL), server.sandbox.shutdown(grace));
+    server.phase.send_replace(Phase::Closing);
+    if tokio::time::timeout(FAREWELL, server.no_connections()).await.is_err() {
+        tracing::warn!("connections that do not read are dropped");
+    }
+}

@@ -1,0 +1,49 @@
+//! `GET /metrics`: Prometheus' text format, by the `metrics` facade.
+
+use metrics::{describe_counter, describe_gauge, gauge};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+use crate::server::Server;
+
+/// Renders what was counted.
+pub(crate) struct Exporter(PrometheusHandle);
+
+impl std::fmt::Debug for Exporter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Exporter").finish()
+    }
+}
+
+impl Exporter {
+    /// Counts from here on, in the whole process.
+    pub(crate) fn install() -> Self {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(recorder).is_err() {
+            tracing::debug!("something in this process counts already");
+        }
+        describe_gauge!("sandwire_connections", "Connections now");
+        describe_gauge!("sandwire_lanes", "Lanes now, those included whose connection is lost");
+        describe_gauge!("sandwire_channels", "Channels now");
+        describe_gauge!("sandwire_processes", "Background processes that run");
+        describe_gauge!("sandwire_terminals", "Terminals that live");
+        describe_gauge!("sandwire_retained_bytes_left", "What is left of the setting retained_bytes");
+        describe_gauge!("sandwire_idle_seconds", "Time since anybody did anything");
+        describe_counter!("sandwire_channels_opened_total", "Channels by kind");
+        describe_counter!("sandwire_channels_failed_total", "Channels that ended with an error, by kind and code");
+        Self(handle)
+    }
+
+    /// The metrics as text.
+    pub(crate) fn render(&self, server: &Server) -> String {
+        let counts = server.counts();
+        gauge!("sandwire_connections").set(f64::from(counts.connections));
+        gauge!("sandwire_lanes").set(f64::from(counts.lanes));
+        gauge!("sandwire_channels").set(f64::from(counts.channels));
+        gauge!("sandwire_processes").set(f64::from(counts.processes));
+        gauge!("sandwire_terminals").set(f64::from(counts.terminals));
+        gauge!("sandwire_retained_bytes_left").set(server.lanes.retained_left() as f64);
+        gauge!("sandwire_idle_seconds").set(server.sandbox.activity.idle().as_secs_f64());
+        self.0.render()
+    }
+}

@@ -1,0 +1,75 @@
+//! From settings to a server that listens, until it is told to end.
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use crate::auth::{Origins, Tickets, Tokens};
+use crate::config::Settings;
+use crate::drain;
+use crate::http::{self, Exporter, Http};
+use crate::logging;
+use crate::sandbox::Sandbox;
+use crate::server::Server;
+use crate::tls;
+
+/// Threads that work which cannot be awaited may take: reading directories, files that are not in memory.
+const BLOCKING_THREADS: usize = 16;
+
+/// Why the server could not start.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Failed(String);
+
+/// Serves until SIGTERM or SIGINT, then lets what runs end, as the settings say.
+///
+/// # Errors
+/// [`Failed`] when it cannot start.
+pub fn run(settings: Settings) -> Result<(), Failed> {
+    logging::start(settings.log.as_deref().unwrap_or("info")).map_err(Failed)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_name("sandwire")
+        .build()
+        .map_err(|error| Failed(format!("no threads can be started: {error}")))?;
+    let result = runtime.block_on(serve(settings));
+    // A blocked thread, in a file system that hangs for example, does not hold the end.
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(settings: Settings) -> Result<(), Failed> {
+    let mut signals = drain::Signals::new().map_err(|error| Failed(format!("signals cannot be caught: {error}")))?;
+    let tls = match (&settings.tls_cert, &settings.tls_key) {
+        (Some(cert), Some(key)) => Some(tls::acceptor(cert, key).map_err(Failed)?),
+        (Some(_) | None, _) => None,
+    };
+    let sandbox = Sandbox::new(&settings)
+        .map_err(|error| Failed(format!("the workspace {} cannot be used: {error}", settings.workspace().display())))?;
+    let server = Arc::new(Server::new(Arc::new(sandbox), &settings));
+    let http = Http {
+        server: Arc::clone(&server),
+        tokens: Tokens::new(settings.token.as_deref(), &settings.tokens),
+        tickets: Tickets::new().map_err(|error| Failed(format!("there are no random numbers: {error}")))?,
+        origins: Origins::new(settings.origins.as_deref(), !settings.has_tokens()),
+        exporter: Exporter::install(),
+        handshake_timeout: settings.handshake_timeout(),
+    };
+    let address = settings.listen();
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        Failed(format!("{address} cannot be listened on: {error}; choose another address with --listen"))
+    })?;
+    let address = listener.local_addr().map_err(|error| Failed(error.to_string()))?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    println!("listening on {scheme}://{address}");
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+
+    tokio::spawn(http::listen(Arc::new(http), listener, tls, settings.max_connections()));
+    signals.next().await;
+    tokio::select! {
+        () = drain::drain(&server, settings.drain_time(), settings.drain_grace()) => tracing::info!("drained"),
+        () = signals.next() => tracing::warn!("ended at once by a second signal"),
+    }
+    Ok(())
+}
