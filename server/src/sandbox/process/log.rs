@@ -142,10 +142,7 @@ impl Log {
             let file = Arc::clone(&spool);
             // A full or slow disk stalls this process's log, not the runtime.
             let written = tokio::task::spawn_blocking(move || {
-                segments
-                    .into_iter()
-                    .map(|segment| file.write(segment.number, &segment.bytes))
-                    .collect::<io::Result<()>>()
+                segments.into_iter().try_for_each(|segment| file.write(segment.number, &segment.bytes))
             })
             .await
             .map_err(io::Error::other)

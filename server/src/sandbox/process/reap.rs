@@ -68,11 +68,12 @@ impl Reaper {
     /// Those of `start`.
     pub(crate) fn spawn_with<E>(&self, start: impl FnOnce() -> Result<i32, E>) -> Result<Child, E> {
         let spawning = SPAWNING.read().unwrap_or_else(PoisonError::into_inner);
+        let started = Instant::now();
         let pid = start()?;
         registered().insert(pid);
         drop(spawning);
         let pidfd = Pid::from_raw(pid).and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK).ok());
-        Ok(Child { pid, started: Instant::now(), pidfd, reaped: AtomicBool::new(false) })
+        Ok(Child { pid, started, pidfd, reaped: AtomicBool::new(false) })
     }
 
     /// Reaps orphans for as long as it is polled.
