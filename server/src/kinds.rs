@@ -13,6 +13,7 @@ use crate::sandbox::Sandbox;
 use crate::server::Server;
 
 mod exec;
+mod process;
 
 /// What a channel is served with.
 #[derive(Clone)]
@@ -56,19 +57,19 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
 
     match open {
         Open::Exec(params) => run!(Exec, params, exec::serve),
-        Open::ProcessStart(_)
-        | Open::ProcessList(_)
-        | Open::ProcessGet(_)
-        | Open::ProcessSignal(_)
-        | Open::ProcessKill(_)
-        | Open::ProcessWait(_)
-        | Open::ProcessAttach(_)
-        | Open::ProcessLogs(_)
-        | Open::ProcessWaitLog(_)
-        | Open::ProcessWaitPort(_)
-        | Open::ProcessStats(_)
-        | Open::ProcessRemove(_)
-        | Open::PtyOpen(_)
+        Open::ProcessStart(params) => run!(ProcessStart, params, process::start),
+        Open::ProcessList(params) => run!(ProcessList, params, process::list),
+        Open::ProcessGet(params) => run!(ProcessGet, params, process::get),
+        Open::ProcessSignal(params) => run!(ProcessSignal, params, process::signal),
+        Open::ProcessKill(params) => run!(ProcessKill, params, process::kill),
+        Open::ProcessWait(params) => run!(ProcessWait, params, process::wait),
+        Open::ProcessAttach(params) => run!(ProcessAttach, params, process::attach),
+        Open::ProcessLogs(params) => run!(ProcessLogs, params, process::logs),
+        Open::ProcessWaitLog(params) => run!(ProcessWaitLog, params, process::wait_log),
+        Open::ProcessWaitPort(params) => run!(ProcessWaitPort, params, process::wait_port),
+        Open::ProcessStats(params) => run!(ProcessStats, params, process::stats),
+        Open::ProcessRemove(params) => run!(ProcessRemove, params, process::remove),
+        Open::PtyOpen(_)
         | Open::PtyAttach(_)
         | Open::PtyList(_)
         | Open::PtySnapshot(_)

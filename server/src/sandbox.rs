@@ -23,7 +23,7 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    /// The sandbox that the settings describe.
+    /// The sandbox that the settings describe. To be called in a runtime, in which orphans are reaped from then on.
     ///
     /// # Errors
     /// When the workspace does not exist, or the kernel lacks what is needed.

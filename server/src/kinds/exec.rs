@@ -1,6 +1,6 @@
 //! `exec`: a command to its end.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use sandwire_link::{Channel, Item};
@@ -25,7 +25,6 @@ pub(super) async fn serve(params: Params, channel: &Channel<Exec>, context: &Con
         timeout: params.timeout_ms.map(Duration::from_millis),
         grace: params.grace_ms.map_or(GRACE, Duration::from_millis),
     };
-    let begin = Instant::now();
     let Started { run, mut outputs, stdin } = run::start(&context.sandbox.host, &params.run, &spec)?;
     let stop = Stop::new();
     let mut given_up = None;
@@ -49,8 +48,7 @@ pub(super) async fn serve(params: Params, channel: &Channel<Exec>, context: &Con
         return Err(error);
     }
     delivered?;
-    let duration_us = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
-    Ok(Exit { duration_us, output_dropped: outputs.dropped(), ..exit? })
+    Ok(Exit { output_dropped: outputs.dropped(), ..exit? })
 }
 
 async fn deliver(channel: &Channel<Exec>, outputs: &mut Outputs, started: Option<u32>) -> Result<(), Error> {

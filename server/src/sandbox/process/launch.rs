@@ -19,6 +19,9 @@ const PRIVATE: &str = "SANDWIRE_";
 /// PATH of a command whose environment has none, as execvp(3) has it.
 const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Longest text for people about what runs, in characters.
+const SHOWN: usize = 256;
+
 /// A launch, ready to be spawned.
 #[derive(Clone, Debug)]
 pub(crate) struct Prepared {
@@ -58,8 +61,8 @@ impl Prepared {
         let env = environment(launch, credentials.as_ref(), &marker)?;
         let program = find(&argv[0], &cwd, env.get(b"PATH".as_slice()).map(Vec::as_slice))?;
         let shown = match &launch.command {
-            Some(command) => command.to_string(),
-            None => argv.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            Some(command) => shorten(command.to_string()),
+            None => shorten(argv.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
         };
         Ok(Prepared {
             program,
@@ -88,6 +91,14 @@ pub(crate) fn default_shell() -> &'static str {
 
 fn shell(launch: &Launch) -> ByteString {
     launch.shell.clone().unwrap_or_else(|| default_shell().into())
+}
+
+/// At most [`SHOWN`] characters: a command can be as long as a frame, and a list has many.
+fn shorten(text: String) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text,
+    }
 }
 
 fn invalid(message: &str) -> Error {

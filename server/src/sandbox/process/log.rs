@@ -21,7 +21,7 @@ pub(crate) use self::store::SEGMENT;
 use self::store::Store;
 
 /// Memory that the logs of one server hold together, in bytes, before each of them spills earlier.
-const SHARED_MEMORY: usize = 24 << 20;
+const SHARED_MEMORY: usize = 16 << 20;
 
 /// Restarts whose place in the log is remembered.
 const MARKS: usize = 64;
@@ -142,10 +142,7 @@ impl Log {
             let file = Arc::clone(&spool);
             // A full or slow disk stalls this process's log, not the runtime.
             let written = tokio::task::spawn_blocking(move || {
-                segments
-                    .into_iter()
-                    .map(|segment| file.write(segment.number, &segment.bytes))
-                    .collect::<io::Result<()>>()
+                segments.into_iter().try_for_each(|segment| file.write(segment.number, &segment.bytes))
             })
             .await
             .map_err(io::Error::other)

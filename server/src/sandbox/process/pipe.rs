@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
@@ -17,9 +18,15 @@ use super::spawn::watch;
 /// Most bytes of one read: the size of a new pipe, and of the largest DATA frame.
 pub(crate) const READ: usize = 64 << 10;
 
-/// Size that a pipe is given once it was found full. Asked for late, because most commands say little and the kernel
-/// counts the sizes against a bound for each user.
-const LARGE_PIPE: usize = 1 << 20;
+/// Size that a pipe is given once it was found full, in bytes. Asked for late, because most commands say little. A
+/// larger one is no faster.
+const LARGE_PIPE: usize = 256 << 10;
+
+/// Most pipes that are large at once: what the kernel holds for commands that nobody reads has a bound, too.
+const LARGE_PIPES: usize = 64;
+
+/// Pipes that are large now.
+static LARGE: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     /// Where reads go before it is known how much there is: one for each thread, not one for each command.
@@ -59,7 +66,7 @@ pub(crate) struct Pipes {
 struct Source {
     output: Output,
     fd: AsyncFd<OwnedFd>,
-    enlarged: bool,
+    size: Size,
     /// Bytes that may still be read, once that is decided.
     left: Option<u64>,
 }
@@ -73,7 +80,7 @@ impl Pipes {
         let source = |output, fd: OwnedFd| {
             nonblocking(&fd)?;
             let fd = watch(fd, Interest::READABLE)?;
-            io::Result::Ok(Source { output, fd, enlarged: false, left: None })
+            io::Result::Ok(Source { output, fd, size: Size::Default, left: None })
         };
         let stderr = stderr.map(|fd| source(Output::Stderr, fd)).transpose()?;
         Ok(Pipes { sources: [Some(source(Output::Stdout, stdout)?), stderr], turn: 0 })
@@ -150,6 +157,16 @@ impl Pipes {
     }
 }
 
+/// What became of a pipe's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Size {
+    /// It was never found full.
+    Default,
+    Large,
+    /// It was found full, and stays as it is.
+    Fixed,
+}
+
 impl Source {
     /// Fills the empty `scratch` with what there is, up to its capacity. `Some(0)` is the end, `None` nothing now.
     fn read(&mut self, scratch: &mut Vec<u8>) -> io::Result<Option<usize>> {
@@ -176,11 +193,8 @@ impl Source {
                 if let Some(left) = &mut self.left {
                     *left = left.saturating_sub(length as u64);
                 }
-                if length >= READ && !self.enlarged {
-                    self.enlarged = true;
-                    if let Err(error) = rustix::pipe::fcntl_setpipe_size(self.fd.get_ref(), LARGE_PIPE) {
-                        tracing::debug!(%error, "the pipe keeps its size");
-                    }
+                if length >= READ && self.size == Size::Default {
+                    self.size = enlarge(self.fd.get_ref());
                 }
                 Ok(Some(length))
             }
@@ -188,6 +202,25 @@ impl Source {
             Err(error) => Err(error),
         }
     }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        if self.size == Size::Large {
+            LARGE.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn enlarge(fd: &OwnedFd) -> Size {
+    if LARGE.fetch_add(1, Ordering::Relaxed) < LARGE_PIPES {
+        match rustix::pipe::fcntl_setpipe_size(fd, LARGE_PIPE) {
+            Ok(_) => return Size::Large,
+            Err(error) => tracing::debug!(%error, "the pipe keeps its size"),
+        }
+    }
+    LARGE.fetch_sub(1, Ordering::Relaxed);
+    Size::Fixed
 }
 
 fn fill(fd: &OwnedFd, scratch: &mut Vec<u8>) -> io::Result<usize> {

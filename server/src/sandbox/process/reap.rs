@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags};
 use sandwire_protocol::kind::command::{Exit, Usage};
+use tokio::io::unix::AsyncFd;
 use tokio::io::{Interest, Ready};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -62,17 +63,21 @@ impl Reaper {
         Ok(Reaper(()))
     }
 
-    /// Starts a child by `start`, which gives its pid, and registers it before anybody can reap it.
+    /// Starts a child by `start`, which gives its pid, and registers it before anybody can reap it. To be called in the
+    /// runtime that will wait for it.
     ///
     /// # Errors
     /// Those of `start`.
     pub(crate) fn spawn_with<E>(&self, start: impl FnOnce() -> Result<i32, E>) -> Result<Child, E> {
         let spawning = SPAWNING.read().unwrap_or_else(PoisonError::into_inner);
+        let started = Instant::now();
         let pid = start()?;
         registered().insert(pid);
         drop(spawning);
-        let pidfd = Pid::from_raw(pid).and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK).ok());
-        Ok(Child { pid, started: Instant::now(), pidfd, reaped: AtomicBool::new(false) })
+        let pidfd = Pid::from_raw(pid)
+            .and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK).ok())
+            .and_then(|pidfd| spawn::watch(pidfd, Interest::READABLE).ok());
+        Ok(Child { pid, started, pidfd, reaped: AtomicBool::new(false) })
     }
 
     /// Reaps orphans for as long as it is polled.
@@ -177,7 +182,7 @@ pub(crate) struct Child {
     pid: i32,
     started: Instant,
     /// Absent on a kernel without pidfd_open(2) (before 5.3).
-    pidfd: Option<OwnedFd>,
+    pidfd: Option<AsyncFd<OwnedFd>>,
     /// Whether its pid is free for others. Changes only under the lock of the table.
     reaped: AtomicBool,
 }
@@ -203,16 +208,13 @@ impl Child {
             return Ok(status);
         }
         match &self.pidfd {
-            Some(pidfd) => {
-                let pidfd = spawn::watch(pidfd.try_clone()?, Interest::READABLE)?;
-                loop {
-                    let mut ready = pidfd.readable().await?;
-                    if let Some(status) = self.try_wait()? {
-                        return Ok(status);
-                    }
-                    ready.clear_ready_matching(Ready::READABLE);
+            Some(pidfd) => loop {
+                let mut ready = pidfd.readable().await?;
+                if let Some(status) = self.try_wait()? {
+                    return Ok(status);
                 }
-            }
+                ready.clear_ready_matching(Ready::READABLE);
+            },
             None => {
                 let mut child_ended = signal(SignalKind::child())?;
                 loop {

@@ -13,7 +13,7 @@ use sandwire_protocol::kind::command::Target;
 use sandwire_protocol::kind::process::{Info, Start, State, Stats};
 use sandwire_protocol::{Code, Error};
 
-pub(crate) use self::process::Process;
+pub(crate) use self::process::{Process, Reading};
 use super::log::{Bounds, now_ms};
 use super::run::Host;
 use super::signal::Signal;
@@ -32,6 +32,18 @@ pub(crate) struct Settings {
     pub(crate) keep_for: Duration,
     /// Bounds of each log.
     pub(crate) log: Bounds,
+}
+
+impl Default for Settings {
+    /// 1024 processes; 64 ended ones for an hour; for each log 256 KiB of memory and 16 MiB of disk.
+    fn default() -> Settings {
+        Settings {
+            max: 1024,
+            keep: 64,
+            keep_for: Duration::from_secs(3600),
+            log: Bounds::new(256 << 10, 16 << 20, Some(&std::env::temp_dir())),
+        }
+    }
 }
 
 /// All background processes.

@@ -267,10 +267,10 @@ impl Run {
 /// A command whose supervisor is gone before its end must not go on unseen.
 impl Drop for Run {
     fn drop(&mut self) {
-        if !self.child.is_reaped() {
-            if let Err(error) = self.child.signal_group(Signal::KILL) {
-                tracing::debug!(%error, "an abandoned command could not be killed");
-            }
+        if !self.child.is_reaped()
+            && let Err(error) = self.child.signal_group(Signal::KILL)
+        {
+            tracing::debug!(%error, "an abandoned command could not be killed");
         }
     }
 }
@@ -290,7 +290,7 @@ pub(crate) async fn signal_child(child: &Child, tree: &mut Tree, signal: Signal,
     let sent = match target {
         Target::Group => child.signal_group(signal),
         Target::Leader => child.signal(signal),
-        Target::Tree => tree.signal(signal).await.map(|count| count > 0),
+        Target::Tree => tree.signal(&[signal]).await.map(|count| count > 0),
     };
     match sent {
         Ok(true) => Ok(()),
@@ -396,10 +396,8 @@ impl Outputs {
         if over {
             self.pipes.limit_to_present().map_err(unreadable)?;
         }
-        match read(&mut self.pipes).map_err(unreadable)? {
-            Look::Empty if over => Ok(Look::Closed),
-            other => Ok(other),
-        }
+        let look = read(&mut self.pipes).map_err(unreadable)?;
+        Ok(if over && matches!(look, Look::Empty) { Look::Closed } else { look })
     }
 
     async fn ready(&mut self) -> Result<(), Error> {

@@ -45,23 +45,16 @@ impl Tree {
         Tree { leader, marker, known: BTreeMap::new() }
     }
 
-    /// Sends a signal to every process of the tree, and says how many there were.
+    /// Sends signals to every process of the tree, and says how many there were.
     ///
     /// # Errors
-    /// When `/proc` cannot be read, or the blocking task fails.
-    pub(crate) async fn signal(&mut self, signal: Signal) -> io::Result<usize> {
-        let mut tree = self.clone();
-        let (tree, count) = tokio::task::spawn_blocking(move || {
-            let members = tree.members()?;
-            for member in &members {
-                send(member, signal);
-            }
-            io::Result::Ok((tree, members.len()))
-        })
-        .await
-        .map_err(io::Error::other)??;
-        *self = tree;
-        Ok(count)
+    /// When `/proc` cannot be read.
+    pub(crate) async fn signal(&mut self, signals: &[Signal]) -> io::Result<usize> {
+        let members = self.members().await?;
+        for member in &members {
+            send(member, signals);
+        }
+        Ok(members.len())
     }
 
     /// TERM when `gently`; when `overdue` resolves, KILL again and again; returns when nothing of it is left.
@@ -70,11 +63,10 @@ impl Tree {
     /// As [`Tree::signal`].
     pub(crate) async fn terminate(&mut self, gently: bool, overdue: impl Future<Output = ()>) -> io::Result<()> {
         if gently {
-            if self.signal(Signal::TERM).await? == 0 {
+            // A stopped process sees TERM only when it goes on.
+            if self.signal(&[Signal::TERM, Signal::CONT]).await? == 0 {
                 return Ok(());
             }
-            // A stopped process sees TERM only when it goes on.
-            self.signal(Signal::CONT).await?;
             tokio::select! {
                 vanished = self.vanished() => return vanished,
                 () = overdue => {}
@@ -82,7 +74,7 @@ impl Tree {
         }
         let give_up = Instant::now() + GIVE_UP;
         let mut pause = LOOK_FIRST;
-        while self.signal(Signal::KILL).await? > 0 {
+        while self.signal(&[Signal::KILL]).await? > 0 {
             if Instant::now() > give_up {
                 tracing::warn!(leader = self.leader.pid(), "processes are left after KILL");
                 break;
@@ -93,12 +85,12 @@ impl Tree {
         Ok(())
     }
 
-    async fn vanished(&self) -> io::Result<()> {
+    async fn vanished(&mut self) -> io::Result<()> {
         let mut pause = LOOK_FIRST;
         loop {
-            let mut tree = self.clone();
-            let left = tokio::task::spawn_blocking(move || tree.members()).await.map_err(io::Error::other)??;
-            if left.is_empty() {
+            // As long as one is left that was there before, nobody has to look for more.
+            let left = |(pid, start): (&i32, &u64)| Entry::read(*pid).is_some_and(|it| it.start == *start && !it.dead);
+            if !self.known.iter().any(left) && self.members().await?.is_empty() {
                 return Ok(());
             }
             tokio::time::sleep(pause).await;
@@ -109,10 +101,9 @@ impl Tree {
     /// What the tree uses now.
     ///
     /// # Errors
-    /// When `/proc` cannot be read, or the blocking task fails.
+    /// When `/proc` cannot be read.
     pub(crate) async fn stats(&self) -> io::Result<Stats> {
-        let mut tree = self.clone();
-        let members = tokio::task::spawn_blocking(move || tree.members()).await.map_err(io::Error::other)??;
+        let members = self.clone().members().await?;
         let ticks = procfs::ticks_per_second().max(1);
         Ok(members.iter().fold(Stats::default(), |sum, member| Stats {
             processes: sum.processes + 1,
@@ -123,21 +114,20 @@ impl Tree {
     }
 
     /// The living processes of the tree.
-    fn members(&mut self) -> io::Result<Vec<Entry>> {
+    async fn members(&mut self) -> io::Result<Vec<Entry>> {
         for _ in 0..RESCANS {
             let reaped = self.leader.is_reaped();
-            let found = self.scan(reaped)?;
+            let found = self.select(reaped, &*snapshot().await?);
             // When the leader was reaped during the scan, its pid may have become another process.
             if self.leader.is_reaped() == reaped {
                 self.known = found.iter().map(|entry| (entry.pid, entry.start)).collect();
                 return Ok(found);
             }
         }
-        self.scan(true)
+        Ok(self.select(true, &*snapshot().await?))
     }
 
-    fn scan(&self, reaped: bool) -> io::Result<Vec<Entry>> {
-        let all = entries()?;
+    fn select(&self, reaped: bool, all: &Entries) -> Vec<Entry> {
         let own = i32::try_from(std::process::id()).unwrap_or(0);
         let leader = self.leader.pid();
         let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
@@ -171,7 +161,7 @@ impl Tree {
                 }
             }
         }
-        Ok(all.into_values().filter(|entry| members.contains(&entry.pid) && !entry.dead).collect())
+        all.values().filter(|entry| members.contains(&entry.pid) && !entry.dead).copied().collect()
     }
 }
 
@@ -217,7 +207,28 @@ impl Entry {
     }
 }
 
-fn entries() -> io::Result<BTreeMap<i32, Entry>> {
+/// All processes, by pid.
+type Entries = BTreeMap<i32, Entry>;
+
+/// All processes at some time after the call. Those who ask while a list is being made share the next one, so that the
+/// end of a thousand trees does not read a million files.
+async fn snapshot() -> io::Result<Arc<Entries>> {
+    /// The newest list, and when its making began.
+    static NEWEST: tokio::sync::Mutex<Option<(Instant, Arc<Entries>)>> = tokio::sync::Mutex::const_new(None);
+    let asked = Instant::now();
+    let mut newest = NEWEST.lock().await;
+    if let Some((began, entries)) = newest.as_ref()
+        && *began > asked
+    {
+        return Ok(Arc::clone(entries));
+    }
+    let began = Instant::now();
+    let made = Arc::new(tokio::task::spawn_blocking(entries).await.map_err(io::Error::other)??);
+    *newest = Some((began, Arc::clone(&made)));
+    Ok(made)
+}
+
+fn entries() -> io::Result<Entries> {
     Ok(fs::read_dir("/proc")?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter_map(|pid| Some((pid, Entry::read(pid)?)))
@@ -251,16 +262,25 @@ fn marker_of(pid: i32) -> Option<String> {
         .map(|value| String::from_utf8_lossy(value).into_owned())
 }
 
-fn send(member: &Entry, signal: Signal) {
+fn send(member: &Entry, signals: &[Signal]) {
     let same = || Entry::read(member.pid).is_some_and(|now| now.start == member.start);
     let Some(pid) = Pid::from_raw(member.pid) else { return };
-    let sent = match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
-        Ok(pidfd) if same() => spawn::signal_pidfd(pidfd.as_fd(), signal),
-        Err(rustix::io::Errno::NOSYS) if same() => spawn::signal_process(member.pid, signal),
-        Ok(_) | Err(_) => Ok(()),
+    let pidfd = match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) => Some(pidfd),
+        Err(rustix::io::Errno::NOSYS) => None,
+        Err(_gone) => return,
     };
-    if let Err(error) = sent {
-        tracing::debug!(pid = member.pid, %error, "a process could not be signalled");
+    if !same() {
+        return;
+    }
+    for signal in signals {
+        let sent = match &pidfd {
+            Some(pidfd) => spawn::signal_pidfd(pidfd.as_fd(), *signal),
+            None => spawn::signal_process(member.pid, *signal),
+        };
+        if let Err(error) = sent {
+            tracing::debug!(pid = member.pid, %error, "a process could not be signalled");
+        }
     }
 }
 

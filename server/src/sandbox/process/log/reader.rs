@@ -85,6 +85,12 @@ impl Reader {
         self.offset
     }
 
+    /// Whether everything was read and nothing more will come.
+    pub(crate) fn is_complete(&self) -> bool {
+        let inner = self.log.lock();
+        inner.ended && self.offset >= inner.store.end()
+    }
+
     /// The next piece, waiting for one until the log ends. Cancel safe.
     pub(crate) async fn next(&mut self, max: usize) -> Piece {
         let log = Arc::clone(&self.log);
@@ -92,10 +98,11 @@ impl Reader {
             let changed = log.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            match self.try_next(max).await {
-                Piece::Empty { ended: false } => changed.await,
-                piece => return piece,
+            let piece = self.try_next(max).await;
+            if piece != (Piece::Empty { ended: false }) {
+                return piece;
             }
+            changed.await;
         }
     }
 

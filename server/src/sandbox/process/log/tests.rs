@@ -19,10 +19,11 @@ async fn write(log: &Arc<Log>, output: Output, bytes: &[u8]) {
 async fn rest(reader: &mut Reader) -> Vec<Piece> {
     let mut pieces = Vec::new();
     loop {
-        match reader.try_next(64 << 10).await {
-            Piece::Empty { .. } => return pieces,
-            piece => pieces.push(piece),
+        let piece = reader.try_next(64 << 10).await;
+        if matches!(piece, Piece::Empty { .. }) {
+            return pieces;
         }
+        pieces.push(piece);
     }
 }
 
@@ -85,10 +86,9 @@ async fn a_time_begins_at_its_first_chunk() {
 
 async fn time_of_last(log: &Arc<Log>) -> u64 {
     let mut reader = Reader::open(log, From::Start, None, true).await;
-    match rest(&mut reader).await.last().unwrap() {
-        Piece::Data { time_ms, .. } => *time_ms,
-        other => panic!("{other:?}"),
-    }
+    let pieces = rest(&mut reader).await;
+    let Some(Piece::Data { time_ms, .. }) = pieces.last() else { panic!("{pieces:?}") };
+    *time_ms
 }
 
 #[tokio::test]

@@ -107,9 +107,8 @@ impl Process {
         let supervisor = Supervisor {
             process: Arc::clone(&process),
             host: host.clone(),
-            launch: params.run,
             spec,
-            restart: params.restart,
+            restart: params.restart.map(|restart| (params.run, restart)),
         };
         Ok((process, supervisor.run(started.outputs)))
     }
@@ -219,7 +218,7 @@ impl Process {
         self.stop.request(grace.unwrap_or(self.grace));
     }
 
-    /// Ends it and what is left of its tree, and waits for that. The end goes on when this is dropped.
+    /// Ends it and what is left of its tree, and waits for that. When this is dropped, the process ends all the same.
     pub(crate) async fn kill(&self, grace: Option<Duration>) -> Info {
         self.stop(grace);
         let info = self.ended().await;
@@ -304,6 +303,11 @@ impl Reading {
         self.reader.offset()
     }
 
+    /// Whether nothing more will ever come.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.reader.is_complete()
+    }
+
     /// The next piece; with `follow`, waits for one until the log ends. Cancel safe.
     pub(crate) async fn next(&mut self, max: usize, follow: bool) -> Piece {
         if follow { self.reader.next(max).await } else { self.reader.try_next(max).await }
@@ -324,14 +328,15 @@ impl Drop for Counted {
 struct Supervisor {
     process: Arc<Process>,
     host: Host,
-    launch: Launch,
     spec: Spec,
-    restart: Option<Restart>,
+    /// What to start again, and when.
+    restart: Option<(Launch, Restart)>,
 }
 
 impl Supervisor {
-    async fn run(mut self, mut outputs: run::Outputs) {
-        let first_pause = self.restart.as_ref().and_then(|it| it.backoff_ms).map_or(BACKOFF, Duration::from_millis);
+    async fn run(self, mut outputs: run::Outputs) {
+        let first_pause =
+            self.restart.as_ref().and_then(|(_, it)| it.backoff_ms).map_or(BACKOFF, Duration::from_millis);
         let mut pause = first_pause;
         loop {
             let began = Instant::now();
@@ -342,13 +347,13 @@ impl Supervisor {
                 pause = first_pause;
             }
             let next = loop {
-                if !self.restarts_after(exit.as_ref()) {
+                let Some(launch) = self.restarts_after(exit.as_ref()) else {
                     self.process.log.end();
                     self.end(State::Exited, exit);
                     drop(self.process.stdin.lock().await.take());
                     self.process.forget_if_done();
                     return;
-                }
+                };
                 self.end(State::Restarting, exit.clone());
                 // A writer that waits for the old run gives way now.
                 drop(self.process.stdin.lock().await.take());
@@ -357,7 +362,7 @@ impl Supervisor {
                     () = self.process.stop.requested() => continue,
                 }
                 pause = (pause * 2).min(BACKOFF_MOST);
-                match run::start(&self.host, &self.launch, &self.spec) {
+                match run::start(&self.host, launch, &self.spec) {
                     Ok(started) => break started,
                     Err(error) => {
                         tracing::info!(id = self.process.id, code = %error.code, "a restart failed");
@@ -389,14 +394,16 @@ impl Supervisor {
         exit.map(|exit| Exit { output_dropped: outputs.dropped(), ..exit })
     }
 
-    fn restarts_after(&self, exit: Option<&Exit>) -> bool {
-        let Some(restart) = &self.restart else { return false };
+    /// What to start again after that end, if it is to be.
+    fn restarts_after(&self, exit: Option<&Exit>) -> Option<&Launch> {
+        let (launch, restart) = self.restart.as_ref()?;
         let restarts = self.process.life.borrow().restarts;
         let wanted = match restart.policy {
             RestartPolicy::Always => true,
             RestartPolicy::OnFailure => exit.is_none_or(|exit| exit.code != Some(0)),
         };
-        wanted && !self.process.stop.is_requested() && restart.max.is_none_or(|max| restarts < max)
+        let goes_on = wanted && !self.process.stop.is_requested() && restart.max.is_none_or(|max| restarts < max);
+        goes_on.then_some(launch)
     }
 
     fn end(&self, state: State, exit: Option<Exit>) {
@@ -407,7 +414,7 @@ impl Supervisor {
         });
     }
 
-    async fn restarted(&mut self, started: Started, exit: Exit) -> run::Outputs {
+    async fn restarted(&self, started: Started, exit: Exit) -> run::Outputs {
         let pid = started.run.pid();
         *self.process.present() = Arc::new(started.run);
         *self.process.stdin.lock().await = started.stdin;

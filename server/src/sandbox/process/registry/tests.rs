@@ -10,7 +10,7 @@ use super::*;
 
 fn registry_with(settings: impl FnOnce(&mut Settings)) -> Registry {
     let log = Bounds::new(256 << 10, 1 << 20, Some(Path::new("/tmp")));
-    let mut wanted = Settings { max: 1024, keep: 64, keep_for: Duration::from_secs(3600), log };
+    let mut wanted = Settings { log, ..Settings::default() };
     settings(&mut wanted);
     Registry::new(Host::new(Path::new("/tmp")).unwrap(), wanted)
 }

@@ -71,7 +71,7 @@ fn alive(number: u32) -> usize {
     procfs::process::all_processes()
         .unwrap()
         .flatten()
-        .filter(|process| process.cmdline().is_ok_and(|line| line.iter().any(|argument| *argument == word)))
+        .filter(|process| process.cmdline().is_ok_and(|line| line.contains(&word)))
         .filter(|process| process.stat().is_ok_and(|stat| stat.state != 'Z'))
         .count()
 }
