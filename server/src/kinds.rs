@@ -14,6 +14,7 @@ use crate::server::Server;
 
 mod exec;
 mod process;
+mod sandbox;
 
 /// What a channel is served with.
 #[derive(Clone)]
@@ -69,6 +70,8 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Open::ProcessWaitPort(params) => run!(ProcessWaitPort, params, process::wait_port),
         Open::ProcessStats(params) => run!(ProcessStats, params, process::stats),
         Open::ProcessRemove(params) => run!(ProcessRemove, params, process::remove),
+        Open::SandboxInfo(params) => run!(SandboxInfo, params, sandbox::info),
+        Open::SandboxMetrics(params) => run!(SandboxMetrics, params, sandbox::metrics),
         Open::PtyOpen(_)
         | Open::PtyAttach(_)
         | Open::PtyList(_)
@@ -90,11 +93,7 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         | Open::FileWatch(_)
         | Open::TreeRead(_)
         | Open::TreeWrite(_)
-        | Open::TcpConnect(_)
-        | Open::SandboxInfo(_)
-        | Open::SandboxMetrics(_) => {
-            incoming.refuse(&Error::new(Code::NotSupported, "this server has no such kind yet"))
-        }
+        | Open::TcpConnect(_) => incoming.refuse(&Error::new(Code::NotSupported, "this server has no such kind yet")),
     }
 }
 

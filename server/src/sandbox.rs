@@ -1,6 +1,7 @@
 //! What outlives a channel: processes, terminals, files.
 
 pub(crate) mod activity;
+pub(crate) mod machine;
 pub(crate) mod process;
 
 use std::io;
