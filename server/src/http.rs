@@ -60,15 +60,15 @@ impl Http {
                     Ok(()) => answer::text("text/plain; version=0.0.4", self.exporter.render(&self.server)),
                     Err(error) => answer::refusal(StatusCode::FORBIDDEN, &error),
                 },
-                Err(answer) => answer,
+                Err(answer) => *answer,
             },
             (&Method::GET, "/v1/connect") => match self.authenticate(&request) {
                 Ok(access) => upgrade::answer(&self.server, request, access, permit),
-                Err(answer) => answer,
+                Err(answer) => *answer,
             },
             (&Method::POST, "/v1/tickets") => match self.authenticate(&request) {
                 Ok(access) => self.mint(request, &access).await,
-                Err(answer) => answer,
+                Err(answer) => *answer,
             },
             (&Method::GET, "/") => answer::page(include_str!("http/page.html"), PAGE_POLICY),
             (_, "/healthz" | "/metrics" | "/v1/connect" | "/v1/tickets" | "/") => {
@@ -90,7 +90,7 @@ impl Http {
     }
 
     /// What the request's credential allows; everything where no tokens are set.
-    fn authenticate(&self, request: &Request<Body>) -> Result<Access, Answer> {
+    fn authenticate(&self, request: &Request<Body>) -> Result<Access, Box<Answer>> {
         if self.tokens.is_empty() {
             return Ok(Access::full("local"));
         }
@@ -101,11 +101,11 @@ impl Http {
         };
         access.ok_or_else(|| {
             tracing::info!(path = request.uri().path(), "unauthorized");
-            answer::error(
+            Box::new(answer::error(
                 StatusCode::UNAUTHORIZED,
                 "UNAUTHORIZED",
                 "give a valid token as `Authorization: Bearer`, or a ticket that has not expired as `?ticket=`",
-            )
+            ))
         })
     }
 

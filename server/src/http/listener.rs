@@ -24,9 +24,7 @@ const MAX_HEADERS: usize = 64;
 /// Pause when the system has no descriptor left for a new connection.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
-    content-type: application/json\r\ncontent-length: 81\r\n\r\n\
-    {\"code\":\"LIMIT_EXCEEDED\",\"message\":\"the setting `max_connections` is reached\"}   \n";
+const BUSY: &str = r#"{"code":"LIMIT_EXCEEDED","message":"the setting `max_connections` is reached"}"#;
 
 /// Serves every connection in a task of its own. Never returns.
 pub(crate) async fn listen(http: Arc<Http>, listener: TcpListener, tls: Option<TlsAcceptor>, max_connections: usize) {
@@ -63,7 +61,9 @@ pub(crate) async fn listen(http: Arc<Http>, listener: TcpListener, tls: Option<T
 fn refuse(mut stream: TcpStream) {
     tokio::spawn(async move {
         let answer = async {
-            stream.write_all(BUSY).await?;
+            let head = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-type: application/json";
+            let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{BUSY}", BUSY.len());
+            stream.write_all(answer.as_bytes()).await?;
             stream.shutdown().await
         };
         if !matches!(tokio::time::timeout(Duration::from_secs(1), answer).await, Ok(Ok(()))) {
@@ -86,18 +86,5 @@ where
     builder.timer(TokioTimer::new()).header_read_timeout(timeout).max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
     if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).with_upgrades().await {
         tracing::debug!(%error, "a connection ended before its request was answered");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    #[test]
-    fn the_fixed_answer_has_the_length_that_it_says() {
-        let text = std::str::from_utf8(super::BUSY).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(head.contains(&format!("content-length: {}", body.len())), "{}", body.len());
-        assert!(serde_json::from_str::<serde_json::Value>(body).is_ok());
     }
 }
