@@ -100,3 +100,6 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
 fn panicked() -> Error {
     Error::new(Code::Internal, "the operation failed through a defect of the server; its log has more")
 }
+
+#[cfg(test)]
+mod tests;

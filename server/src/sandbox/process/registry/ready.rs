@@ -131,6 +131,10 @@ struct Answer(Option<u16>);
 /// One attempt. `None` is not ready.
 async fn probe(host: &str, port: u16, http: Option<&HttpProbe>) -> Option<Answer> {
     let mut stream = connect(host, port).await?;
+    // Where nobody listens, a connection from a port to itself can come about (simultaneous open, RFC 9293, 3.5).
+    if stream.local_addr().ok()? == stream.peer_addr().ok()? {
+        return None;
+    }
     let Some(http) = http else { return Some(Answer(None)) };
     let request = format!(
         "GET {} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: sandwire\r\nAccept: */*\r\nConnection: close\r\n\r\n",

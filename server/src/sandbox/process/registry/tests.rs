@@ -332,6 +332,10 @@ async fn a_port_is_awaited_by_tcp_and_http() {
     let ready = registry.wait_port(&WaitPort { http: Some(http.clone()), ..wait.clone() }).await.unwrap();
     assert_eq!(ready.status, Some(204));
     server.await.unwrap();
+    // Bound, so that nobody else has it, and not listening.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let wait = WaitPort { port: socket.local_addr().unwrap().port(), ..wait };
     let closed = WaitPort { timeout_ms: Some(30), ..wait.clone() };
     assert_eq!(code(registry.wait_port(&closed).await), Code::ProcessReadyTimeout);
     assert_eq!(code(registry.wait_port(&WaitPort { port: 0, ..wait.clone() }).await), Code::InvalidPort);
