@@ -38,7 +38,11 @@ impl Sandbox {
                 max: settings.max_processes(),
                 keep: settings.keep_processes(),
                 keep_for: settings.keep_processes_for(),
-                log: process::log::Bounds::new(settings.log_memory(), settings.log_spool() as u64, None),
+                log: process::log::Bounds::new(
+                    settings.log_memory(),
+                    settings.log_spool() as u64,
+                    Some(&std::env::temp_dir()),
+                ),
             },
         );
         Ok(Self { workspace, host, processes, activity: Activity::default() })

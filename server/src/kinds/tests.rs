@@ -1,7 +1,6 @@
 //! Kinds over a real lane and an in-memory connection.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,23 +20,17 @@ use sandwire_protocol::lane::{Config, Role};
 use sandwire_protocol::{Code, Error};
 
 use crate::auth::Access;
-use crate::lanes::Bounds;
+use crate::config::Settings;
 use crate::sandbox::Sandbox;
 use crate::server::Server;
 
 /// A client's lane on a server of its own.
 async fn client() -> Link {
-    let sandbox = Arc::new(Sandbox::new(Path::new("/tmp")).unwrap());
-    let bounds = Bounds {
-        lanes: 4,
-        channels_per_lane: 64,
-        retained_per_lane: 4 << 20,
-        retained: 64 << 20,
-        ttl: Duration::from_secs(60),
-    };
-    let server = Arc::new(Server::new(sandbox, bounds, 4, 64));
+    let settings = Settings::default();
+    let sandbox = Arc::new(Sandbox::new(&settings).unwrap());
+    let server = Arc::new(Server::new(sandbox, &settings));
     let (near, far) = tokio::io::duplex(1 << 20);
-    tokio::spawn(crate::conn::serve(server, Socket::stream(far, Vec::new()), Access::default()));
+    tokio::spawn(crate::conn::serve(server, Socket::stream(far, Vec::new()), Access::full("test")));
     let mut connection = Connection::new(Socket::stream(near, Vec::new()), Role::Client, 4).await;
     let hello = Hello { version: 1, token: vec![7; 16], ..Hello::default() };
     let body = Body::Hello(kind::encode(&hello).unwrap());
