@@ -8,5 +8,5 @@ mod tokens;
 pub(crate) use access::Access;
 pub(crate) use origin::Origins;
 pub(crate) use ticket::{TicketRequest, Tickets};
-pub use tokens::TokenRule;
+pub(crate) use tokens::TokenRule;
 pub(crate) use tokens::Tokens;

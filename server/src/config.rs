@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use error::ConfigError;
 pub use units::{Size, Time};
 
-pub use crate::auth::TokenRule;
+pub(crate) use crate::auth::TokenRule;
 
 macro_rules! settings {
     ($($heading:literal { $($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, $env:literal;)+ })+) => {
