@@ -14,6 +14,7 @@ use crate::server::Server;
 
 mod exec;
 mod process;
+mod pty;
 mod sandbox;
 
 /// What a channel is served with.
@@ -72,13 +73,13 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Open::ProcessRemove(params) => run!(ProcessRemove, params, process::remove),
         Open::SandboxInfo(params) => run!(SandboxInfo, params, sandbox::info),
         Open::SandboxMetrics(params) => run!(SandboxMetrics, params, sandbox::metrics),
-        Open::PtyOpen(_)
-        | Open::PtyAttach(_)
-        | Open::PtyList(_)
-        | Open::PtySnapshot(_)
-        | Open::PtyResize(_)
-        | Open::PtyClose(_)
-        | Open::FileRead(_)
+        Open::PtyOpen(params) => run!(PtyOpen, params, pty::open),
+        Open::PtyAttach(params) => run!(PtyAttach, params, pty::attach),
+        Open::PtyList(params) => run!(PtyList, params, pty::list),
+        Open::PtySnapshot(params) => run!(PtySnapshot, params, pty::snapshot),
+        Open::PtyResize(params) => run!(PtyResize, params, pty::resize),
+        Open::PtyClose(params) => run!(PtyClose, params, pty::close),
+        Open::FileRead(_)
         | Open::FileWrite(_)
         | Open::FileStat(_)
         | Open::FileList(_)

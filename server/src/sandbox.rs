@@ -3,6 +3,7 @@
 pub(crate) mod activity;
 pub(crate) mod machine;
 pub(crate) mod process;
+pub(crate) mod pty;
 
 use std::io;
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub(crate) struct Sandbox {
     /// What commands share.
     pub(crate) host: process::run::Host,
     pub(crate) processes: process::registry::Registry,
+    pub(crate) terminals: pty::registry::Registry,
     pub(crate) activity: Activity,
 }
 
@@ -45,12 +47,13 @@ impl Sandbox {
                 ),
             },
         );
-        Ok(Self { workspace, host, processes, activity: Activity::default() })
+        let terminals = pty::registry::Registry::new(host.clone(), settings.max_terminals(), settings.scrollback());
+        Ok(Self { workspace, host, processes, terminals, activity: Activity::default() })
     }
 
     /// Ends everything: TERM, and KILL after this time.
     pub(crate) async fn shutdown(&self, grace: Duration) {
-        self.processes.shutdown(grace).await;
+        tokio::join!(self.processes.shutdown(grace), self.terminals.shutdown(grace));
     }
 }
 

@@ -136,7 +136,7 @@ impl Server {
             lanes: count(self.lanes.len()),
             channels: count(self.open_channels()),
             processes: count(self.sandbox.processes.running()),
-            terminals: 0,
+            terminals: count(self.sandbox.terminals.living()),
         }
     }
 }

@@ -243,7 +243,7 @@ fn running(processes: &BTreeMap<String, Option<Arc<Process>>>) -> usize {
 /// Who can be asked to forget a process.
 type Forgetter = Weak<Table>;
 
-fn check_id(id: &str) -> Result<(), Error> {
+pub(crate) fn check_id(id: &str) -> Result<(), Error> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     if (1..=MAX_ID).contains(&id.len()) && id.bytes().all(fits) {
         return Ok(());

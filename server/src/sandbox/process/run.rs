@@ -1,5 +1,6 @@
 //! One run of a command, from its start to its one true exit.
 
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use sandwire_protocol::kind::command::{Exit, Launch, Output, Target};
+use sandwire_protocol::kind::command::{Exit, Launch, Limits, Output, Target};
 use sandwire_protocol::{Code, Error};
 use tokio_util::sync::CancellationToken;
 
@@ -113,10 +114,6 @@ pub(crate) struct Started {
 /// Those of [`Prepared::new`] and [`Machine::confine`], `PROCESS_SPAWN_FAILED`.
 pub(crate) fn start(host: &Host, launch: &Launch, spec: &Spec) -> Result<Started, Error> {
     let prepared = Prepared::new(launch, &host.workspace, host.marker())?;
-    let (confinement, group) = match &launch.limits {
-        Some(limits) => host.machine.confine(limits, &prepared.marker).map(|(rules, group)| (rules, Some(group)))?,
-        None => (Confinement::default(), None),
-    };
     let lacking = |error: io::Error| spawn_failed(&prepared, error.raw_os_error().unwrap_or(0));
     let (stdout, stdout_child) = pipe().map_err(lacking)?;
     let (stderr, stderr_child) = if spec.merge_stderr { None } else { Some(pipe().map_err(lacking)?) }.unzip();
@@ -124,31 +121,50 @@ pub(crate) fn start(host: &Host, launch: &Launch, spec: &Spec) -> Result<Started
     // Before the start, so that no command is left running when it fails.
     let pipes = Pipes::new(stdout, stderr).map_err(lacking)?;
     let stdin = stdin.map(Stdin::new).transpose().map_err(lacking)?;
-    let stdio = Stdio {
+    let stdio = Stdio::Pipes {
         stdin: stdin_child.as_ref().map(AsFd::as_fd),
         stdout: stdout_child.as_fd(),
         stderr: stderr_child.as_ref().unwrap_or(&stdout_child).as_fd(),
+    };
+    let left = prepared.limits.output_bytes.unwrap_or(u64::MAX);
+    let run = spawn_run(host, prepared, stdio, spec)?;
+    let over = run.over.clone();
+    Ok(Started { run, outputs: Outputs { pipes, over, left, dropped: 0, burst: 0 }, stdin })
+}
+
+/// Starts a command on a terminal, which is at this path.
+///
+/// # Errors
+/// As [`start`].
+pub(crate) fn start_on_terminal(host: &Host, launch: &Launch, terminal: &CStr, spec: &Spec) -> Result<Run, Error> {
+    let prepared = Prepared::new(launch, &host.workspace, host.marker())?;
+    if let Some(user) = &prepared.credentials {
+        rustix::fs::chown(terminal, Some(rustix::fs::Uid::from_raw(user.uid)), None)
+            .map_err(|errno| spawn_failed(&prepared, errno.raw_os_error()))?;
+    }
+    spawn_run(host, prepared, Stdio::Terminal(terminal), spec)
+}
+
+fn spawn_run(host: &Host, prepared: Prepared, stdio: Stdio<'_>, spec: &Spec) -> Result<Run, Error> {
+    let (confinement, group) = if prepared.limits == Limits::default() {
+        (Confinement::default(), None)
+    } else {
+        host.machine.confine(&prepared.limits, &prepared.marker).map(|(rules, group)| (rules, Some(group)))?
     };
     let child = host
         .reaper
         .spawn_with(|| spawn::spawn(&prepared, stdio, &confinement))
         .map_err(|failure| explain(&prepared, failure))?;
-    let over = CancellationToken::new();
-    let left = prepared.limits.output_bytes.unwrap_or(u64::MAX);
     let cwd = prepared.cwd.to_string_lossy().into_owned();
-    Ok(Started {
-        run: Run {
-            child: Arc::new(child),
-            marker: prepared.marker.into(),
-            group: Mutex::new(group),
-            timeout: spec.timeout,
-            grace: spec.grace,
-            over: over.clone(),
-            shown: prepared.shown,
-            cwd,
-        },
-        outputs: Outputs { pipes, over, left, dropped: 0, burst: 0 },
-        stdin,
+    Ok(Run {
+        child: Arc::new(child),
+        marker: prepared.marker.into(),
+        group: Mutex::new(group),
+        timeout: spec.timeout,
+        grace: spec.grace,
+        over: CancellationToken::new(),
+        shown: prepared.shown,
+        cwd,
     })
 }
 

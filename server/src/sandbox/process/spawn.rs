@@ -20,11 +20,17 @@ use super::signal::Signal;
 /// The descriptors that become 0, 1 and 2 of the command. All others are closed at the exec: every descriptor of the
 /// server is opened with CLOEXEC.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stdio<'a> {
-    /// `None` is `/dev/null`.
-    pub(crate) stdin: Option<BorrowedFd<'a>>,
-    pub(crate) stdout: BorrowedFd<'a>,
-    pub(crate) stderr: BorrowedFd<'a>,
+pub(crate) enum Stdio<'a> {
+    /// Three of the server's descriptors.
+    Pipes {
+        /// `None` is `/dev/null`.
+        stdin: Option<BorrowedFd<'a>>,
+        stdout: BorrowedFd<'a>,
+        stderr: BorrowedFd<'a>,
+    },
+    /// A terminal by its path, for all three. The new session, which has none, gets it as its controlling terminal by
+    /// opening it (tty(4)).
+    Terminal(&'a CStr),
 }
 
 /// Which step failed, with its errno.
@@ -93,9 +99,9 @@ impl Actions {
         }
     }
 
-    fn dup(&mut self, from: BorrowedFd<'_>, to: RawFd) -> Result<(), i32> {
+    fn dup(&mut self, from: RawFd, to: RawFd) -> Result<(), i32> {
         // SAFETY: the actions are initialised.
-        check(unsafe { libc::posix_spawn_file_actions_adddup2(&mut self.0, from.as_raw_fd(), to) })
+        check(unsafe { libc::posix_spawn_file_actions_adddup2(&mut self.0, from, to) })
     }
 
     fn open(&mut self, fd: RawFd, path: &CStr, flags: libc::c_int) -> Result<(), i32> {
@@ -155,12 +161,21 @@ fn posix_spawn(
     env: &[*mut libc::c_char],
 ) -> Result<i32, i32> {
     let mut actions = Actions::new()?;
-    match stdio.stdin {
-        Some(stdin) => actions.dup(stdin, 0)?,
-        None => actions.open(0, c"/dev/null", libc::O_RDONLY)?,
+    match stdio {
+        Stdio::Pipes { stdin, stdout, stderr } => {
+            match stdin {
+                Some(stdin) => actions.dup(stdin.as_raw_fd(), 0)?,
+                None => actions.open(0, c"/dev/null", libc::O_RDONLY)?,
+            }
+            actions.dup(stdout.as_raw_fd(), 1)?;
+            actions.dup(stderr.as_raw_fd(), 2)?;
+        }
+        Stdio::Terminal(path) => {
+            actions.open(0, path, libc::O_RDWR)?;
+            actions.dup(0, 1)?;
+            actions.dup(0, 2)?;
+        }
     }
-    actions.dup(stdio.stdout, 1)?;
-    actions.dup(stdio.stderr, 2)?;
     actions.chdir(&prepared.cwd)?;
     let attributes = Attributes::new()?;
     let mut pid = 0;
@@ -247,15 +262,20 @@ fn become_program(
                 return failure(Step::Confine);
             }
         }
-        let stdin = match stdio.stdin {
-            Some(stdin) => stdin.as_raw_fd(),
-            None => libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC),
+        let (stdin, stdout, stderr) = match stdio {
+            Stdio::Pipes { stdin, stdout, stderr } => {
+                let stdin = match stdin {
+                    Some(stdin) => stdin.as_raw_fd(),
+                    None => libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC),
+                };
+                (stdin, stdout.as_raw_fd(), stderr.as_raw_fd())
+            }
+            Stdio::Terminal(path) => {
+                let terminal = libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
+                (terminal, terminal, terminal)
+            }
         };
-        if stdin < 0
-            || libc::dup2(stdin, 0) < 0
-            || libc::dup2(stdio.stdout.as_raw_fd(), 1) < 0
-            || libc::dup2(stdio.stderr.as_raw_fd(), 2) < 0
-        {
+        if stdin < 0 || libc::dup2(stdin, 0) < 0 || libc::dup2(stdout, 1) < 0 || libc::dup2(stderr, 2) < 0 {
             return failure(Step::Start);
         }
         // After the descriptors, which may be above the limit; before the user, who may not raise one.

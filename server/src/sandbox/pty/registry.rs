@@ -1,0 +1,188 @@
+//! The terminals of a sandbox, by id.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sandwire_protocol::kind::command::Launch;
+use sandwire_protocol::kind::pty::{Info, Open};
+use sandwire_protocol::{ByteString, Code, Error};
+
+use super::master;
+use super::screen::{Screen, Size};
+use super::terminal::Terminal;
+use crate::sandbox::process::launch::default_shell;
+use crate::sandbox::process::registry::check_id;
+use crate::sandbox::process::run::{self, Host, Spec};
+use crate::sandbox::process::user::Credentials;
+
+/// Size when none is asked for.
+const SIZE: Size = Size { cols: 80, rows: 24 };
+
+/// Time between HUP and KILL when none is asked for.
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
+
+/// Ended terminals that are kept with their last screen.
+const KEEP: usize = 25;
+
+/// How long an ended terminal is kept.
+const KEEP_FOR: Duration = Duration::from_secs(600);
+
+/// All terminals. Clones are the same registry.
+#[derive(Clone, Debug)]
+pub(crate) struct Registry {
+    host: Host,
+    max: usize,
+    scrollback: usize,
+    table: Arc<Mutex<Table>>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    terminals: BTreeMap<String, Arc<Terminal>>,
+    next: u64,
+}
+
+impl Registry {
+    /// No terminals yet; at most `max` that live, with at most `scrollback` lines above each screen.
+    pub(crate) fn new(host: Host, max: usize, scrollback: usize) -> Self {
+        Self { host, max, scrollback, table: Arc::default() }
+    }
+
+    /// Opens a terminal, or with `reuse` finds one that lives. Returns it, and whether it is new.
+    ///
+    /// # Errors
+    /// `TERMINAL_EXISTS`, `LIMIT_EXCEEDED`, `VALIDATION_FAILED`, and those of starting a command.
+    pub(crate) fn open(&self, params: &Open) -> Result<(Arc<Terminal>, bool), Error> {
+        let mut table = self.lock();
+        let number = table.next;
+        let id = match &params.id {
+            Some(id) => {
+                check_id(id)?;
+                id.clone()
+            }
+            None => format!("pty-{number}"),
+        };
+        match table.terminals.get(&id) {
+            Some(terminal) if terminal.lives() && params.reuse => return Ok((Arc::clone(terminal), false)),
+            Some(terminal) if terminal.lives() => {
+                return Err(Error::new(Code::TerminalExists, format!("a terminal {id:?} lives already")).with("id", id));
+            }
+            Some(_) | None => {}
+        }
+        if table.terminals.values().filter(|terminal| terminal.lives()).count() >= self.max {
+            let message = format!("the server's limit `max_terminals` ({}) is reached", self.max);
+            return Err(Error::new(Code::LimitExceeded, message).with("limit", "max_terminals"));
+        }
+        let terminal = Arc::new(self.start(id.clone(), number, params)?);
+        table.next += 1;
+        table.terminals.insert(id, Arc::clone(&terminal));
+        drop(table);
+        let (registry, served) = (self.clone(), Arc::clone(&terminal));
+        tokio::spawn(async move {
+            served.serve().await;
+            registry.keep_few();
+            tokio::time::sleep(KEEP_FOR).await;
+            registry.forget(&served);
+        });
+        Ok((terminal, true))
+    }
+
+    fn start(&self, id: String, number: u64, params: &Open) -> Result<Terminal, Error> {
+        let size = Size::of(params.cols, params.rows).unwrap_or(SIZE);
+        let scrollback = params.scrollback.map_or(self.scrollback, |lines| self.scrollback.min(lines as usize));
+        let (master, slave) = master::open(size).map_err(|error| {
+            Error::new(Code::ProcessSpawnFailed, format!("no terminal can be made: {error}"))
+                .with("errno", error.raw_os_error().unwrap_or(0))
+        })?;
+        let launch = on_terminal(&params.run, params.term.as_deref());
+        let spec = Spec { stdin: false, merge_stderr: false, timeout: None, grace: GRACE };
+        let run = run::start_on_terminal(&self.host, &launch, &slave.path, &spec)?;
+        drop(slave);
+        Ok(Terminal::new(id, number, run, master, Screen::new(size, scrollback), params.transient))
+    }
+
+    /// One terminal, living or ended.
+    ///
+    /// # Errors
+    /// `TERMINAL_NOT_FOUND`.
+    pub(crate) fn terminal(&self, id: &str) -> Result<Arc<Terminal>, Error> {
+        self.lock()
+            .terminals
+            .get(id)
+            .cloned()
+            .ok_or_else(|| Error::new(Code::TerminalNotFound, format!("no terminal {id:?} is known")).with("id", id))
+    }
+
+    /// All terminals, oldest first.
+    pub(crate) fn list(&self) -> Vec<Info> {
+        let mut terminals: Vec<_> = self.lock().terminals.values().cloned().collect();
+        terminals.sort_by_key(|terminal| terminal.number);
+        terminals.iter().map(|terminal| terminal.info()).collect()
+    }
+
+    /// Ends a terminal and forgets it.
+    ///
+    /// # Errors
+    /// `TERMINAL_NOT_FOUND`.
+    pub(crate) async fn close(&self, id: &str, grace: Option<Duration>) -> Result<Info, Error> {
+        let terminal = self.terminal(id)?;
+        let info = terminal.close(grace.unwrap_or(GRACE)).await;
+        self.forget(&terminal);
+        Ok(info)
+    }
+
+    /// Terminals that live.
+    pub(crate) fn living(&self) -> usize {
+        self.lock().terminals.values().filter(|terminal| terminal.lives()).count()
+    }
+
+    /// Ends all, each with this time of grace.
+    pub(crate) async fn shutdown(&self, grace: Duration) {
+        let terminals: Vec<_> = self.lock().terminals.values().cloned().collect();
+        futures_util::future::join_all(terminals.iter().map(|terminal| terminal.close(grace))).await;
+    }
+
+    fn keep_few(&self) {
+        let mut table = self.lock();
+        let mut ended: Vec<_> =
+            table.terminals.values().filter(|terminal| !terminal.lives()).map(|t| (t.number, t.id.clone())).collect();
+        ended.sort_unstable();
+        let surplus = ended.len().saturating_sub(KEEP);
+        for (_, id) in ended.drain(..surplus) {
+            table.terminals.remove(&id);
+        }
+    }
+
+    /// Forgets this very terminal, not a later one of the same id.
+    fn forget(&self, terminal: &Terminal) {
+        let mut table = self.lock();
+        if table.terminals.get(&terminal.id).is_some_and(|known| known.number == terminal.number) {
+            table.terminals.remove(&terminal.id);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The launch with a TERM, and with the user's login shell when it names nothing to run.
+fn on_terminal(launch: &Launch, term: Option<&str>) -> Launch {
+    let mut launch = launch.clone();
+    launch.env.entry("TERM".into()).or_insert_with(|| Some(term.unwrap_or("xterm-256color").into()));
+    if launch.argv.is_empty() && launch.command.is_none() {
+        let shell = launch.shell.clone().unwrap_or_else(|| login_shell(launch.user.as_deref()));
+        launch.argv = vec![shell, "-l".into()];
+    }
+    launch
+}
+
+fn login_shell(user: Option<&str>) -> ByteString {
+    let credentials = match user {
+        Some(user) => Credentials::find(user).ok(),
+        None => Credentials::of_uid(rustix::process::geteuid().as_raw()),
+    };
+    let shell = credentials.and_then(|credentials| credentials.shell);
+    shell.filter(|shell| std::path::Path::new(shell).exists()).map_or_else(|| default_shell().into(), Into::into)
+}
