@@ -228,6 +228,12 @@ impl Settings {
         self.workspace.as_deref().unwrap_or(Path::new("."))
     }
 
+    /// Hosts beside localhost that `tcp.connect` may reach.
+    pub fn tcp_hosts(&self) -> Vec<String> {
+        let hosts = self.tcp_hosts.as_deref().unwrap_or_default().split(',').map(str::trim);
+        hosts.filter(|host| !host.is_empty()).map(str::to_owned).collect()
+    }
+
     fn redacted(&self) -> Result<String, ConfigError> {
         let mut shown = self.clone();
         if shown.token.is_some() {

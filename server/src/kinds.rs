@@ -13,9 +13,11 @@ use crate::sandbox::Sandbox;
 use crate::server::Server;
 
 mod exec;
+mod file;
 mod process;
 mod pty;
 mod sandbox;
+mod tcp;
 
 /// What a channel is served with.
 #[derive(Clone)]
@@ -79,22 +81,22 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Open::PtySnapshot(params) => run!(PtySnapshot, params, pty::snapshot),
         Open::PtyResize(params) => run!(PtyResize, params, pty::resize),
         Open::PtyClose(params) => run!(PtyClose, params, pty::close),
-        Open::FileRead(_)
-        | Open::FileWrite(_)
-        | Open::FileStat(_)
-        | Open::FileList(_)
-        | Open::FileMkdir(_)
-        | Open::FileRemove(_)
-        | Open::FileRename(_)
-        | Open::FileMove(_)
-        | Open::FileCopy(_)
-        | Open::FileChmod(_)
-        | Open::FileSymlink(_)
-        | Open::FileSearch(_)
-        | Open::FileWatch(_)
-        | Open::TreeRead(_)
-        | Open::TreeWrite(_)
-        | Open::TcpConnect(_) => incoming.refuse(&Error::new(Code::NotSupported, "this server has no such kind yet")),
+        Open::FileRead(params) => run!(FileRead, params, file::read),
+        Open::FileWrite(params) => run!(FileWrite, params, file::write),
+        Open::FileStat(params) => run!(FileStat, params, file::stat),
+        Open::FileList(params) => run!(FileList, params, file::list),
+        Open::FileMkdir(params) => run!(FileMkdir, params, file::mkdir),
+        Open::FileRemove(params) => run!(FileRemove, params, file::remove),
+        Open::FileRename(params) => run!(FileRename, params, file::rename),
+        Open::FileMove(params) => run!(FileMove, params, file::move_to),
+        Open::FileCopy(params) => run!(FileCopy, params, file::copy),
+        Open::FileChmod(params) => run!(FileChmod, params, file::chmod),
+        Open::FileSymlink(params) => run!(FileSymlink, params, file::symlink),
+        Open::FileSearch(params) => run!(FileSearch, params, file::search),
+        Open::FileWatch(params) => run!(FileWatch, params, file::watch),
+        Open::TreeRead(params) => run!(TreeRead, params, file::tree_read),
+        Open::TreeWrite(params) => run!(TreeWrite, params, file::tree_write),
+        Open::TcpConnect(params) => run!(TcpConnect, params, tcp::connect),
     }
 }
 

@@ -1,9 +1,11 @@
 //! What outlives a channel: processes, terminals, files.
 
 pub(crate) mod activity;
+pub(crate) mod fs;
 pub(crate) mod machine;
 pub(crate) mod process;
 pub(crate) mod pty;
+pub(crate) mod tcp;
 
 use std::io;
 use std::path::PathBuf;
@@ -22,6 +24,10 @@ pub(crate) struct Sandbox {
     pub(crate) host: process::run::Host,
     pub(crate) processes: process::registry::Registry,
     pub(crate) terminals: pty::registry::Registry,
+    /// All files, without a limit.
+    pub(crate) files: fs::Files,
+    /// Hosts besides this one that `tcp.connect` may reach.
+    pub(crate) tcp_hosts: Vec<String>,
     pub(crate) activity: Activity,
 }
 
@@ -48,7 +54,9 @@ impl Sandbox {
             },
         );
         let terminals = pty::registry::Registry::new(host.clone(), settings.max_terminals(), settings.scrollback());
-        Ok(Self { workspace, host, processes, terminals, activity: Activity::default() })
+        let files = fs::Files::new(workspace.clone());
+        let tcp_hosts = settings.tcp_hosts();
+        Ok(Self { workspace, host, processes, terminals, files, tcp_hosts, activity: Activity::default() })
     }
 
     /// Ends everything: TERM, and KILL after this time.

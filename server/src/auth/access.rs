@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sandwire_protocol::kind::{Open, Scope};
 use sandwire_protocol::{Code, Error};
+
+use crate::sandbox::fs::PathPolicy;
 
 /// What a connection or a lane may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub(crate) struct Access {
     scopes: BTreeSet<Scope>,
     /// Roots of what `file.*` may touch; none means everything.
     paths: Option<Vec<PathBuf>>,
+    /// The same as the file system sees them: resolved once, when the token was read.
+    policy: Arc<PathPolicy>,
 }
 
 impl Access {
@@ -30,7 +35,8 @@ impl Access {
                 scopes.insert(implied);
             }
         }
-        Self { name: name.to_owned(), scopes, paths }
+        let policy = Arc::new(PathPolicy::limited(paths.as_deref(), paths.as_deref()));
+        Self { name: name.to_owned(), scopes, paths, policy }
     }
 
     /// Its scopes.
@@ -41,6 +47,11 @@ impl Access {
     /// Roots of what `file.*` may touch; none means everything.
     pub(crate) fn paths(&self) -> Option<&[PathBuf]> {
         self.paths.as_deref()
+    }
+
+    /// The limit on paths, as `file.*` holds it.
+    pub(crate) fn policy(&self) -> Arc<PathPolicy> {
+        Arc::clone(&self.policy)
     }
 
     /// Whether a channel may be opened. Limits on paths are held where files are opened.
@@ -83,7 +94,7 @@ impl Access {
             self.require(scope)?;
             scopes.insert(scope);
         }
-        Ok(Access::new(&self.name, scopes, self.paths.clone()))
+        Ok(Access { scopes: Access::new(&self.name, scopes, None).scopes, ..self.clone() })
     }
 
     /// Whether it may do all that the other may.

@@ -1,0 +1,73 @@
+//! Files, directories, watches and trees of the sandbox.
+//!
+//! Every operation reaches its target through [`path`], which opens a directory, checks it against the
+//! [`PathPolicy`], and from there on names things only relative to what was opened: a symbolic link that is swapped
+//! in later leads nowhere. Work that can block runs on tokio's blocking threads and stops when its future is dropped.
+
+mod blocking;
+mod change;
+mod copy;
+mod error;
+mod gitignore;
+mod globs;
+mod info;
+mod list;
+mod path;
+mod read;
+mod remove;
+mod search;
+mod tree_read;
+mod tree_write;
+mod walk;
+mod watch;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sandwire_protocol::{Code, Error};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+pub(crate) use path::PathPolicy;
+#[cfg(test)]
+use watch::Watching;
+
+/// Searches and trees at once. Each keeps a blocking thread while its channel is slow; the others must find one.
+const MAX_LONG: usize = 64;
+
+/// The file system as a caller may see it. A clone is cheap and shares the watches' one inotify instance.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    workspace: Arc<Path>,
+    policy: Arc<PathPolicy>,
+    hub: Arc<watch::Hub>,
+    long: Arc<Semaphore>,
+}
+
+impl Files {
+    /// Everything, with relative paths from `workspace`.
+    pub(crate) fn new(workspace: PathBuf) -> Self {
+        Self {
+            workspace: workspace.into(),
+            policy: Arc::new(PathPolicy::everything()),
+            hub: Arc::new(watch::Hub::default()),
+            long: Arc::new(Semaphore::new(MAX_LONG)),
+        }
+    }
+
+    /// The same, less what `policy` does not allow.
+    pub(crate) fn limited_to(&self, policy: Arc<PathPolicy>) -> Self {
+        Self { policy, ..self.clone() }
+    }
+
+    /// A place for work that keeps a thread for as long as its reader or sender takes.
+    fn long_work(&self) -> Result<OwnedSemaphorePermit, Error> {
+        Arc::clone(&self.long).try_acquire_owned().map_err(|_| {
+            let text = format!("{MAX_LONG} searches and trees are under way; end one first");
+            Error::new(Code::LimitExceeded, text).with("limit", MAX_LONG)
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! `file.write`: collects what comes, and writes it in few hops; a small file takes one.
+
+use bytes::Bytes;
+use sandwire_protocol::kind::file::{Write, WriteMode, Written};
+use sandwire_protocol::{Code, Error};
+use tokio::task::JoinHandle;
+
+pub(super) mod target;
+
+use super::{Files, blocking};
+use target::Target;
+
+/// Bytes collected before they are written. A writer holds at most two such batches.
+const BATCH_BYTES: usize = 256 << 10;
+
+/// Pieces collected before they are written, however small: each keeps the frame that it came in.
+const BATCH_PIECES: usize = 64;
+
+/// A file that is being written. Dropped before [`Writer::finish`], it leaves what was there as it was (`replace`,
+/// `create`) and no temporary file.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    files: Files,
+    params: Write,
+    batch: Vec<Bytes>,
+    batch_bytes: usize,
+    received: u64,
+    target: Option<Target>,
+    running: Option<JoinHandle<Result<Target, Error>>>,
+}
+
+impl Files {
+    /// Begins to write. The file is opened with the first bytes that are written, so its errors come from
+    /// [`Writer::push`] and [`Writer::finish`].
+    pub(crate) fn write(&self, params: Write) -> Result<Writer, Error> {
+        let how = params.how.unwrap_or_default();
+        let wrong = |parameter: &'static str, text: &str| {
+            Err(Error::new(Code::ValidationFailed, text).with("parameter", parameter))
+        };
+        if params.offset.is_some() && how != WriteMode::Patch {
+            return wrong("offset", "offset is only for `how: patch`");
+        }
+        if params.mode.is_some_and(|mode| mode > 0o7777) {
+            return wrong("mode", "mode has to be at most 0o7777");
+        }
+        if how == WriteMode::Create && params.if_match.is_some() {
+            return wrong("if_match", "if_match cannot be met by a file that must not exist");
+        }
+        Ok(Writer {
+            files: self.clone(),
+            params,
+            batch: Vec::new(),
+            batch_bytes: 0,
+            received: 0,
+            target: None,
+            running: None,
+        })
+    }
+}
+
+impl Writer {
+    /// Takes the next bytes. Waits while the disk is behind.
+    pub(crate) async fn push(&mut self, data: Bytes) -> Result<(), Error> {
+        self.received += data.len() as u64;
+        if let Some(size) = self.params.size
+            && self.received > size
+        {
+            return Err(self.wrong_size(size));
+        }
+        self.batch_bytes += data.len();
+        self.batch.push(data);
+        if self.batch_bytes >= BATCH_BYTES || self.batch.len() >= BATCH_PIECES {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether bytes written so far may be seen at once: then they should not wait for a full batch.
+    pub(crate) fn in_place(&self) -> bool {
+        matches!(self.params.how, Some(WriteMode::Append | WriteMode::Patch))
+    }
+
+    /// Starts to write what was collected. Waits for the batch before.
+    pub(crate) async fn flush(&mut self) -> Result<(), Error> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        self.settle().await?;
+        let batch = std::mem::take(&mut self.batch);
+        self.batch_bytes = 0;
+        let target = self.target.take();
+        let (files, params) = (self.files.clone(), self.params.clone());
+        self.running = Some(tokio::task::spawn_blocking(move || {
+            let mut target = target.map_or_else(|| Target::open(&files, &params), Ok)?;
+            target.write(&batch)?;
+            Ok(target)
+        }));
+        Ok(())
+    }
+
+    /// Everything came: puts it in its place.
+    pub(crate) async fn finish(mut self) -> Result<Written, Error> {
+        if let Some(size) = self.params.size
+            && self.received != size
+        {
+            return Err(self.wrong_size(size));
+        }
+        self.settle().await?;
+        let Self { files, params, batch, received, target, .. } = self;
+        blocking::run(move |_| {
+            let mut target = target.map_or_else(|| Target::open(&files, &params), Ok)?;
+            target.write(&batch)?;
+            let etag = target.commit(&params)?;
+            Ok(Written { bytes: received, etag })
+        })
+        .await
+    }
+
+    async fn settle(&mut self) -> Result<(), Error> {
+        if let Some(running) = self.running.take() {
+            self.target = Some(blocking::join(running).await?);
+        }
+        Ok(())
+    }
+
+    fn wrong_size(&self, size: u64) -> Error {
+        let text = format!("{} bytes came, but size says {size}", self.received);
+        Error::new(Code::ValidationFailed, text).with("parameter", "size").with("received", self.received)
+    }
+}

@@ -1,0 +1,103 @@
+//! `tcp.connect`: a connection to a port in the sandbox.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use sandwire_protocol::kind::tcp::Connect;
+use sandwire_protocol::{Code, Error};
+use tokio::net::TcpStream;
+
+const DEFAULT_TIMEOUT: u64 = 10_000;
+const MAX_TIMEOUT: u64 = 600_000;
+
+/// Connects. Without a host, and for `localhost`, IPv4 is tried first, then IPv6; no name is looked up. Other hosts
+/// have to be in `hosts`, by the same spelling; `*` allows every one.
+pub(crate) async fn connect(params: &Connect, hosts: &[String]) -> Result<TcpStream, Error> {
+    let port = params.port;
+    if port == 0 {
+        return Err(Error::new(Code::InvalidPort, "port 0 cannot be connected to; give one from 1"));
+    }
+    let timeout = params.timeout_ms.unwrap_or(DEFAULT_TIMEOUT);
+    if timeout == 0 || timeout > MAX_TIMEOUT {
+        let text = format!("timeout_ms is {timeout}; it has to be from 1 to {MAX_TIMEOUT}");
+        return Err(Error::new(Code::ValidationFailed, text).with("parameter", "timeout_ms"));
+    }
+    let host = params.host.as_deref().unwrap_or("localhost");
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
+    let local = host.eq_ignore_ascii_case("localhost") || address.is_some_and(|address| address.is_loopback());
+    if !local && !hosts.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(host)) {
+        let text = format!("connections to {host:?} are not allowed; the server's `tcp_hosts` setting has to name it");
+        return Err(Error::new(Code::PermissionDenied, text).with("host", host));
+    }
+    let failed = |what: String| {
+        Error::new(Code::ConnectFailed, format!("{host}:{port}: {what}"))
+            .with("host", host)
+            .with("port", u32::from(port))
+    };
+    let connected = tokio::time::timeout(Duration::from_millis(timeout), async {
+        match address {
+            Some(address) => TcpStream::connect((address, port)).await,
+            None if local => match TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
+                // The IPv6 error would hide the one that people expect.
+                Err(first) => TcpStream::connect((Ipv6Addr::LOCALHOST, port)).await.map_err(|_| first),
+                stream => stream,
+            },
+            None => TcpStream::connect((host, port)).await,
+        }
+    })
+    .await;
+    let result = match connected {
+        Ok(result) => result.and_then(|stream| stream.set_nodelay(true).map(|()| stream)),
+        Err(_) => return Err(failed(format!("no answer within {timeout} ms")).with("timeout_ms", timeout)),
+    };
+    result.map_err(|error: io::Error| {
+        let failure = failed(error.to_string());
+        match error.raw_os_error() {
+            Some(errno) => failure.with("errno", errno),
+            None => failure,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use tokio::net::TcpListener;
+
+    fn to(port: u16, host: Option<&str>) -> Connect {
+        Connect { port, host: host.map(str::to_owned), timeout_ms: None }
+    }
+
+    #[tokio::test]
+    async fn localhost_is_reached_on_both_families() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let listener = TcpListener::bind(address).await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let stream = connect(&to(port, None), &[]).await.unwrap();
+            assert!(stream.nodelay().unwrap());
+            let (_, peer) = listener.accept().await.unwrap();
+            assert_eq!(peer, stream.local_addr().unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_tells_its_errno() {
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let error = connect(&to(port, None), &[]).await.unwrap_err();
+        assert_eq!(error.code, Code::ConnectFailed);
+        assert_eq!(error.details.get("errno"), Some(&libc::ECONNREFUSED.into()));
+        assert_eq!(connect(&to(0, None), &[]).await.unwrap_err().code, Code::InvalidPort);
+    }
+
+    #[tokio::test]
+    async fn other_hosts_have_to_be_allowed() {
+        let error = connect(&to(9, Some("192.0.2.1")), &["example.org".to_owned()]).await.unwrap_err();
+        assert_eq!(error.code, Code::PermissionDenied);
+        for trick in ["localhost.example.org", "0.0.0.0", "::ffff:192.0.2.1"] {
+            assert_eq!(connect(&to(9, Some(trick)), &[]).await.unwrap_err().code, Code::PermissionDenied);
+        }
+    }
+}
