@@ -261,12 +261,18 @@ impl Descent {
 /// Refuses to copy a directory to a place in itself, which would not end.
 fn not_into_itself(source: &Stat, to: &Place) -> Result<(), Error> {
     let failed = |errno| to.failed("copy", errno);
+    let refusal = || {
+        let what = "a directory cannot be copied into or onto itself";
+        refused(Code::ValidationFailed, to.shown.as_bytes(), what)
+    };
+    if to.stat().map_err(failed)?.is_some_and(|there| (there.st_dev, there.st_ino) == (source.st_dev, source.st_ino)) {
+        return Err(refusal());
+    }
     let mut dir = reopen(&to.dir, OFlags::RDONLY | OFlags::DIRECTORY).map_err(failed)?;
     loop {
         let stat = rustix::fs::fstat(&dir).map_err(failed)?;
         if (stat.st_dev, stat.st_ino) == (source.st_dev, source.st_ino) {
-            let what = "a directory cannot be copied into itself";
-            return Err(refused(Code::ValidationFailed, to.shown.as_bytes(), what));
+            return Err(refusal());
         }
         let parent = open_directory(&dir, c"..").map_err(failed)?;
         let above = rustix::fs::fstat(&parent).map_err(failed)?;

@@ -209,16 +209,19 @@ impl Archive {
             extensions.push(("linkpath", link.to_vec()));
         }
         if stat.st_mtime < 0 || stat.st_mtime_nsec != 0 {
-            extensions.push(("mtime", decimal_time(stat.st_mtime, stat.st_mtime_nsec.into()).into_bytes()));
+            extensions.push(("mtime", decimal_time(stat.st_mtime, stat.st_mtime_nsec).into_bytes()));
         }
         header.set_cksum();
         let pairs = extensions.iter().map(|(key, value)| (*key, value.as_slice()));
         let written = if extensions.is_empty() { Ok(()) } else { self.builder.append_pax_extensions(pairs) };
         let written = written.and_then(|()| self.builder.append(&header, content));
         self.stop.check()?;
-        written.map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => Error::new(Code::Cancelled, "the opener gave up"),
-            _ => failed_io("archive", name, &error),
+        written.map_err(|error| {
+            if error.kind() == io::ErrorKind::BrokenPipe {
+                Error::new(Code::Cancelled, "the opener gave up")
+            } else {
+                failed_io("archive", name, &error)
+            }
         })?;
         self.end.entries += 1;
         Ok(())

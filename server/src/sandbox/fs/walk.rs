@@ -230,14 +230,14 @@ impl Walk {
             if name == c"." || name == c".." || (self.rules.no_hidden && name.to_bytes().starts_with(b".")) {
                 continue;
             }
-            let kind = match found.file_type() {
-                FileType::Unknown => match kind_of(&dir, name) {
+            let mut kind = found.file_type();
+            if kind == FileType::Unknown {
+                kind = match kind_of(&dir, name) {
                     Ok(kind) => kind,
                     Err(Errno::NOENT) => continue,
                     Err(errno) => return Err(errno),
-                },
-                known => known,
-            };
+                };
+            }
             path.truncate(self.prefix.len());
             path.extend_from_slice(name.to_bytes());
             let directory = kind == FileType::Directory;

@@ -109,7 +109,7 @@ pub(super) fn keep(fd: &OwnedFd, stat: &Stat, kept: Keep) -> Result<(), Errno> {
 fn times(stat: &Stat) -> Timestamps {
     let time = |seconds, nanoseconds: u64| Timespec { tv_sec: seconds, tv_nsec: nanoseconds.try_into().unwrap_or(0) };
     Timestamps {
-        last_access: time(stat.st_atime, stat.st_atime_nsec.into()),
-        last_modification: time(stat.st_mtime, stat.st_mtime_nsec.into()),
+        last_access: time(stat.st_atime, stat.st_atime_nsec),
+        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
     }
 }

@@ -30,7 +30,7 @@ async fn sorted_by_the_bytes_of_the_path() {
     let mut sorted = whole.clone();
     sorted.sort();
     assert_eq!(whole, sorted);
-    assert_eq!(whole.len(), 13);
+    assert_eq!(whole.len(), 12);
     for limit in 1..=14 {
         let (paged, _) = all_pages(&files, List { limit: Some(limit), ..params.clone() }).await;
         assert_eq!(paged, whole, "{limit}");
@@ -38,7 +38,7 @@ async fn sorted_by_the_bytes_of_the_path() {
     let (flat, _) = all_pages(&files, List { recursive: false, no_hidden: true, ..params.clone() }).await;
     assert_eq!(flat, [&b"a"[..], b"a!", b"a.txt", b"c", b"link"]);
     let (two, _) = all_pages(&files, List { depth: Some(2), ..params.clone() }).await;
-    assert_eq!(two.len(), 12);
+    assert_eq!(two.len(), 11);
     let globs = List { include: vec!["*.txt".into(), "a/*".into(), "x".into()], ..params.clone() };
     assert_eq!(all_pages(&files, globs).await.0, [&b"a.txt"[..], b"a/b", b"a/b/x", b"a/y", b"a/\xff"]);
     let without = List { exclude: vec!["a".into(), "c/".into()], ..params };
@@ -57,7 +57,7 @@ async fn a_huge_directory_and_a_deep_tree() {
     assert_eq!(paths.len(), 30_000);
     assert!(paths.is_sorted());
     assert!(pages > 3, "a page fits in a frame");
-    shell(dir.path(), "mkdir deep; cd -P deep; for i in {1..1500}; do mkdir d; cd -P d; done; touch bottom");
+    shell(dir.path(), "d=deep/$(printf 'd/%.0s' {1..1500}); mkdir -p $d; touch $d/bottom");
     let (deep, _) = all_pages(&files, List { path: path("deep"), recursive: true, ..List::default() }).await;
     assert_eq!(deep.len(), 1501);
     assert!(deep.last().unwrap().ends_with(b"d/bottom"));

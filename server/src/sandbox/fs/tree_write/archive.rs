@@ -74,12 +74,14 @@ impl Input {
                 ));
             }
             let size = header.entry_size().map_err(|_| broken(after, "the size after this entry is not a number"))?;
-            match header.entry_type() {
+            let kind = header.entry_type();
+            #[expect(clippy::wildcard_enum_match_arm, reason = "every other kind is an entry of its own")]
+            match kind {
                 EntryType::XHeader => self.extension(size, after).and_then(|body| extended.pax(&body, after))?,
                 EntryType::GNULongName => extended.path = Some(cut(self.extension(size, after)?)),
                 EntryType::GNULongLink => extended.link = Some(cut(self.extension(size, after)?)),
                 EntryType::XGlobalHeader => self.pass(size, after)?,
-                kind => return member(header, kind, size, extended).map(Some),
+                _ => return member(header, kind, size, extended).map(Some),
             }
         }
     }

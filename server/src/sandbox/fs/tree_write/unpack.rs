@@ -71,6 +71,7 @@ impl Unpack {
         if path.is_empty() {
             return input.pass(member.size, &member.path);
         }
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the kinds of others are told as skipped")]
         match member.kind {
             EntryType::Regular | EntryType::Continuous => {
                 let (dir, name) = self.parent(&path).map_err(wrong)?;
