@@ -24,13 +24,20 @@ use crate::config::Settings;
 use crate::sandbox::Sandbox;
 use crate::server::Server;
 
+mod file;
+
 /// A client's lane on a server of its own.
 async fn client() -> Link {
+    client_with(Access::full("test")).await
+}
+
+/// The same for somebody who may do less.
+async fn client_with(access: Access) -> Link {
     let settings = Settings::default();
     let sandbox = Arc::new(Sandbox::new(&settings).unwrap());
     let server = Arc::new(Server::new(sandbox, &settings));
     let (near, far) = tokio::io::duplex(1 << 20);
-    tokio::spawn(crate::conn::serve(server, Socket::stream(far, Vec::new()), Access::full("test")));
+    tokio::spawn(crate::conn::serve(server, Socket::stream(far, Vec::new()), access));
     let mut connection = Connection::new(Socket::stream(near, Vec::new()), Role::Client, 4).await;
     let hello = Hello { version: 1, token: vec![7; 16], ..Hello::default() };
     let body = Body::Hello(kind::encode(&hello).unwrap());
