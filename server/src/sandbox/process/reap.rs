@@ -193,11 +193,6 @@ impl Child {
         self.pid
     }
 
-    /// When it was started.
-    pub(crate) fn started(&self) -> Instant {
-        self.started
-    }
-
     /// Waits for the end and reaps it. May be called again after it was dropped before the end, but not after it has
     /// given the status.
     ///
