@@ -1,2 +1,18 @@
-//! The tests of the whole.
-fn main() {}
+//! The tests of the whole: the real server, driven by the real client.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::wildcard_enum_match_arm,
+    clippy::let_underscore_must_use,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
+mod common;
+mod door;
+mod drain;
+mod exec;
+mod fairness;
+mod hostile;
+mod memory;
+mod resume;
