@@ -3,6 +3,9 @@
 //! A relative path is taken from the server's workspace. A path with a NUL is refused. Symbolic links are followed
 //! unless a kind says otherwise; `..` is resolved by the kernel as the path says. Where a token limits paths, the
 //! limit holds for what a path resolves to, not for how it is written.
+//!
+//! A glob without a slash is for a name at any depth, one with a slash for the whole path below the directory; `*` and
+//! `?` do not match a slash, `**` does.
 
 use serde::{Deserialize, Serialize};
 
@@ -325,7 +328,7 @@ pub struct Search {
     /// Lines before and after each match. Default: 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<u32>,
-    /// Stop after so many matches. Default: 10000.
+    /// Stop after so many matches, as `matches` counts them. Default: 10000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
 }
@@ -355,7 +358,7 @@ pub enum SearchDown {
 pub struct SearchEnd {
     /// Files looked at.
     pub files: u64,
-    /// Matches found.
+    /// Lines that match, or files when there is no `pattern`.
     pub matches: u64,
     /// Files that could not be read.
     pub unreadable: u64,
@@ -364,7 +367,8 @@ pub struct SearchEnd {
     pub truncated: bool,
 }
 
-/// Parameters of `file.watch`.
+/// Parameters of `file.watch`. When what is watched is removed or moved away, that is told as a `remove` of the empty
+/// path, and the channel ends with `WATCH_START_ERROR`. A file is watched through its replacement by another.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Watch {
@@ -441,7 +445,8 @@ pub struct TreeRead {
 }
 
 /// Parameters of `file.tree_write`. The tar stream is DATA on stream 0, then END. An entry that would land outside
-/// `path`, by its name or through a symbolic link, is refused.
+/// `path`, by its name or through a symbolic link, is refused. Set-user-id and set-group-id bits are taken only with
+/// `owners`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TreeWrite {
@@ -460,8 +465,8 @@ pub struct TreeEnd {
     pub entries: u64,
     /// Bytes of file content.
     pub bytes: u64,
-    /// Paths that were left out because they are devices, FIFOs or sockets, or vanished or could not be read: the
-    /// first 100.
+    /// Paths that were left out because they are devices, FIFOs or sockets, or vanished or could not be read, and
+    /// files whose size changed while they were read: the first 100.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<ByteString>,
 }
