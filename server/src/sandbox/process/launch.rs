@@ -195,9 +195,9 @@ fn find(name: &ByteString, cwd: &Path, path: Option<&[u8]>) -> Result<CString, E
     }
     if name.as_bytes().contains(&b'/') {
         return match check(&cwd.join(name)) {
-            Ok(()) => c_string(name.as_bytes().to_vec(), "argv"),
-            Err(libc::EACCES) => Err(forbidden(name)),
-            Err(errno) => Err(missing(errno)),
+            Found::Executable => c_string(name.as_bytes().to_vec(), "argv"),
+            Found::Forbidden | Found::Nothing(libc::EACCES) => Err(forbidden(name)),
+            Found::Nothing(errno) => Err(missing(errno)),
         };
     }
     let mut denied = false;
@@ -206,9 +206,10 @@ fn find(name: &ByteString, cwd: &Path, path: Option<&[u8]>) -> Result<CString, E
         let folder = if folder.is_empty() { b"." } else { folder };
         let candidate = Path::new(std::ffi::OsStr::from_bytes(folder)).join(name);
         match check(&cwd.join(&candidate)) {
-            Ok(()) => return c_string(candidate.into_os_string().into_vec(), "env"),
-            Err(libc::EACCES) => denied = true,
-            Err(_) => {}
+            Found::Executable => return c_string(candidate.into_os_string().into_vec(), "env"),
+            Found::Forbidden => denied = true,
+            // Also a folder that may not be searched: it says nothing about the program.
+            Found::Nothing(_) => {}
         }
     }
     Err(if denied { forbidden(name) } else { missing(libc::ENOENT) })
@@ -220,13 +221,20 @@ fn forbidden(name: &ByteString) -> Error {
         .with("errno", libc::EACCES)
 }
 
-/// Whether a file can be executed; else the errno.
-fn check(path: &Path) -> Result<(), i32> {
-    let errno = |error: std::io::Error| error.raw_os_error().unwrap_or(libc::ENOENT);
-    if !std::fs::metadata(path).map_err(errno)?.is_file() {
-        return Err(libc::EACCES);
+/// What is at a path.
+enum Found {
+    Executable,
+    Forbidden,
+    /// With the errno.
+    Nothing(i32),
+}
+
+fn check(path: &Path) -> Found {
+    match std::fs::metadata(path) {
+        Ok(it) if it.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok() => Found::Executable,
+        Ok(_) => Found::Forbidden,
+        Err(error) => Found::Nothing(error.raw_os_error().unwrap_or(libc::ENOENT)),
     }
-    rustix::fs::access(path, rustix::fs::Access::EXEC_OK).map_err(|error| error.raw_os_error())
 }
 
 #[cfg(test)]

@@ -129,14 +129,14 @@ impl Sweep {
             Err(TryLockError::WouldBlock) => SPAWNING.write().unwrap_or_else(PoisonError::into_inner),
         };
         self.postponed = 0;
-        let own_session = rustix::process::getsid(None).ok();
+        let own_session = spawn::session_of(0);
         while let Some(pid) = spawn::ended_child() {
             if registered().contains(&pid) {
                 // Its `Child` takes it soon. Behind it there may be orphans.
                 sweep_behind(own_session);
                 return false;
             }
-            if session_of(pid) == own_session {
+            if spawn::session_of(pid) == own_session {
                 match self.foreign {
                     Some((known, since)) if known == pid && since.elapsed() < FOREIGN_AFTER => {
                         sweep_behind(own_session);
@@ -157,14 +157,10 @@ impl Sweep {
     }
 }
 
-fn session_of(pid: i32) -> Option<Pid> {
-    Pid::from_raw(pid).and_then(|pid| rustix::process::getsid(Some(pid)).ok())
-}
-
 /// Reaps orphans that have a session of their own, wherever they stand in the list of children.
-fn sweep_behind(own_session: Option<Pid>) {
+fn sweep_behind(own_session: Option<i32>) {
     for pid in super::tree::children_of_self() {
-        if session_of(pid) != own_session && !registered().contains(&pid) {
+        if spawn::session_of(pid) != own_session && !registered().contains(&pid) {
             reap(pid);
         }
     }

@@ -411,6 +411,14 @@ pub(crate) fn ended_child() -> Option<i32> {
     (result == 0 && pid > 0).then_some(pid)
 }
 
+/// The session of a process, zombies included; 0 for the server itself. It is 0 when the session began outside of the
+/// server's PID namespace, which is why no wrapper that promises a pid is used.
+pub(crate) fn session_of(pid: i32) -> Option<i32> {
+    // SAFETY: a plain system call.
+    let session = unsafe { libc::getsid(pid) };
+    (session >= 0).then_some(session)
+}
+
 /// Sends a signal to the process group of that leader.
 ///
 /// # Errors

@@ -114,3 +114,19 @@ async fn a_failed_start_registers_nothing() {
         .spawn_with(|| Err(Failure { step: super::super::spawn::Step::Start, errno: libc::EAGAIN }));
     assert_eq!(failed.unwrap_err().errno, libc::EAGAIN);
 }
+
+#[test]
+fn as_pid_1_orphans_are_reaped_too() {
+    // The session of the new namespace's first process began outside, and so has no number inside.
+    let output = std::process::Command::new("unshare")
+        .args(["--pid", "--fork", "--kill-child", "--mount-proc"])
+        .arg(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "sandbox::process::reap::tests::orphans_and_abandoned_children_are_reaped_and_others_left_alone",
+        ])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.contains("1 passed"), "this test makes a namespace, as root: {text}");
+}
