@@ -95,6 +95,8 @@ impl Server {
 
     /// Takes no new work from here on; what runs may go on for this long.
     pub(crate) fn drain(&self, time: Duration) {
+        // Before anybody is told, so that nobody who was told is still served; after it, for lanes made meanwhile.
+        self.lanes.links().iter().for_each(Link::drain);
         self.phase.send_replace(Phase::Draining(time));
         self.lanes.links().iter().for_each(Link::drain);
     }

@@ -7,45 +7,42 @@ use sandwire::protocol::kind::{Exec, Kind, exec};
 use sandwire::{Call, Client, Reply};
 
 /// `command`, run by a shell.
-pub fn shell(command: &str) -> exec::Params {
+pub(crate) fn shell(command: &str) -> exec::Params {
     exec::Params { run: Launch { command: Some(command.into()), ..Launch::default() }, ..exec::Params::default() }
 }
 
 /// A program and its arguments, without a shell.
-pub fn argv(argv: &[&str]) -> exec::Params {
+pub(crate) fn argv(argv: &[&str]) -> exec::Params {
     let argv = argv.iter().map(|argument| (*argument).into()).collect();
     exec::Params { run: Launch { argv, ..Launch::default() }, ..exec::Params::default() }
 }
 
 /// What came on a channel until it ended: the bytes of each stream, and the end.
-pub struct Collected<K: Kind> {
-    pub streams: [Vec<u8>; 3],
-    pub events: Vec<K::Down>,
-    pub result: Result<K::Result, Error>,
+pub(crate) struct Collected<K: Kind> {
+    pub(crate) streams: [Vec<u8>; 3],
+    pub(crate) result: Result<K::Result, Error>,
 }
 
 /// Reads a channel to its end.
-pub async fn collect<K: Kind>(call: &Call<K>) -> Collected<K> {
+pub(crate) async fn collect<K: Kind>(call: &Call<K>) -> Collected<K> {
     let mut streams = <[Vec<u8>; 3]>::default();
-    let mut events = Vec::new();
     loop {
         match call.recv().await {
             Reply::Data(stream, data) => streams[usize::from(stream)].extend_from_slice(&data),
-            Reply::Event(event) => events.push(event),
-            Reply::End(_) => {}
-            Reply::Closed(result) => return Collected { streams, events, result },
+            Reply::Event(_) | Reply::End(_) => {}
+            Reply::Closed(result) => return Collected { streams, result },
         }
     }
 }
 
 /// Runs a command to its end: standard output, standard error, how it ended.
-pub async fn run(client: &Client, params: &exec::Params) -> (Vec<u8>, Vec<u8>, Result<Exit, Error>) {
+pub(crate) async fn run(client: &Client, params: &exec::Params) -> (Vec<u8>, Vec<u8>, Result<Exit, Error>) {
     let Collected { streams: [_, out, err], result, .. } = collect(&client.open::<Exec>(params).unwrap()).await;
     (out, err, result)
 }
 
 /// The same, with this standard input.
-pub async fn run_with(client: &Client, params: exec::Params, input: Bytes) -> (Vec<u8>, Result<Exit, Error>) {
+pub(crate) async fn run_with(client: &Client, params: exec::Params, input: Bytes) -> (Vec<u8>, Result<Exit, Error>) {
     let call = client.open::<Exec>(&exec::Params { stdin: true, ..params }).unwrap();
     let feed = async {
         // A command that ends without reading is no failure of the test.
@@ -58,7 +55,7 @@ pub async fn run_with(client: &Client, params: exec::Params, input: Bytes) -> (V
 }
 
 /// Bytes that look random and are the same each time.
-pub fn noise(seed: u64, length: usize) -> Bytes {
+pub(crate) fn noise(seed: u64, length: usize) -> Bytes {
     let mut random = fastrand::Rng::with_seed(seed);
     std::iter::repeat_with(|| random.u8(..)).take(length).collect()
 }

@@ -14,6 +14,7 @@ use sandwire_protocol::{LaneError, WireError};
 use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::Role as WsRole;
 use tokio_tungstenite::tungstenite::{self, Message};
 
@@ -213,12 +214,15 @@ impl Connection {
                     tracing::debug!(%error, "oversized message");
                     return Err(self.fail(WireError::TooLarge(sandwire_protocol::limits::MAX_FRAME + 1)).await);
                 }
+                // A connection that was cut, not one that says nonsense.
+                Some(Err(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) | None => {
+                    return Err(Closed::Lost("the peer vanished".to_owned()));
+                }
                 Some(Err(tungstenite::Error::Protocol(error))) => {
                     tracing::debug!(%error, "not WebSocket");
                     return Err(self.fail(WireError::Malformed("not the WebSocket protocol")).await);
                 }
                 Some(Err(error)) => return Err(Closed::Lost(error.to_string())),
-                None => return Err(Closed::Lost("the peer vanished".to_owned())),
             };
             match self.handle_message(&bytes).await {
                 Ok(Some(inbound)) => return Ok(inbound),

@@ -1,0 +1,42 @@
+//! SIGTERM: no new work, time for what runs, TERM and KILL for the rest, exit code 0.
+
+use rustix::process::Signal;
+use sandwire::protocol::Code;
+use sandwire::protocol::kind::{Exec, ProcessStart, process};
+use sandwire::{Client, State};
+use sandwire_tests::server::Server;
+use sandwire_tests::wait::wait_for;
+
+use crate::common::{collect, run, shell};
+
+#[tokio::test]
+async fn what_runs_may_end_and_new_work_is_refused() {
+    let mut server = Server::builder().args(["--drain-time", "60s"]).start();
+    let client = Client::connect(server.url()).await.unwrap();
+    let call = client.open::<Exec>(&shell("while [ ! -e go ]; do sleep 0.02; done; echo done; exit 4")).unwrap();
+    wait_for("the command runs", || !server.started().is_empty()).await;
+    server.signal(Signal::TERM);
+    let mut states = client.states();
+    states.wait_for(|state| *state == State::Draining).await.unwrap();
+    assert_eq!(run(&client, &shell("true")).await.2.unwrap_err().code, Code::Draining);
+    std::fs::write(server.workspace().join("go"), "").unwrap();
+    let got = collect(&call).await;
+    assert_eq!(got.streams[1], b"done\n");
+    assert_eq!(got.result.unwrap().code, Some(4));
+    assert!(server.wait_exit().success());
+}
+
+#[tokio::test]
+async fn what_does_not_end_in_time_is_ended_with_all_that_it_started() {
+    let mut server = Server::builder().args(["--drain-time", "100ms", "--drain-grace", "200ms"]).start();
+    let client = Client::connect(server.url()).await.unwrap();
+    let call = client.open::<Exec>(&shell("trap '' TERM; sleep 1000; sleep 1000")).unwrap();
+    let start = process::Start { run: shell("sleep 1000").run, ..process::Start::default() };
+    client.call::<ProcessStart>(&start).await.unwrap();
+    wait_for("both run", || server.started().len() >= 2).await;
+    server.signal(Signal::TERM);
+    let error = collect(&call).await.result.unwrap_err();
+    assert!([Code::Cancelled, Code::OperationInterrupted].contains(&error.code), "{error}");
+    assert!(server.wait_exit().success());
+    assert!(server.started().is_empty(), "nothing is left behind");
+}
