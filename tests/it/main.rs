@@ -16,3 +16,4 @@ mod fairness;
 mod hostile;
 mod memory;
 mod resume;
+mod tidy;
