@@ -351,6 +351,9 @@ pub enum LaneError {
     /// More open channels than the hard limit allows; a polite limit is answered with [`Code::LimitExceeded`].
     #[error("too many channels")]
     TooManyChannels,
+    /// The lane was ended while a connection was about to go on with it.
+    #[error("the lane is gone")]
+    Gone,
 }
 
 impl LaneError {
@@ -364,6 +367,7 @@ impl LaneError {
             LaneError::WrongState(..) => "WRONG_STATE",
             LaneError::BadAck { .. } => "BAD_ACK",
             LaneError::TooManyChannels => "TOO_MANY_CHANNELS",
+            LaneError::Gone => "LANE_GONE",
         }
     }
 }
