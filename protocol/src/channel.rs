@@ -89,6 +89,8 @@ pub struct Channel {
     pub(crate) control_queued: bool,
     /// Number of the OPEN among the frames that we sent (opener), counted from 1; 0 while it waits.
     pub(crate) open_count: u64,
+    /// Whether the peer has said anything on it.
+    pub(crate) heard: bool,
     /// Nobody will take what arrives (opener whose user has gone).
     abandoned: bool,
 }
@@ -112,6 +114,7 @@ impl Channel {
             queued: None,
             control_queued: false,
             open_count: 0,
+            heard: false,
             abandoned: false,
         }
     }
@@ -272,6 +275,7 @@ impl Channel {
         if self.side == Side::Opener && self.state == State::Closed {
             return Err(LaneError::WrongState(id, "a frame after CLOSE"));
         }
+        self.heard = true;
         match body {
             Body::Data { stream, .. } | Body::End { stream } if stream > 2 => {
                 Err(LaneError::WrongState(id, "a stream is 0 to 2"))

@@ -46,7 +46,7 @@ codes! {
     /// A parameter is missing, malformed or out of range.
     ValidationFailed = "VALIDATION_FAILED", "Correct the parameter that the message names.";
     /// The server does not know this kind of channel.
-    UnknownKind = "UNKNOWN_KIND", "Use a kind that WELCOME lists, or a newer server.";
+    UnknownKind = "UNKNOWN_KIND", "Use a kind that `sandbox.info` lists, or a newer server.";
     /// The token's scopes do not allow this.
     PermissionDenied = "PERMISSION_DENIED", "Use a token with the scope that the message names, or another path or user.";
     /// A bound of the server is reached.

@@ -219,6 +219,11 @@ impl Lane {
         self.channels.len()
     }
 
+    /// Where a channel is in its life; nothing when it was never opened, or is forgotten.
+    pub fn state(&self, id: u32) -> Option<State> {
+        self.channels.get(&id).map(Channel::state)
+    }
+
     /// Opens a channel. Returns its id, or nothing when `max_channels` are open or the ids are used up. In a lane that
     /// is gone the channel ends at once, as [`fail`](Self::fail) says. `params` have at most
     /// [`MAX_PAYLOAD`](crate::limits::MAX_PAYLOAD) bytes, as [`kind::encode`] sees to.
@@ -465,7 +470,9 @@ impl Lane {
             channel.control_queued = false;
             match channel.side() {
                 Side::Opener if channel.state() != State::Closed => {
-                    let error = interrupted(reason, channel.open_count, acked);
+                    // An answer proves the arrival as well as an acknowledgement.
+                    let arrived = if channel.heard { channel.open_count } else { acked };
+                    let error = interrupted(reason, channel.open_count, arrived);
                     channel.end(Outcome::Error(kind::encode(&error).unwrap_or_default()));
                     self.events.push_back(LaneEvent::Readable(id));
                     self.events.push_back(LaneEvent::Writable(id));
@@ -642,10 +649,10 @@ impl Lane {
     }
 }
 
-fn interrupted(reason: &str, open_count: u64, acked: u64) -> Error {
+fn interrupted(reason: &str, open_count: u64, arrived: u64) -> Error {
     let (admitted, known) = if open_count == 0 {
         ("false", "it was never sent, and can be repeated safely")
-    } else if open_count <= acked {
+    } else if open_count <= arrived {
         ("true", "it was started; whether it has ended is not known")
     } else {
         ("unknown", "whether it was started is not known")
