@@ -4,6 +4,8 @@
     unreachable_pub,
     dead_code,
     clippy::unwrap_used,
+    clippy::unwrap_in_result,
+    clippy::wildcard_enum_match_arm,
     reason = "shared by a tool and tests, which fail by panicking and use different parts"
 )]
 

@@ -103,8 +103,8 @@ fn shown(fields: &Value) -> String {
 fn limits(root: &Path) -> String {
     let docs = source::File::read(&root.join("src/limits.rs"));
     let unit = |value: u64, unit: &str| match unit {
-        "bytes" if value >= 1 << 20 && value % (1 << 20) == 0 => format!("{} MiB", value >> 20),
-        "bytes" if value >= 1 << 10 && value % (1 << 10) == 0 => format!("{} KiB", value >> 10),
+        "bytes" if value >= 1 << 20 && value.is_multiple_of(1 << 20) => format!("{} MiB", value >> 20),
+        "bytes" if value >= 1 << 10 && value.is_multiple_of(1 << 10) => format!("{} KiB", value >> 10),
         "bytes" => format!("{value} bytes"),
         "ms" => format!("{} s", value / 1000),
         _ => value.to_string(),
