@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use crate::error::LaneError;
 use crate::frame::{Body, Outcome};
-use crate::limits::{EVENT_RESERVE, INTERACTIVE_BACKLOG, OUTBOX};
+use crate::limits::{EVENT_RESERVE, INTERACTIVE_BACKLOG, MAX_DATA, MAX_EVENT, OUTBOX};
 use crate::schedule::Class;
 use crate::window::{RecvWindow, SendWindow, cost};
 
@@ -89,6 +89,8 @@ pub struct Channel {
     pub(crate) control_queued: bool,
     /// Number of the OPEN among the frames that we sent (opener), counted from 1; 0 while it waits.
     pub(crate) open_count: u64,
+    /// Whether the peer has said anything on it.
+    pub(crate) heard: bool,
     /// Nobody will take what arrives (opener whose user has gone).
     abandoned: bool,
 }
@@ -112,6 +114,7 @@ impl Channel {
             queued: None,
             control_queued: false,
             open_count: 0,
+            heard: false,
             abandoned: false,
         }
     }
@@ -144,12 +147,13 @@ impl Channel {
         if self.state != State::Open {
             return 0;
         }
-        self.send.room().min(OUTBOX.saturating_sub(self.outbox_cost))
+        self.send.room().min(OUTBOX.saturating_sub(self.outbox_cost)).min(MAX_DATA)
     }
 
     /// Longest EVENT that may be queued now.
     fn event_room(&self) -> usize {
-        self.send.event_room().min((OUTBOX + EVENT_RESERVE as usize).saturating_sub(self.outbox_cost))
+        let outbox = (OUTBOX + EVENT_RESERVE as usize).saturating_sub(self.outbox_cost);
+        self.send.event_room().min(outbox).min(MAX_EVENT)
     }
 
     /// Queues DATA or EVENT.
@@ -157,10 +161,13 @@ impl Channel {
         if self.state != State::Open {
             return Err(Blocked::Done);
         }
-        if let Body::Data { stream, .. } = &body
-            && self.ended & (1 << stream) != 0
-        {
-            return Err(Blocked::Done);
+        if let Body::Data { stream, data } = &body {
+            if *stream > 2 || self.ended & (1 << stream) != 0 {
+                return Err(Blocked::Done);
+            }
+            if data.is_empty() {
+                return Ok(());
+            }
         }
         let length = body.payload().map_or(0, Bytes::len);
         let room = if matches!(body, Body::Event(_)) { self.event_room() } else { self.room() };
@@ -195,6 +202,12 @@ impl Channel {
         Ok(())
     }
 
+    /// Throws away what is queued.
+    pub(crate) fn discard(&mut self) {
+        self.outbox.clear();
+        self.outbox_cost = 0;
+    }
+
     /// Gives up as the opener. Returns whether a CANCEL is now due.
     pub(crate) fn cancel(&mut self) -> bool {
         if self.side != Side::Opener || self.state != State::Open {
@@ -202,8 +215,7 @@ impl Channel {
         }
         self.state = State::Cancelling;
         // OPEN itself must go out before CANCEL; it is in the control queue and not here.
-        self.outbox.clear();
-        self.outbox_cost = 0;
+        self.discard();
         self.cancel_due = true;
         true
     }
@@ -260,7 +272,14 @@ impl Channel {
 
     /// Takes a frame of the peer for this channel. Returns whether the user has something new to look at.
     pub(crate) fn handle(&mut self, id: u32, body: Body) -> Result<bool, LaneError> {
+        if self.side == Side::Opener && self.state == State::Closed {
+            return Err(LaneError::WrongState(id, "a frame after CLOSE"));
+        }
+        self.heard = true;
         match body {
+            Body::Data { stream, .. } | Body::End { stream } if stream > 2 => {
+                Err(LaneError::WrongState(id, "a stream is 0 to 2"))
+            }
             Body::Data { stream, data } => {
                 if self.peer_ended & (1 << stream) != 0 {
                     return Err(LaneError::WrongState(id, "DATA after END"));
@@ -283,8 +302,8 @@ impl Channel {
                 Ok(self.keep(Item::End(stream)))
             }
             Body::Close(outcome) => {
-                if self.side != Side::Opener || self.state == State::Closed {
-                    return Err(LaneError::WrongState(id, "CLOSE comes once, from the side that did not open"));
+                if self.side != Side::Opener {
+                    return Err(LaneError::WrongState(id, "CLOSE comes from the side that did not open"));
                 }
                 self.end(outcome);
                 Ok(true)
@@ -293,13 +312,14 @@ impl Channel {
                 if self.side != Side::Acceptor || self.state == State::Cancelling {
                     return Err(LaneError::WrongState(id, "CANCEL comes once, from the opener"));
                 }
-                if self.state == State::Open {
+                // One that crossed our CLOSE is no news.
+                let news = self.state == State::Open;
+                if news {
                     self.state = State::Cancelling;
-                    self.outbox.clear();
-                    self.outbox_cost = 0;
+                    self.discard();
                     self.inbox.clear();
                 }
-                Ok(true)
+                Ok(news)
             }
             Body::Hello(_)
             | Body::Welcome(_)
@@ -315,8 +335,7 @@ impl Channel {
     /// The channel ends with this outcome, as if the peer had said it.
     pub(crate) fn end(&mut self, outcome: Outcome) {
         self.state = State::Closed;
-        self.outbox.clear();
-        self.outbox_cost = 0;
+        self.discard();
         self.cancel_due = false;
         self.credit_due = 0;
         if !self.abandoned {

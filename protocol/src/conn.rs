@@ -7,7 +7,7 @@ use crate::error::WireError;
 use crate::frame::{Body, CONNECTION, Frame, Hello, Welcome};
 use crate::kind;
 use crate::lane::Role;
-use crate::limits::{DEAD_AFTER, HELLO_WITHIN, PING_AFTER, VERSION};
+use crate::limits::{DEAD_AFTER, HELLO_WITHIN, INITIAL_WINDOW, MAX_CLIENT_NAME, PING_AFTER, TOKEN_LENGTH, VERSION};
 
 /// What a frame means to the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct Conn {
     role: Role,
     /// Lanes that this connection carries. For a client also those whose WELCOME has not come.
     lanes: BTreeSet<u32>,
+    /// A client's lanes whose WELCOME has come.
+    welcomed: BTreeSet<u32>,
     max_lanes: usize,
     heard: Instant,
     hello_by: Option<Instant>,
@@ -50,7 +52,16 @@ impl Conn {
             Role::Server => now.checked_add(HELLO_WITHIN),
             Role::Client => None,
         };
-        Self { role, lanes: BTreeSet::new(), max_lanes, heard: now, hello_by, pinged: false, pings: 0 }
+        Self {
+            role,
+            lanes: BTreeSet::new(),
+            welcomed: BTreeSet::new(),
+            max_lanes,
+            heard: now,
+            hello_by,
+            pinged: false,
+            pings: 0,
+        }
     }
 
     /// The connection carries this lane from here on.
@@ -61,7 +72,12 @@ impl Conn {
 
     /// The connection does not carry this lane any more.
     pub fn detach(&mut self, lane: u32) {
-        self.lanes.remove(&lane);
+        self.forget(lane);
+    }
+
+    fn forget(&mut self, lane: u32) -> bool {
+        self.welcomed.remove(&lane);
+        self.lanes.remove(&lane)
     }
 
     /// Something arrived, be it a WebSocket pong.
@@ -83,7 +99,7 @@ impl Conn {
             }
             Body::Pong { .. } if lane == CONNECTION => Ok(Step::Done),
             Body::GoAway(payload) => {
-                if lane != CONNECTION && !self.lanes.remove(&lane) {
+                if lane != CONNECTION && !self.forget(lane) {
                     return Ok(Step::Done);
                 }
                 Ok(Step::GoAway(lane, payload))
@@ -98,13 +114,16 @@ impl Conn {
                 if welcome.version == 0 || welcome.version > VERSION {
                     return Err(WireError::Version(welcome.version));
                 }
+                if !self.welcomed.insert(lane) {
+                    return Err(WireError::Unexpected("WELCOME comes once"));
+                }
                 Ok(Step::Welcome(lane, welcome))
             }
             Body::Reset(_) => {
-                let known = self.lanes.remove(&lane);
+                let known = self.forget(lane);
                 Ok(if known { Step::Reset(lane) } else { Step::Done })
             }
-            Body::Ping { nonce } if self.lanes.contains(&lane) => Ok(Step::LanePing(lane, nonce)),
+            Body::Ping { nonce } if self.speaks(lane) => Ok(Step::LanePing(lane, nonce)),
             body @ (Body::Ack { .. }
             | Body::Ping { .. }
             | Body::Pong { .. }
@@ -118,15 +137,26 @@ impl Conn {
                 if lane == CONNECTION {
                     return Err(WireError::Unexpected("lane 0 carries only PING, PONG and GOAWAY"));
                 }
-                if self.lanes.contains(&lane) {
+                if self.speaks(lane) {
                     return Ok(Step::Lane(Frame { lane, channel: frame.channel, body }));
                 }
                 if self.hello_by.is_some() {
                     return Err(WireError::Unexpected("the first frame is HELLO"));
                 }
+                if self.lanes.contains(&lane) {
+                    return Err(WireError::Unexpected("the first frame of a server in a lane is WELCOME"));
+                }
                 // A lane that ended here while the peer was still sending.
                 Ok(Step::Done)
             }
+        }
+    }
+
+    /// Whether the peer may speak in this lane.
+    fn speaks(&self, lane: u32) -> bool {
+        match self.role {
+            Role::Server => self.lanes.contains(&lane),
+            Role::Client => self.welcomed.contains(&lane),
         }
     }
 
@@ -147,9 +177,17 @@ impl Conn {
         if hello.version == 0 {
             return Err(WireError::Version(hello.version));
         }
-        if !(16..=64).contains(&hello.token.len()) {
+        if !TOKEN_LENGTH.contains(&hello.token.len()) {
             return Err(WireError::Malformed("the token in HELLO has 16 to 64 bytes"));
         }
+        if hello.window.is_some_and(|window| window < INITIAL_WINDOW) {
+            return Err(WireError::Malformed("the window in HELLO is at least 65536"));
+        }
+        if hello.client.len() > MAX_CLIENT_NAME {
+            return Err(WireError::Malformed("the client's name in HELLO has at most 256 bytes"));
+        }
+        // What follows a HELLO that the server refuses was sent before the refusal arrived.
+        self.hello_by = None;
         Ok(Step::Hello(lane, hello))
     }
 

@@ -46,7 +46,7 @@ codes! {
     /// A parameter is missing, malformed or out of range.
     ValidationFailed = "VALIDATION_FAILED", "Correct the parameter that the message names.";
     /// The server does not know this kind of channel.
-    UnknownKind = "UNKNOWN_KIND", "Use a kind that WELCOME lists, or a newer server.";
+    UnknownKind = "UNKNOWN_KIND", "Use a kind that `sandbox.info` lists, or a newer server.";
     /// The token's scopes do not allow this.
     PermissionDenied = "PERMISSION_DENIED", "Use a token with the scope that the message names, or another path or user.";
     /// A bound of the server is reached.
@@ -351,6 +351,9 @@ pub enum LaneError {
     /// More open channels than the hard limit allows; a polite limit is answered with [`Code::LimitExceeded`].
     #[error("too many channels")]
     TooManyChannels,
+    /// The lane was ended while a connection was about to go on with it.
+    #[error("the lane is gone")]
+    Gone,
 }
 
 impl LaneError {
@@ -364,6 +367,7 @@ impl LaneError {
             LaneError::WrongState(..) => "WRONG_STATE",
             LaneError::BadAck { .. } => "BAD_ACK",
             LaneError::TooManyChannels => "TOO_MANY_CHANNELS",
+            LaneError::Gone => "LANE_GONE",
         }
     }
 }

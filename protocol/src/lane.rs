@@ -94,9 +94,7 @@ pub struct Lane {
     replay: Replay,
     /// Counted frames received since the lane began.
     received: u64,
-    /// `received` as the peer was last told it.
-    reported: u64,
-    /// What arrived since then, counted as [`retain_cost`].
+    /// What arrived since the peer was last told `received`, counted as [`retain_cost`].
     unreported_bytes: usize,
     /// When to acknowledge at the latest.
     ack_by: Option<Instant>,
@@ -105,11 +103,14 @@ pub struct Lane {
     attached: bool,
     events: VecDeque<LaneEvent>,
     draining: bool,
+    /// Why the lane is gone for good.
+    gone: Option<String>,
 }
 
 impl Lane {
     /// A new lane, not attached to a connection.
-    pub fn new(role: Role, config: Config) -> Self {
+    pub fn new(role: Role, mut config: Config) -> Self {
+        config.retain = config.retain.max(MIN_RETAIN);
         Self {
             role,
             config,
@@ -124,7 +125,6 @@ impl Lane {
             opens: VecDeque::new(),
             replay: Replay::default(),
             received: 0,
-            reported: 0,
             unreported_bytes: 0,
             ack_by: None,
             ack_due: false,
@@ -132,6 +132,7 @@ impl Lane {
             attached: false,
             events: VecDeque::new(),
             draining: false,
+            gone: None,
         }
     }
 
@@ -139,11 +140,16 @@ impl Lane {
     /// them is sent again. The handshake tells the peer [`received`](Self::received).
     ///
     /// # Errors
-    /// [`LaneError::BadAck`] when the peer cannot have received that many.
+    /// [`LaneError::BadAck`] when the peer cannot have received that many, or says that it has received fewer than it
+    /// has acknowledged: those are gone, and nothing could fill the gap. [`LaneError::Gone`] after [`fail`](Self::fail).
     pub fn attach(&mut self, peer_received: u64) -> Result<Epoch, LaneError> {
-        self.acknowledged(peer_received)?;
+        if self.gone.is_some() {
+            return Err(LaneError::Gone);
+        }
+        if !self.replay.ack(peer_received) {
+            return Err(LaneError::BadAck { acked: peer_received, sent: self.replay.sent() });
+        }
         self.replay.rewind();
-        self.reported = self.received;
         self.unreported_bytes = 0;
         self.ack_by = None;
         self.ack_due = false;
@@ -188,9 +194,9 @@ impl Lane {
         self.config.retain = bytes.max(MIN_RETAIN);
     }
 
-    /// Whether bulk frames wait only because too much is retained.
+    /// Whether frames wait only because too much is retained.
     pub fn is_retain_bound(&self) -> bool {
-        self.scheduler.first().is_some_and(|class| !self.may_send(class))
+        self.first_class().is_some_and(|class| !self.may_send(class))
     }
 
     /// Bytes by which receive windows may still grow.
@@ -213,14 +219,29 @@ impl Lane {
         self.channels.len()
     }
 
-    /// Opens a channel. Returns its id, or nothing when `max_channels` are open or the ids are used up.
+    /// Where a channel is in its life; nothing when it was never opened, or is forgotten.
+    pub fn state(&self, id: u32) -> Option<State> {
+        self.channels.get(&id).map(Channel::state)
+    }
+
+    /// Opens a channel. Returns its id, or nothing when `max_channels` are open or the ids are used up. In a lane that
+    /// is gone the channel ends at once, as [`fail`](Self::fail) says. `params` have at most
+    /// [`MAX_PAYLOAD`](crate::limits::MAX_PAYLOAD) bytes, as [`kind::encode`] sees to.
     pub fn open(&mut self, kind: &str, class: Class, explicit: bool, params: Bytes) -> Option<u32> {
         if self.channels.len() - self.accepted >= self.config.max_channels {
             return None;
         }
         let id = self.next_id;
         self.next_id = id.checked_add(2)?;
-        let channel = Channel::new(Side::Opener, class, INITIAL_WINDOW, self.config.recv_window);
+        // The control class is for the lane's own frames.
+        let class = class.max(Class::Interactive);
+        let mut channel = Channel::new(Side::Opener, class, INITIAL_WINDOW, self.config.recv_window);
+        if let Some(reason) = &self.gone {
+            channel.end(Outcome::Error(kind::encode(&interrupted(reason, 0, 0)).unwrap_or_default()));
+            self.channels.insert(id, channel);
+            self.events.push_back(LaneEvent::Readable(id));
+            return Some(id);
+        }
         self.channels.insert(id, channel);
         let class = explicit.then_some(class);
         self.opens.push_back((id, Body::Open { kind: kind.to_owned(), class, params }));
@@ -250,7 +271,7 @@ impl Lane {
         }
     }
 
-    /// Queues DATA.
+    /// Queues DATA. No bytes are no frame.
     ///
     /// # Errors
     /// [`Blocked`], and nothing was queued.
@@ -274,12 +295,23 @@ impl Lane {
         self.push(id, |channel| channel.push_end(stream))
     }
 
-    /// Ends a channel that the peer opened.
+    /// Ends a channel that the peer opened. The payload has at most [`MAX_PAYLOAD`](crate::limits::MAX_PAYLOAD) bytes,
+    /// as [`kind::encode`] sees to.
     ///
     /// # Errors
     /// [`Blocked::Done`] when it has ended, or is ours.
     pub fn close(&mut self, id: u32, outcome: Outcome) -> Result<(), Blocked> {
-        self.push(id, |channel| channel.push_close(outcome))
+        let gone = self.gone.is_some();
+        self.push(id, |channel| {
+            channel.push_close(outcome)?;
+            // Nobody will ever be told.
+            if gone {
+                channel.discard();
+            }
+            Ok(())
+        })?;
+        self.forget_finished(id);
+        Ok(())
     }
 
     /// Gives up a channel that we opened. Its CLOSE still comes.
@@ -335,9 +367,7 @@ impl Lane {
         if let Body::Open { kind, class, params } = frame.body {
             return self.handle_open(id, kind, class, params);
         }
-        let Some(channel) = self.channels.get_mut(&id) else {
-            return if self.was_open(id) { Ok(()) } else { Err(LaneError::NoSuchChannel(id)) };
-        };
+        let Some(channel) = self.channels.get_mut(&id) else { return self.handle_stray(id) };
         let cancel = frame.body == Body::Cancel;
         let news = channel.handle(id, frame.body)?;
         if channel.take_room_wanted() {
@@ -356,7 +386,6 @@ impl Lane {
             return None;
         }
         if self.ack_due {
-            self.reported = self.received;
             self.unreported_bytes = 0;
             self.ack_by = None;
             self.ack_due = false;
@@ -379,8 +408,7 @@ impl Lane {
         self.attached
             && (self.ack_due
                 || self.replay.has_resend()
-                || (!self.opens.is_empty() && self.may_send(Class::Control))
-                || self.scheduler.first().is_some_and(|class| self.may_send(class)))
+                || self.first_class().is_some_and(|class| self.may_send(class)))
     }
 
     /// The most urgent class in which something waits.
@@ -388,11 +416,7 @@ impl Lane {
         if !self.has_transmit() {
             return None;
         }
-        if self.ack_due || !self.opens.is_empty() {
-            Some(Class::Control)
-        } else {
-            self.scheduler.first().or(Some(Class::Bulk))
-        }
+        if self.ack_due { Some(Class::Control) } else { self.first_class().or(Some(Class::Bulk)) }
     }
 
     /// The next thing that the user has to know.
@@ -414,7 +438,6 @@ impl Lane {
 
     /// What a PONG in this lane acknowledges.
     pub const fn acknowledge_now(&mut self) -> u64 {
-        self.reported = self.received;
         self.unreported_bytes = 0;
         self.ack_by = None;
         self.ack_due = false;
@@ -435,6 +458,7 @@ impl Lane {
     pub fn fail(&mut self, reason: &str) {
         self.attached = false;
         self.epoch += 1;
+        self.gone = Some(reason.to_owned());
         let acked = self.replay.acked();
         self.replay = Replay::default();
         self.opens.clear();
@@ -446,7 +470,9 @@ impl Lane {
             channel.control_queued = false;
             match channel.side() {
                 Side::Opener if channel.state() != State::Closed => {
-                    let error = interrupted(reason, channel.open_count, acked);
+                    // An answer proves the arrival as well as an acknowledgement.
+                    let arrived = if channel.heard { channel.open_count } else { acked };
+                    let error = interrupted(reason, channel.open_count, arrived);
                     channel.end(Outcome::Error(kind::encode(&error).unwrap_or_default()));
                     self.events.push_back(LaneEvent::Readable(id));
                     self.events.push_back(LaneEvent::Writable(id));
@@ -516,12 +542,17 @@ impl Lane {
             Class::Interactive => RETAIN_RESERVE / 2,
             Class::Bulk => RETAIN_RESERVE,
         };
-        // CREDIT and CANCEL may go beyond: they are as few as the channels, and everything waits for them.
-        class == Class::Control || self.replay.bytes() < self.config.retain - reserve
+        self.replay.bytes() < self.config.retain - reserve
+    }
+
+    /// The most urgent class in which a new frame waits.
+    fn first_class(&self) -> Option<Class> {
+        if self.opens.is_empty() { self.scheduler.first() } else { Some(Class::Control) }
     }
 
     /// The next new frame, or a channel that turned out to have none.
     fn next_frame(&mut self) -> Option<(u32, Option<Body>)> {
+        let lowest = Class::ALL.into_iter().rev().find(|class| self.may_send(*class))?;
         if let Some((id, body)) = self.opens.pop_front() {
             if let Some(channel) = self.channels.get_mut(&id) {
                 channel.open_count = self.replay.sent() + 1;
@@ -530,7 +561,6 @@ impl Lane {
             self.queue_control(id);
             return Some((id, Some(body)));
         }
-        let lowest = Class::ALL.into_iter().rev().find(|class| self.may_send(*class))?;
         let (class, id) = self.scheduler.pop(lowest)?;
         let Some(channel) = self.channels.get_mut(&id) else { return Some((id, None)) };
         if class == Class::Control {
@@ -579,9 +609,14 @@ impl Lane {
         Ok(())
     }
 
-    fn was_open(&self, id: u32) -> bool {
-        let ours = (id % 2 == 1) == (self.role == Role::Client);
-        id != 0 && if ours { id < self.next_id } else { id <= self.peer_id }
+    /// A frame for a channel that is not there. What the peer said before it had our CLOSE crossed it, and is dropped;
+    /// after its own CLOSE it has nothing to say.
+    const fn handle_stray(&self, id: u32) -> Result<(), LaneError> {
+        let ours = (id % 2 == 1) == matches!(self.role, Role::Client);
+        if id == 0 || (ours && id >= self.next_id) || (!ours && id > self.peer_id) {
+            return Err(LaneError::NoSuchChannel(id));
+        }
+        if ours { Err(LaneError::WrongState(id, "a frame after CLOSE")) } else { Ok(()) }
     }
 
     fn acknowledged(&mut self, received: u64) -> Result<(), LaneError> {
@@ -614,10 +649,10 @@ impl Lane {
     }
 }
 
-fn interrupted(reason: &str, open_count: u64, acked: u64) -> Error {
+fn interrupted(reason: &str, open_count: u64, arrived: u64) -> Error {
     let (admitted, known) = if open_count == 0 {
         ("false", "it was never sent, and can be repeated safely")
-    } else if open_count <= acked {
+    } else if open_count <= arrived {
         ("true", "it was started; whether it has ended is not known")
     } else {
         ("unknown", "whether it was started is not known")

@@ -1,5 +1,6 @@
 //! Every bound and default of the wire, with its unit and its reason.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Version of the protocol that this crate speaks. HELLO carries the newest version that the client speaks,
@@ -25,6 +26,12 @@ pub const EVENT_RESERVE: u32 = 4 << 10;
 
 /// Longest name of a channel kind, in bytes.
 pub const MAX_KIND_NAME: usize = 64;
+
+/// Longest name of a client in HELLO, in bytes.
+pub const MAX_CLIENT_NAME: usize = 256;
+
+/// Length of the token in HELLO, in bytes.
+pub const TOKEN_LENGTH: RangeInclusive<usize> = 16..=64;
 
 /// Bytes per channel that either side may send before the first CREDIT, until HELLO or WELCOME says otherwise, and the
 /// fixed window for what the opener sends: an OPEN and its data go out before WELCOME arrives.
@@ -53,7 +60,8 @@ pub const DEFAULT_RETAIN: usize = 4 << 20;
 /// waits for an acknowledgement that the receiver holds back.
 pub const MIN_RETAIN: usize = 512 << 10;
 
-/// Part of the retention limit, in bytes, that bulk frames may not use: room for interactive and control frames.
+/// Part of the retention limit, in bytes, that bulk frames may not use: room for interactive and control frames, which
+/// in turn leave half of it to control frames.
 pub const RETAIN_RESERVE: usize = 128 << 10;
 
 /// A receiver acknowledges after this many bytes (payload plus [`RETAIN_OVERHEAD`] for each frame).

@@ -199,9 +199,13 @@ fn put_bin_len(out: &mut BytesMut, len: usize) {
     }
 }
 
-/// Names longer than [`MAX_KIND_NAME`] are cut, so that the head keeps its bound; no decoder would take them anyway.
+/// Names longer than [`MAX_KIND_NAME`] are cut, so that the head keeps its bound; no kind has such a name.
 fn put_str(out: &mut BytesMut, text: &str) {
-    let text = text.as_bytes().get(..MAX_KIND_NAME).unwrap_or(text.as_bytes());
+    let mut end = text.len().min(MAX_KIND_NAME);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let text = text.as_bytes().get(..end).unwrap_or_default();
     if text.len() < 32 {
         out.put_u8(0xa0 | text.len() as u8);
     } else {
