@@ -1,5 +1,6 @@
 //! [`Client`]: the handle of one lane that survives its connections.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use sandwire_protocol::schedule::Class;
 use tokio::sync::watch;
 use tokio_rustls::rustls::ClientConfig;
 
-use crate::dial::Target;
+use crate::dial::{self, Target};
 use crate::driver::{self, Command, Driver};
 use crate::error::Error;
 use crate::state::State;
@@ -82,6 +83,15 @@ impl Builder {
         self
     }
 
+    /// For `wss://`, trusts the certificates of this PEM file and no others.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be read or holds no certificate.
+    pub fn ca_file(self, path: impl AsRef<Path>) -> Result<Self, Error> {
+        let config = dial::tls_from_file(path.as_ref())?;
+        Ok(self.tls(config))
+    }
+
     /// Connects. The first connection is tried once; lost ones are made again by themselves.
     ///
     /// # Errors
@@ -116,10 +126,15 @@ impl Client {
         Self::builder(url).connect().await
     }
 
-    /// Settings for a connection to `ws://host:port/v1/connect`, or `wss://…`.
+    /// Settings for a connection to `ws://host:port/v1/connect`, or `wss://…`. `http://…` and `host:port` are completed.
     pub fn builder(url: impl Into<String>) -> Builder {
         Builder {
-            target: Target { url: url.into(), token: None, tls: None, timeout: Duration::from_secs(10) },
+            target: Target {
+                url: Target::complete(&url.into()),
+                token: None,
+                tls: None,
+                timeout: Duration::from_secs(10),
+            },
             name: concat!("sandwire/", env!("CARGO_PKG_VERSION")).to_owned(),
             window: DEFAULT_CLIENT_WINDOW,
             scopes: None,

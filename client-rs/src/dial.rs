@@ -1,12 +1,15 @@
 //! From a URL to a socket whose upgrade is done.
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sandwire_link::{Socket, websocket_config};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, Request, Uri};
@@ -24,6 +27,29 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// The URL with what a person may leave out: `host:port` and `http://…` are `ws://…`, and the path is
+    /// `/v1/connect` unless there is one.
+    pub(crate) fn complete(url: &str) -> String {
+        let url = url.trim();
+        let (scheme, rest) = match url.split_once("://") {
+            Some(("http", rest)) => ("ws", rest),
+            Some(("https", rest)) => ("wss", rest),
+            Some((scheme, rest)) => (scheme, rest),
+            None => ("ws", url),
+        };
+        match rest.find(['/', '?']) {
+            None => format!("{scheme}://{rest}/v1/connect"),
+            Some(at) => {
+                let (host, path) = rest.split_at(at);
+                match path.strip_prefix('/').unwrap_or(path) {
+                    "" => format!("{scheme}://{host}/v1/connect"),
+                    query if query.starts_with('?') => format!("{scheme}://{host}/v1/connect{query}"),
+                    path => format!("{scheme}://{host}/{path}"),
+                }
+            }
+        }
+    }
+
     /// Makes the connection and the upgrade.
     pub(crate) async fn dial(&self) -> Result<Socket, Error> {
         match tokio::time::timeout(self.timeout, self.dial_now()).await {
@@ -95,7 +121,7 @@ fn address(uri: &Uri) -> Result<(String, u16, bool), &'static str> {
     let tls = match uri.scheme_str() {
         Some("ws") => false,
         Some("wss") => true,
-        Some(_) | None => return Err("it begins with ws:// or wss://"),
+        Some(_) | None => return Err("it must begin with ws://, wss://, http:// or https://"),
     };
     let host = uri.host().filter(|host| !host.is_empty()).ok_or("it has no host")?;
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
@@ -105,4 +131,38 @@ fn address(uri: &Uri) -> Result<(String, u16, bool), &'static str> {
 fn default_tls() -> Arc<ClientConfig> {
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+}
+
+/// TLS settings that trust the certificates of a PEM file and no others.
+pub(crate) fn tls_from_file(path: &Path) -> Result<Arc<ClientConfig>, Error> {
+    let unusable = |reason: String| Error::Io(io::Error::other(format!("{}: {reason}", path.display())));
+    let mut roots = RootCertStore::empty();
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))?;
+    for certificate in certificates {
+        let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
+        roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(unusable("there is no certificate in it".to_owned()));
+    }
+    Ok(Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Target;
+
+    #[test]
+    fn what_is_left_out_of_a_url_is_added() {
+        for (given, full) in [
+            ("localhost:7070", "ws://localhost:7070/v1/connect"),
+            ("http://h:1", "ws://h:1/v1/connect"),
+            ("https://h/", "wss://h/v1/connect"),
+            ("wss://h/a/b?t=1", "wss://h/a/b?t=1"),
+            ("ws://h?ticket=x", "ws://h/v1/connect?ticket=x"),
+            ("[::1]:7070", "ws://[::1]:7070/v1/connect"),
+        ] {
+            assert_eq!(Target::complete(given), full, "{given}");
+        }
+    }
 }

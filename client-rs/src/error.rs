@@ -1,5 +1,7 @@
 //! What can go wrong in the client.
 
+use std::io;
+
 use sandwire_protocol::Code;
 
 /// A failed operation or connection.
@@ -38,7 +40,7 @@ pub enum Error {
     Closed(String),
     /// Reading or writing on this side failed.
     #[error("{0}")]
-    Io(#[from] std::io::Error),
+    Io(#[source] io::Error),
 }
 
 impl Error {
@@ -56,6 +58,45 @@ impl Error {
             Error::Url { .. } | Error::Closed(_) => true,
             Error::Refused { status, .. } => *status < 500 && *status != 408 && *status != 429,
             Error::Remote(_) | Error::Connect { .. } | Error::Io(_) => false,
+        }
+    }
+}
+
+/// An error of the server, as one of reading or writing. [`Error::from`] gives it back as it was.
+pub(crate) fn to_io(error: sandwire_protocol::Error) -> io::Error {
+    let kind = if error.code == Code::FileNotFound {
+        io::ErrorKind::NotFound
+    } else if error.code == Code::PermissionDenied {
+        io::ErrorKind::PermissionDenied
+    } else if error.code == Code::FileExists {
+        io::ErrorKind::AlreadyExists
+    } else if error.code == Code::Timeout {
+        io::ErrorKind::TimedOut
+    } else if error.code == Code::OperationInterrupted {
+        io::ErrorKind::ConnectionAborted
+    } else {
+        io::ErrorKind::Other
+    };
+    io::Error::new(kind, error)
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        match error.downcast::<sandwire_protocol::Error>() {
+            Ok(remote) => Error::Remote(remote),
+            Err(error) => Error::Io(error),
+        }
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Remote(remote) => to_io(remote),
+            Error::Io(error) => error,
+            other @ (Error::Url { .. } | Error::Refused { .. } | Error::Connect { .. } | Error::Closed(_)) => {
+                io::Error::new(io::ErrorKind::NotConnected, other)
+            }
         }
     }
 }

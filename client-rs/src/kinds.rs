@@ -1,3 +1,11 @@
 //! Typed calls, a file per family of kinds.
 
 pub mod exec;
+pub mod file;
+mod launch;
+pub mod process;
+pub mod sandbox;
+pub mod stream;
+pub mod tcp;
+pub mod terminal;
+pub mod tree;

@@ -49,6 +49,12 @@ impl From<String> for ByteString {
     }
 }
 
+impl From<&String> for ByteString {
+    fn from(value: &String) -> Self {
+        Self::from(value.as_str())
+    }
+}
+
 impl From<Vec<u8>> for ByteString {
     fn from(value: Vec<u8>) -> Self {
         Self(value)
@@ -66,6 +72,28 @@ impl From<&std::path::Path> for ByteString {
     fn from(value: &std::path::Path) -> Self {
         use std::os::unix::ffi::OsStrExt;
         Self(value.as_os_str().as_bytes().to_vec())
+    }
+}
+
+#[cfg(unix)]
+impl From<&std::path::PathBuf> for ByteString {
+    fn from(value: &std::path::PathBuf) -> Self {
+        Self::from(value.as_path())
+    }
+}
+
+#[cfg(unix)]
+impl From<std::path::PathBuf> for ByteString {
+    fn from(value: std::path::PathBuf) -> Self {
+        Self::from(value.into_os_string())
+    }
+}
+
+#[cfg(unix)]
+impl From<std::ffi::OsString> for ByteString {
+    fn from(value: std::ffi::OsString) -> Self {
+        use std::os::unix::ffi::OsStringExt;
+        Self(value.into_vec())
     }
 }
 

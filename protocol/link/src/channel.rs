@@ -96,8 +96,20 @@ impl End {
 
     async fn write(&self, stream: u8, mut data: Bytes) -> Result<(), Error> {
         while !data.is_empty() {
-            let room = self.reserve().await?;
-            self.send(stream, data.split_to(room.min(data.len())))?;
+            let writable = self.slot.writable.notified();
+            // Room is asked for and used under one lock: others may write to the same channel meanwhile.
+            let sent = self.link.with_lane(|lane| {
+                let room = lane.room(self.id)?.min(MAX_DATA);
+                if room > 0 {
+                    lane.send(self.id, stream, data.split_to(room.min(data.len())))?;
+                }
+                Ok(room > 0)
+            });
+            match sent {
+                Ok(true) => self.slot.writable.notify_one(),
+                Ok(false) => writable.await,
+                Err(why) => return Err(blocked(why)),
+            }
         }
         Ok(())
     }
@@ -116,7 +128,11 @@ impl End {
                 sent
             });
             match sent {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    // There may be room for one more who waits.
+                    self.slot.writable.notify_one();
+                    return Ok(());
+                }
                 Err(Blocked::Window) => writable.await,
                 Err(Blocked::Done) => return Err(gave_up()),
             }

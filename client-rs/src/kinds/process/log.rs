@@ -1,0 +1,165 @@
+//! Logs of background processes: read, followed, and with standard input attached.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt};
+use sandwire_link::{Call, Reply};
+use sandwire_protocol::kind::command::{Output, Target};
+use sandwire_protocol::kind::process::{Attach, AttachUp, From, Info, LogEvent, Logs};
+use sandwire_protocol::kind::{Kind, ProcessAttach, ProcessLogs};
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::kinds::stream::{Writer, replies};
+
+/// What to read of a log. Made by [`Process::logs`](super::Process::logs).
+#[derive(Clone, Debug)]
+#[must_use = "it does nothing until it is opened"]
+pub struct LogQuery {
+    client: Client,
+    params: Logs,
+}
+
+impl LogQuery {
+    pub(super) const fn new(client: Client, id: String) -> Self {
+        Self { client, params: Logs { id, from: From::Start, follow: false, output: None, timestamps: false } }
+    }
+
+    /// Where to begin. Default: the oldest byte that is kept.
+    pub const fn from(mut self, from: From) -> Self {
+        self.params.from = from;
+        self
+    }
+
+    /// Go on until the process ends. Default: end at the newest byte.
+    pub const fn follow(mut self) -> Self {
+        self.params.follow = true;
+        self
+    }
+
+    /// Only this stream. Default: both.
+    pub const fn output(mut self, output: Output) -> Self {
+        self.params.output = Some(output);
+        self
+    }
+
+    /// Say [`LogEvent::At`] before each chunk.
+    pub const fn timestamps(mut self) -> Self {
+        self.params.timestamps = true;
+        self
+    }
+
+    /// Reads.
+    ///
+    /// # Errors
+    /// When nothing can be opened; `PROCESS_NOT_FOUND` comes from the stream.
+    pub fn open(self) -> Result<Log<ProcessLogs>, Error> {
+        Ok(Log::new(Arc::new(self.client.open::<ProcessLogs>(&self.params)?)))
+    }
+
+    /// Follows the log to the end of the process, and writes to its standard input when `stdin` is true. Streams are
+    /// both; [`follow`](Self::follow) and [`output`](Self::output) mean nothing here.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn attach(self, stdin: bool) -> Result<Attachment, Error> {
+        let Logs { id, from, timestamps, follow: _, output: _ } = self.params;
+        let call = Arc::new(self.client.open::<ProcessAttach>(&Attach { id, from, stdin, timestamps })?);
+        let writer = stdin.then(|| Writer::new(Arc::clone(&call) as Arc<_>));
+        Ok(Attachment { log: Log::new(Arc::clone(&call)), stdin: writer, call })
+    }
+}
+
+/// An item of a log.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LogItem {
+    /// Output of the process.
+    Output(Output, Bytes),
+    /// Where it is, what is missing, when it came, or that the process was started again.
+    Event(LogEvent),
+}
+
+/// A log as a stream, in the order in which it was written. `K` is [`ProcessLogs`] or [`ProcessAttach`].
+pub struct Log<K: Kind<Down = LogEvent> = ProcessLogs> {
+    replies: BoxStream<'static, Reply<K>>,
+    end: Option<K::Result>,
+}
+
+impl<K: Kind<Down = LogEvent>> std::fmt::Debug for Log<K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Log").field("end", &self.end).finish_non_exhaustive()
+    }
+}
+
+impl<K: Kind<Down = LogEvent>> Log<K> {
+    fn new(call: Arc<Call<K>>) -> Self {
+        Self { replies: replies(call), end: None }
+    }
+
+    /// What came at the end: where to go on, or how the process is. Only after the stream has ended.
+    pub const fn end(&self) -> Option<&K::Result> {
+        self.end.as_ref()
+    }
+}
+
+impl<K: Kind<Down = LogEvent>> Unpin for Log<K> {}
+
+impl<K: Kind<Down = LogEvent>> Stream for Log<K> {
+    type Item = Result<LogItem, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            let item = match ready!(this.replies.poll_next_unpin(cx)) {
+                Some(Reply::Data(1, data)) => Ok(LogItem::Output(Output::Stdout, data)),
+                Some(Reply::Data(_, data)) => Ok(LogItem::Output(Output::Stderr, data)),
+                Some(Reply::Event(event)) => Ok(LogItem::Event(event)),
+                Some(Reply::End(_)) => continue,
+                Some(Reply::Closed(Ok(end))) => {
+                    this.end = Some(end);
+                    continue;
+                }
+                Some(Reply::Closed(Err(error))) => Err(error.into()),
+                None => return Poll::Ready(None),
+            };
+            return Poll::Ready(Some(item));
+        }
+    }
+}
+
+/// A process that somebody is attached to. Dropping it detaches; the process goes on.
+#[derive(Debug)]
+pub struct Attachment {
+    log: Log<ProcessAttach>,
+    stdin: Option<Writer>,
+    call: Arc<Call<ProcessAttach>>,
+}
+
+impl Attachment {
+    /// Standard input, once. Its shutdown closes the process's input; dropping it leaves it open.
+    pub const fn stdin(&mut self) -> Option<Writer> {
+        self.stdin.take()
+    }
+
+    /// The output.
+    pub const fn log(&mut self) -> &mut Log<ProcessAttach> {
+        &mut self.log
+    }
+
+    /// How the process is, once its output has ended.
+    pub const fn end(&self) -> Option<&Info> {
+        self.log.end()
+    }
+
+    /// Sends a signal by name (`SIGINT`, `INT`) or number.
+    ///
+    /// # Errors
+    /// `CANCELLED` when the process has ended.
+    pub async fn signal(&self, signal: impl Into<String>, target: Target) -> Result<(), Error> {
+        Ok(self.call.event(AttachUp::Signal { signal: signal.into(), target }).await?)
+    }
+}
