@@ -4,7 +4,8 @@ use super::*;
 
 fn settings(arguments: &[&str]) -> Result<Settings, ConfigError> {
     let all = std::iter::once("sandwire-server").chain(arguments.iter().copied());
-    let settings = layered(&Arguments::try_parse_from(all).unwrap())?;
+    let arguments = Arguments::parse_from(all);
+    let settings = layered(&arguments)?;
     settings.validate()?;
     Ok(settings)
 }
