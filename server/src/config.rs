@@ -5,7 +5,9 @@
 
 mod error;
 mod memory;
+mod secret;
 mod units;
+mod validate;
 mod values;
 
 use std::net::SocketAddr;
@@ -17,7 +19,10 @@ use figment::providers::{Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
 pub use error::ConfigError;
+pub use secret::Secret;
 pub use units::{Size, Time};
+
+pub use crate::logging::LogFormat;
 
 pub(crate) use crate::auth::TokenRule;
 
@@ -79,12 +84,13 @@ settings! {
         workspace: PathBuf = None, "SANDWIRE_WORKSPACE";
         /// What to log, as `info` or `sandwire_server=debug` (tracing's filter) [default: info]
         log: String = Some("info".to_owned()), "SANDWIRE_LOG";
+        /// How the log is written [default: auto]
+        log_format: LogFormat = Some(LogFormat::Auto), "SANDWIRE_LOG_FORMAT";
     }
     "Access" {
         /// Token that allows everything. Better given as SANDWIRE_TOKEN: flags can be seen in the process list
-        token: String = None, "SANDWIRE_TOKEN";
-        /// Origins whose pages may connect, with commas between, besides the server's own
-        #[doc = ""]
+        token: Secret = None, "SANDWIRE_TOKEN";
+        /// Origins whose pages may connect beside the server's own, with commas between: https://app.example
         origins: String = None, "SANDWIRE_ORIGINS";
         /// Hosts beside localhost that `tcp.connect` may reach, with commas between; `*` for all
         tcp_hosts: String = None, "SANDWIRE_TCP_HOSTS";
@@ -126,7 +132,7 @@ settings! {
     "Times" {
         /// How long a lane outlives its connection; 0s ends it at once [default: 2m]
         lane_ttl: Time = Some(Time::secs(120)), "SANDWIRE_LANE_TTL";
-        /// Time for the HTTP request of a new connection [default: 10s]
+        /// Time that a new connection has for a TLS handshake, and for its HTTP request [default: 10s]
         handshake_timeout: Time = Some(Time::secs(10)), "SANDWIRE_HANDSHAKE_TIMEOUT";
         /// How long what runs may go on after SIGTERM [default: 30s]
         drain_time: Time = Some(Time::secs(30)), "SANDWIRE_DRAIN_TIME";
@@ -148,8 +154,11 @@ A token with narrower rights, in the file:
   [[tokens]]
   name = \"viewer\"
   token_sha256 = \"…\"                  # printf %s \"$TOKEN\" | sha256sum
-  scopes = [\"process-read\", \"pty-read\", \"file-read\"]
-  paths = [\"/workspace\"]              # file.* only below these";
+  scopes = [\"process-read\", \"pty-read\", \"file-read\"]   # default: all
+  read_only = true                    # of these, only what looks and changes nothing
+  paths = [\"/workspace\"]              # file.* only below these
+  expires = \"2030-01-31T00:00:00Z\"
+Scopes: exec, process, process-read, pty, pty-read, file-read, file-write, tcp, info.";
 
 /// What the program is to do.
 #[derive(Debug)]
@@ -177,42 +186,22 @@ pub fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<R
 fn layered(arguments: &Arguments) -> Result<Settings, ConfigError> {
     let mut figment = Figment::from(Serialized::defaults(Settings::default()));
     if let Some(file) = &arguments.config {
-        if !file.is_file() {
-            return Err(ConfigError::NoFile(file.clone()));
-        }
+        syntax(file)?;
         figment = figment.merge(Toml::file_exact(file));
     }
     Ok(figment.merge(Serialized::defaults(arguments)).extract()?)
 }
 
-impl Settings {
-    fn validate(&self) -> Result<(), ConfigError> {
-        if !self.listen().ip().is_loopback() && !self.has_tokens() {
-            return Err(ConfigError::OpenDoor(self.listen()));
-        }
-        if self.tls_cert.is_some() != self.tls_key.is_some() {
-            return Err(ConfigError::Setting("tls_cert", "it goes together with tls_key".to_owned()));
-        }
-        if self.token.as_deref().is_some_and(|token| token.trim().len() < 8) {
-            return Err(ConfigError::Setting("token", "a token has at least 8 characters".to_owned()));
-        }
-        for (name, value) in [
-            ("max_connections", self.max_connections),
-            ("max_lanes", self.max_lanes),
-            ("max_lanes_per_connection", self.max_lanes_per_connection),
-            ("max_channels", self.max_channels),
-            ("max_channels_per_lane", self.max_channels_per_lane),
-        ] {
-            if value == Some(0) {
-                return Err(ConfigError::Setting(name, "it is at least 1".to_owned()));
-            }
-        }
-        for rule in &self.tokens {
-            rule.validate().map_err(|problem| ConfigError::Setting("tokens", problem))?;
-        }
-        Ok(())
-    }
+/// Whether a file is TOML at all. Asked first, because figment's message quotes the line, and that may hold a token.
+fn syntax(file: &Path) -> Result<(), ConfigError> {
+    let text = std::fs::read_to_string(file).map_err(|error| ConfigError::File(file.to_owned(), error))?;
+    toml::from_str::<toml::Table>(&text).map(drop).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        ConfigError::Syntax(file.to_owned(), before.matches('\n').count() + 1, error.message().to_owned())
+    })
+}
 
+impl Settings {
     /// The address to listen on.
     pub fn listen(&self) -> SocketAddr {
         self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7070)))
@@ -237,7 +226,7 @@ impl Settings {
     fn redacted(&self) -> Result<String, ConfigError> {
         let mut shown = self.clone();
         if shown.token.is_some() {
-            shown.token = Some("(secret)".to_owned());
+            shown.token = Some(Secret::shown());
         }
         for rule in &mut shown.tokens {
             rule.redact();

@@ -9,18 +9,21 @@ mod upgrade;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::metrics::counter;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming as Body;
 use hyper::{Method, Request, StatusCode, header};
 use sandwire_protocol::Code;
 use sandwire_protocol::kind::Scope;
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::auth::{Access, Origins, TicketRequest, Tickets, Tokens};
 use crate::server::{Phase, Server};
 
 use answer::Answer;
+use credential::Credential;
+use listener::Peer;
+
 pub(crate) use listener::listen;
 pub(crate) use metrics::Exporter;
 
@@ -38,15 +41,17 @@ pub(crate) struct Http {
     pub(crate) tickets: Tickets,
     pub(crate) origins: Origins,
     pub(crate) exporter: Exporter,
-    /// Time for the request of a new connection.
+    /// Time for a TLS handshake, and for a request and its answer.
     pub(crate) handshake_timeout: Duration,
 }
 
 impl Http {
-    /// Answers a request. `permit` is the connection's place among all connections.
-    async fn handle(self: Arc<Self>, request: Request<Body>, permit: Arc<OwnedSemaphorePermit>) -> Answer {
+    /// Answers a request.
+    async fn handle(self: Arc<Self>, request: Request<Body>, peer: Peer) -> Answer {
         let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
         if !self.origins.allows(text(header::HOST), text(header::ORIGIN)) {
+            tracing::info!(remote = %peer.remote, "origin denied");
+            counter!("sandwire_refused_total", "reason" => "origin").increment(1);
             return answer::error(
                 StatusCode::FORBIDDEN,
                 "ORIGIN_DENIED",
@@ -54,26 +59,34 @@ impl Http {
             );
         }
         match (request.method(), request.uri().path()) {
-            (&Method::GET, "/healthz") => self.health(),
-            (&Method::GET, "/metrics") => match self.authenticate(&request) {
+            (&Method::GET | &Method::HEAD, "/healthz") => self.health(),
+            (&Method::GET | &Method::HEAD, "/metrics") => match self.authenticate(&request, &peer) {
                 Ok(access) => match access.require(Scope::Info) {
                     Ok(()) => answer::text("text/plain; version=0.0.4", self.exporter.render(&self.server)),
                     Err(error) => answer::refusal(StatusCode::FORBIDDEN, &error),
                 },
                 Err(answer) => *answer,
             },
-            (&Method::GET, "/v1/connect") => match self.authenticate(&request) {
-                Ok(access) => upgrade::answer(&self.server, request, access, permit),
+            (&Method::GET, "/v1/connect") => match self.authenticate(&request, &peer) {
+                Ok(access) => upgrade::answer(&self.server, request, access, peer),
                 Err(answer) => *answer,
             },
-            (&Method::POST, "/v1/tickets") => match self.authenticate(&request) {
+            // Else a ticket could be drawn out for ever.
+            (&Method::POST, "/v1/tickets") if matches!(credential::of(&request), Some(Credential::Ticket(_))) => {
+                answer::error(
+                    StatusCode::FORBIDDEN,
+                    "PERMISSION_DENIED",
+                    "only a token, no ticket, can ask for tickets",
+                )
+            }
+            (&Method::POST, "/v1/tickets") => match self.authenticate(&request, &peer) {
                 Ok(access) => self.mint(request, &access).await,
                 Err(answer) => *answer,
             },
-            (&Method::GET, "/") => answer::page(include_str!("http/page.html"), PAGE_POLICY),
-            (_, "/healthz" | "/metrics" | "/v1/connect" | "/v1/tickets" | "/") => {
-                answer::error(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "this path has another method")
-            }
+            (&Method::GET | &Method::HEAD, "/") => answer::page(include_str!("http/page.html"), PAGE_POLICY),
+            (_, "/healthz" | "/metrics" | "/") => answer::other_method("GET, HEAD"),
+            (_, "/v1/connect") => answer::other_method("GET"),
+            (_, "/v1/tickets") => answer::other_method("POST"),
             _ => answer::error(StatusCode::NOT_FOUND, "NOT_FOUND", "the WebSocket is at /v1/connect"),
         }
     }
@@ -90,17 +103,18 @@ impl Http {
     }
 
     /// What the request's credential allows; everything where no tokens are set.
-    fn authenticate(&self, request: &Request<Body>) -> Result<Access, Box<Answer>> {
+    fn authenticate(&self, request: &Request<Body>, peer: &Peer) -> Result<Access, Box<Answer>> {
         if self.tokens.is_empty() {
             return Ok(Access::full("local"));
         }
         let access = match credential::of(request) {
-            Some(credential::Credential::Token(token)) => self.tokens.access(&token),
-            Some(credential::Credential::Ticket(ticket)) => self.tickets.access(&ticket),
+            Some(Credential::Token(token)) => self.tokens.access(&token),
+            Some(Credential::Ticket(ticket)) => self.tickets.access(&ticket),
             None => None,
         };
         access.ok_or_else(|| {
-            tracing::info!(path = request.uri().path(), "unauthorized");
+            tracing::info!(remote = %peer.remote, path = request.uri().path(), "unauthorized");
+            counter!("sandwire_refused_total", "reason" => "unauthorized").increment(1);
             Box::new(answer::error(
                 StatusCode::UNAUTHORIZED,
                 "UNAUTHORIZED",

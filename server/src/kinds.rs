@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use metrics::counter;
 use sandwire_link::Incoming;
 use sandwire_protocol::kind::{self, Open};
 use sandwire_protocol::{Code, Error};
@@ -42,6 +43,7 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         return incoming.refuse(&Error::new(Code::LimitExceeded, message).with("limit", "channels"));
     };
     server.sandbox.activity.touch();
+    counter!("sandwire_channels_opened_total", "kind" => open.name()).increment(1);
     let context =
         Context { sandbox: Arc::clone(&server.sandbox), access: Arc::clone(access), server: Arc::clone(server) };
 
@@ -53,6 +55,10 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
                 let work = AssertUnwindSafe($($serve)+($params, &channel, &context)).catch_unwind();
                 let result = work.await.unwrap_or_else(|_| Err(panicked()));
                 context.sandbox.activity.touch();
+                if let Err(error) = &result {
+                    let kind = <kind::$kind as kind::Kind>::NAME;
+                    counter!("sandwire_channels_failed_total", "kind" => kind, "code" => error.code.name()).increment(1);
+                }
                 channel.close(result);
                 drop(permit);
             });

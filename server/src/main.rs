@@ -1,5 +1,6 @@
 //! `sandwire-server`: reads its settings and serves.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use sandwire_server::config::{self, Request};
@@ -8,8 +9,10 @@ fn main() -> ExitCode {
     let settings = match config::read(std::env::args_os()) {
         Ok(Request::Serve(settings)) => settings,
         Ok(Request::Print(text)) => {
-            print!("{text}");
-            return ExitCode::SUCCESS;
+            return match std::io::stdout().write_all(text.as_bytes()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            };
         }
         Err(error) => {
             eprintln!("sandwire-server: {error}");

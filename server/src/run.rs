@@ -1,5 +1,6 @@
 //! From settings to a server that listens, until it is told to end.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -8,7 +9,7 @@ use crate::auth::{Origins, Tickets, Tokens};
 use crate::config::Settings;
 use crate::drain;
 use crate::http::{self, Exporter, Http};
-use crate::logging;
+use crate::logging::{self, LogFormat};
 use crate::sandbox::Sandbox;
 use crate::server::Server;
 use crate::tls;
@@ -26,7 +27,8 @@ pub struct Failed(String);
 /// # Errors
 /// [`Failed`] when it cannot start.
 pub fn run(settings: Settings) -> Result<(), Failed> {
-    logging::start(settings.log.as_deref().unwrap_or("info")).map_err(Failed)?;
+    let format = settings.log_format.unwrap_or(LogFormat::Auto);
+    logging::start(settings.log.as_deref().unwrap_or("info"), format).map_err(Failed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -62,7 +64,8 @@ async fn serve(settings: Settings) -> Result<(), Failed> {
     })?;
     let address = listener.local_addr().map_err(|error| Failed(error.to_string()))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    println!("listening on {scheme}://{address}");
+    // Who closed standard output does not want to know.
+    writeln!(std::io::stdout(), "listening on {scheme}://{address}").unwrap_or_default();
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
 
     tokio::spawn(http::listen(Arc::new(http), listener, tls, settings.max_connections()));

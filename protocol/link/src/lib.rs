@@ -15,4 +15,4 @@ pub use budget::Budget;
 pub use channel::{Call, Channel, Item, Reply};
 pub use connection::{Closed, Connection, Handle, Inbound};
 pub use lane::{Incoming, Link};
-pub use socket::{Socket, websocket_config};
+pub use socket::{Socket, tune, websocket_config};

@@ -38,23 +38,29 @@ impl std::fmt::Debug for Socket {
 }
 
 impl Socket {
-    /// A TCP connection. Sets TCP_NODELAY and TCP_NOTSENT_LOWAT (tcp(7)), as far as the system has them.
+    /// A TCP connection, which is [tuned](tune).
     pub fn tcp(stream: TcpStream, leftover: Vec<u8>) -> Self {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY is not set");
-        }
-        #[cfg(target_os = "linux")]
-        if let Err(error) = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(NOTSENT_LOWAT) {
-            tracing::debug!(%error, "TCP_NOTSENT_LOWAT is not set");
-        }
+        tune(&stream);
         let (read, write) = stream.into_split();
         Self { read: Box::new(read), write: Box::new(write), leftover }
     }
 
-    /// Any other byte stream, for example TLS.
+    /// Any other byte stream, for example TLS. The TCP connection below it wants to be [tuned](tune) too.
     pub fn stream(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, leftover: Vec<u8>) -> Self {
         let (read, write) = tokio::io::split(stream);
         Self { read: Box::new(read), write: Box::new(write), leftover }
+    }
+}
+
+/// Sets TCP_NODELAY and TCP_NOTSENT_LOWAT (tcp(7)), as far as the system has them: a key's echo neither waits for an
+/// acknowledgement nor behind what the kernel has taken already.
+pub fn tune(stream: &TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY is not set");
+    }
+    #[cfg(target_os = "linux")]
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_notsent_lowat(NOTSENT_LOWAT) {
+        tracing::debug!(%error, "TCP_NOTSENT_LOWAT is not set");
     }
 }
 

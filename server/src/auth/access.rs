@@ -1,8 +1,10 @@
 //! [`Access`]: what a connection or a lane may do.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use sandwire_protocol::kind::{Open, Scope};
 use sandwire_protocol::{Code, Error};
@@ -19,7 +21,12 @@ pub(crate) struct Access {
     paths: Option<Vec<PathBuf>>,
     /// The same as the file system sees them: resolved once, when the token was read.
     policy: Arc<PathPolicy>,
+    /// When the token expires from which this was made; none means never.
+    expires: Option<SystemTime>,
 }
+
+/// The scopes that only look.
+const LOOKING: [Scope; 4] = [Scope::ProcessRead, Scope::PtyRead, Scope::FileRead, Scope::Info];
 
 impl Access {
     /// Everything.
@@ -36,7 +43,28 @@ impl Access {
             }
         }
         let policy = Arc::new(PathPolicy::limited(paths.as_deref(), paths.as_deref()));
-        Self { name: name.to_owned(), scopes, paths, policy }
+        Self { name: name.to_owned(), scopes, paths, policy, expires: None }
+    }
+
+    /// The same, until then.
+    pub(crate) fn until(self, expires: Option<SystemTime>) -> Self {
+        Self { expires, ..self }
+    }
+
+    /// The part of it that only looks.
+    pub(crate) fn read_only(mut self) -> Self {
+        self.scopes.retain(|scope| LOOKING.contains(scope));
+        self
+    }
+
+    /// When no connection and no ticket is given for it any more; none means never.
+    pub(crate) const fn expires(&self) -> Option<SystemTime> {
+        self.expires
+    }
+
+    /// Whether it has expired.
+    pub(crate) fn expired(&self) -> bool {
+        self.expires.is_some_and(|expires| expires <= SystemTime::now())
     }
 
     /// Its scopes.
@@ -64,6 +92,12 @@ impl Access {
             && !attach.read_only
         {
             self.require(Scope::Pty)?;
+        }
+        // Asking a port of another machine is a connection to it.
+        if let Open::ProcessWaitPort(wait) = open
+            && wait.host.as_deref().is_some_and(|host| !is_own(host))
+        {
+            self.require(Scope::Tcp)?;
         }
         Ok(())
     }
@@ -108,6 +142,11 @@ impl Access {
     }
 }
 
+/// Whether a host is this machine without any doubt.
+fn is_own(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -140,6 +179,24 @@ mod tests {
         let error = viewer.check(&open::<kind::PtyAttach>(&typing)).unwrap_err();
         assert_eq!(error.code, Code::PermissionDenied);
         assert_eq!(error.details["scope"], "pty".into());
+    }
+
+    #[test]
+    fn waiting_for_a_port_of_another_machine_is_a_connection_to_it() {
+        let viewer = Access::new("viewer", [Scope::ProcessRead], None);
+        let wait = |host: Option<&str>| {
+            open::<kind::ProcessWaitPort>(&kind::process::WaitPort {
+                port: 80,
+                host: host.map(str::to_owned),
+                ..Default::default()
+            })
+        };
+        for own in [None, Some("localhost"), Some("127.0.0.1"), Some("::1")] {
+            assert!(viewer.check(&wait(own)).is_ok(), "{own:?}");
+        }
+        for other in ["169.254.169.254", "db.internal", "127.0.0.1.evil.test"] {
+            assert_eq!(viewer.check(&wait(Some(other))).unwrap_err().details["scope"], "tcp".into(), "{other}");
+        }
     }
 
     #[test]

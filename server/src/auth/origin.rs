@@ -23,6 +23,17 @@ impl Origins {
         }
     }
 
+    /// Whether a list can be used: a browser's Origin is a scheme, a host and at most a port.
+    ///
+    /// # Errors
+    /// A sentence that names what is no origin.
+    pub(crate) fn validate(list: Option<&str>) -> Result<(), String> {
+        match Self::new(list, false).allowed.iter().find(|origin| !is_origin(origin)) {
+            Some(origin) => Err(format!("{origin:?} is no origin such as https://app.example")),
+            None => Ok(()),
+        }
+    }
+
     /// Whether a request with these headers may be answered.
     pub(crate) fn allows(&self, host: Option<&str>, origin: Option<&str>) -> bool {
         if self.loopback_only && !host.is_some_and(is_loopback) {
@@ -33,6 +44,12 @@ impl Origins {
         let same = own.is_some() && own == host.map(str::to_ascii_lowercase).as_deref();
         same || self.allowed.contains(&origin)
     }
+}
+
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, authority)) = text.split_once("://") else { return false };
+    let alone = |uri: Uri| uri.authority().is_some_and(|found| found.as_str() == authority);
+    !scheme.is_empty() && !authority.contains(['@', '*']) && text.parse().is_ok_and(alone)
 }
 
 fn is_loopback(authority: &str) -> bool {
@@ -62,6 +79,19 @@ mod tests {
         ] {
             assert_eq!(origins.allows(host, origin), allowed, "{origin:?}");
         }
+    }
+
+    #[test]
+    fn what_no_browser_says_is_no_origin() {
+        for good in ["https://app.example", "http://localhost:5173", "http://[::1]:80", "chrome-extension://abc", ""] {
+            assert_eq!(Origins::validate(Some(good)), Ok(()), "{good}");
+        }
+        for bad in ["app.example", "*", "https://*.example", "https://a/b", "https://", "null", "https://u@h"] {
+            assert!(Origins::validate(Some(bad)).is_err_and(|error| error.contains("origin")), "{bad}");
+        }
+        assert!(
+            Origins::validate(Some("https://a.example, b.example")).is_err_and(|error| error.contains("b.example"))
+        );
     }
 
     #[test]

@@ -84,6 +84,9 @@ impl Tickets {
             return Err(Error::new(Code::ValidationFailed, "`ttl` is 1 to 3600 seconds").with("ttl", ttl));
         }
         let access = access.narrow(request.scopes.as_deref())?;
+        // No longer than the token itself.
+        let left = access.expires().map(|expires| expires.duration_since(SystemTime::now()).unwrap_or_default());
+        let ttl = left.map_or(ttl, |left| ttl.min(left.as_secs()));
         let mut number = [0; 16];
         getrandom::fill(&mut number).map_err(|error| Error::new(Code::Internal, error.to_string()))?;
         let claims = Claims {
@@ -137,6 +140,15 @@ mod tests {
         assert_eq!(got, Access::new("ci", [Scope::PtyRead], Some(vec!["/w".into()])));
         let wider = TicketRequest { scopes: Some(vec!["file-write".to_owned()]), ..TicketRequest::default() };
         assert_eq!(tickets.mint(&access, &wider).unwrap_err().code, Code::PermissionDenied);
+    }
+
+    #[test]
+    fn a_ticket_expires_with_its_token() {
+        let tickets = Tickets::new().unwrap();
+        let access = Access::full("t").until(Some(SystemTime::now() + Duration::from_secs(30)));
+        let request = TicketRequest { ttl: Some(3600), ..TicketRequest::default() };
+        let (_, ttl) = tickets.mint(&access, &request).unwrap();
+        assert!(ttl <= 30, "{ttl}");
     }
 
     #[test]

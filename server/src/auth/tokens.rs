@@ -1,6 +1,7 @@
 //! Tokens: who comes with which gets what.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use sandwire_protocol::kind::Scope;
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use super::access::Access;
+use crate::config::Secret;
 
 /// A token with its rights, as `[[tokens]]` in the configuration file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -17,26 +19,35 @@ pub struct TokenRule {
     pub name: String,
     /// The token itself. Rather give `token_sha256`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
+    pub token: Option<Secret>,
     /// SHA-256 of the token, in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_sha256: Option<String>,
     /// What it allows. Default: everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<Scope>>,
+    /// Whether of these only what looks and changes nothing is left. Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub read_only: bool,
     /// Absolute paths below which `file.*` may work. Default: everywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paths: Option<Vec<PathBuf>>,
+    /// From when on it is not accepted any more, as `2030-01-31T00:00:00Z` (RFC 3339). What it opened before goes on.
+    /// Default: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
 }
 
 impl TokenRule {
     pub(crate) fn validate(&self) -> Result<(), String> {
         let name = &self.name;
-        self.hash().ok_or_else(|| {
-            format!(
-                "{name:?} needs either `token` with at least 8 characters, or `token_sha256` with 64 hexadecimal digits"
-            )
-        })?;
+        if let Some(token) = &self.token {
+            token.validate().map_err(|problem| format!("`token` of {name:?}: {problem}"))?;
+        }
+        if self.hash().is_none() {
+            return Err(format!("{name:?} needs either `token`, or `token_sha256` with 64 hexadecimal digits"));
+        }
+        self.expiry().map_err(|_| format!("`expires` of {name:?} is no time such as 2030-01-31T00:00:00Z"))?;
         match self.paths.iter().flatten().find(|path| !path.is_absolute()) {
             Some(path) => Err(format!("the path {} of {name:?} is not absolute", path.display())),
             None => Ok(()),
@@ -50,10 +61,22 @@ impl TokenRule {
 
     fn hash(&self) -> Option<[u8; 32]> {
         match (&self.token, &self.token_sha256) {
-            (Some(token), None) if token.len() >= 8 => Some(Sha256::digest(token).into()),
+            (Some(token), None) => Some(Sha256::digest(&**token).into()),
             (None, Some(digits)) => unhex(digits),
-            (Some(_) | None, _) => None,
+            (Some(_), Some(_)) | (None, None) => None,
         }
+    }
+
+    fn expiry(&self) -> Result<Option<SystemTime>, humantime::TimestampError> {
+        self.expires.as_deref().map(humantime::parse_rfc3339).transpose()
+    }
+
+    fn access(&self) -> Access {
+        let scopes = self.scopes.clone().unwrap_or_else(|| Scope::ALL.to_vec());
+        let access = Access::new(&self.name, scopes, self.paths.clone());
+        // Validated: a time that cannot be read has expired, whatever it was meant to be.
+        let access = access.until(self.expiry().unwrap_or(Some(SystemTime::UNIX_EPOCH)));
+        if self.read_only { access.read_only() } else { access }
     }
 }
 
@@ -77,10 +100,7 @@ impl Tokens {
     /// The one that allows everything, and the narrower ones, which were validated.
     pub(crate) fn new(token: Option<&str>, rules: &[TokenRule]) -> Self {
         let full = token.map(|token| (Sha256::digest(token).into(), Access::full("token")));
-        let narrow = rules.iter().filter_map(|rule| {
-            let scopes = rule.scopes.clone().unwrap_or_else(|| Scope::ALL.to_vec());
-            Some((rule.hash()?, Access::new(&rule.name, scopes, rule.paths.clone())))
-        });
+        let narrow = rules.iter().filter_map(|rule| Some((rule.hash()?, rule.access())));
         Self(full.into_iter().chain(narrow).collect())
     }
 
@@ -97,7 +117,8 @@ impl Tokens {
             let equal: Choice = known.ct_eq(&hash);
             found.conditional_assign(&(index as u64), equal);
         }
-        self.0.get(usize::try_from(found).ok()?).map(|(_, access)| access.clone())
+        let (_, access) = self.0.get(usize::try_from(found).ok()?)?;
+        (!access.expired()).then(|| access.clone())
     }
 }
 
@@ -130,10 +151,32 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_only_looks_changes_nothing() {
+        let rule = rule(
+            "name = 'a'\ntoken = 'looklooklook'\nscopes = ['process', 'file-write', 'tcp', 'info']\nread_only = true",
+        );
+        rule.validate().unwrap();
+        let access = Tokens::new(None, &[rule]).access("looklooklook").unwrap();
+        assert_eq!(access.scopes().collect::<Vec<_>>(), [Scope::ProcessRead, Scope::Info]);
+    }
+
+    #[test]
+    fn an_expired_token_is_none() {
+        let of = |expires| rule(&format!("name = 'a'\ntoken = 'looklooklook'\nexpires = '{expires}'"));
+        let (past, future, bad) = (of("2020-01-01T00:00:00Z"), of("2999-01-01T00:00:00Z"), of("tomorrow"));
+        assert!(past.validate().is_ok() && future.validate().is_ok());
+        assert!(bad.validate().unwrap_err().contains("expires"));
+        assert!(Tokens::new(None, &[past]).access("looklooklook").is_none());
+        assert!(Tokens::new(None, &[bad]).access("looklooklook").is_none());
+        assert!(Tokens::new(None, &[future]).access("looklooklook").is_some());
+    }
+
+    #[test]
     fn a_rule_without_a_usable_token_or_with_a_relative_path_is_refused() {
         for bad in [
             "name = 'a'",
             "name = 'a'\ntoken = 'short'",
+            "name = 'a'\ntoken = 'with a space in it'",
             "name = 'a'\ntoken_sha256 = 'zz'",
             "name = 'a'\ntoken = 'longenough'\ntoken_sha256 = '00'",
             "name = 'a'\ntoken = 'longenough'\npaths = ['w']",

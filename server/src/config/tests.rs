@@ -4,7 +4,8 @@ use super::*;
 
 fn settings(arguments: &[&str]) -> Result<Settings, ConfigError> {
     let all = std::iter::once("sandwire-server").chain(arguments.iter().copied());
-    let settings = layered(&Arguments::try_parse_from(all).unwrap())?;
+    let arguments = Arguments::try_parse_from(all).unwrap_or_else(|error| panic!("{error}"));
+    let settings = layered(&arguments)?;
     settings.validate()?;
     Ok(settings)
 }
@@ -12,12 +13,12 @@ fn settings(arguments: &[&str]) -> Result<Settings, ConfigError> {
 #[test]
 fn flags_win_over_the_file_and_the_file_over_defaults() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
-    std::io::Write::write_all(&mut file, b"max_lanes = 7\nlane_ttl = '3m'\nretained_bytes = '1MiB'").unwrap();
+    std::io::Write::write_all(&mut file, b"max_lanes = 7\nlane_ttl = '3m'\nretained_bytes = '64MiB'").unwrap();
     let path = file.path().to_str().unwrap();
     let settings = settings(&["--config", path, "--lane-ttl", "4m"]).unwrap();
     assert_eq!(settings.max_lanes, Some(7));
     assert_eq!(settings.lane_ttl, Some(Time::secs(240)));
-    assert_eq!(settings.retained_bytes, Some(Size(1 << 20)));
+    assert_eq!(settings.retained_bytes, Some(Size(64 << 20)));
     assert_eq!(settings.max_channels, Some(4096));
 }
 

@@ -49,6 +49,14 @@ pub(super) fn error(status: StatusCode, code: &str, message: &str) -> Answer {
     answer
 }
 
+/// The path is there, but not for this method.
+pub(super) fn other_method(allowed: &'static str) -> Answer {
+    let message = format!("this path has only {allowed}");
+    let mut answer = error(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", &message);
+    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    answer
+}
+
 /// An error of the protocol.
 pub(super) fn refusal(status: StatusCode, refused: &Error) -> Answer {
     error(status, refused.code.name(), &refused.message)

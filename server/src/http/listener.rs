@@ -1,6 +1,7 @@
 //! Accepts connections, as many as may be at once, and reads their requests in time.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use hyper::body::Incoming as Body;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use metrics::counter;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
@@ -24,11 +26,30 @@ const MAX_HEADERS: usize = 64;
 /// Pause when the system has no descriptor left for a new connection.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
+/// Connections that are told at once that there is no place. More are closed without a word.
+const REFUSALS: usize = 32;
+
+/// Time that a refused connection has to take its answer.
+const REFUSE_WITHIN: Duration = Duration::from_secs(1);
+
+/// Bytes of a refused request that are read, so that closing does not take the answer back (RFC 9293, section 3.6.1).
+const REFUSED_REQUEST: u64 = 64 << 10;
+
 const BUSY: &str = r#"{"code":"LIMIT_EXCEEDED","message":"the setting `max_connections` is reached"}"#;
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) remote: SocketAddr,
+    /// The connection's place among all connections, given back when the last one who knows it has gone.
+    pub(super) place: Arc<OwnedSemaphorePermit>,
+}
 
 /// Serves every connection in a task of its own. Never returns.
 pub(crate) async fn listen(http: Arc<Http>, listener: TcpListener, tls: Option<TlsAcceptor>, max_connections: usize) {
     let places = Arc::new(Semaphore::new(max_connections));
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
+    let mut full = false;
     loop {
         let (stream, remote) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -38,18 +59,29 @@ pub(crate) async fn listen(http: Arc<Http>, listener: TcpListener, tls: Option<T
                 continue;
             }
         };
-        let Ok(permit) = Arc::clone(&places).try_acquire_owned() else {
-            tracing::warn!(%remote, "refused: the setting `max_connections` is reached");
-            refuse(stream);
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            if !full {
+                tracing::warn!(%remote, "connections are refused: the setting `max_connections` is reached");
+            }
+            full = true;
+            counter!("sandwire_refused_total", "reason" => "max_connections").increment(1);
+            // Behind TLS it could be said only after a handshake, for which there is no place either.
+            if let (None, Ok(refusal)) = (&tls, Arc::clone(&refusals).try_acquire_owned()) {
+                tokio::spawn(refuse(stream, refusal));
+            }
             continue;
         };
+        full = false;
+        // Here, because TLS hides the socket from who takes over after the upgrade.
+        sandwire_link::tune(&stream);
         let http = Arc::clone(&http);
         let tls = tls.clone();
         tokio::spawn(async move {
             tracing::debug!(%remote, "connection");
-            let Some(tls) = tls else { return serve(http, stream, permit).await };
+            let peer = Peer { remote, place: Arc::new(place) };
+            let Some(tls) = tls else { return serve(http, stream, peer).await };
             match tokio::time::timeout(http.handshake_timeout, tls.accept(stream)).await {
-                Ok(Ok(stream)) => serve(http, stream, permit).await,
+                Ok(Ok(stream)) => serve(http, stream, peer).await,
                 Ok(Err(error)) => tracing::debug!(%remote, %error, "the TLS handshake failed"),
                 Err(_) => tracing::debug!(%remote, "the TLS handshake took too long"),
             }
@@ -57,34 +89,40 @@ pub(crate) async fn listen(http: Arc<Http>, listener: TcpListener, tls: Option<T
     }
 }
 
-/// Says that there is no place, if that can be said without waiting.
-fn refuse(mut stream: TcpStream) {
-    tokio::spawn(async move {
-        let answer = async {
-            let head = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-type: application/json";
-            let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{BUSY}", BUSY.len());
-            stream.write_all(answer.as_bytes()).await?;
-            stream.shutdown().await
-        };
-        if !matches!(tokio::time::timeout(Duration::from_secs(1), answer).await, Ok(Ok(()))) {
-            tracing::debug!("a refused connection did not take the answer");
-        }
-    });
+/// Says that there is no place.
+async fn refuse(mut stream: TcpStream, _refusal: OwnedSemaphorePermit) {
+    let answer = async {
+        let head =
+            "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-type: application/json";
+        let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{BUSY}", BUSY.len());
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream.take(REFUSED_REQUEST), &mut tokio::io::sink()).await
+    };
+    if !matches!(tokio::time::timeout(REFUSE_WITHIN, answer).await, Ok(Ok(_))) {
+        tracing::debug!("a refused connection did not take the answer");
+    }
 }
 
-async fn serve<S>(http: Arc<Http>, stream: S, permit: OwnedSemaphorePermit)
+/// Answers one request: what comes after it on the connection is a WebSocket or nothing. So one span of time bounds
+/// all that a peer can draw out: the head, the body, and taking the answer.
+async fn serve<S>(http: Arc<Http>, stream: S, peer: Peer)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let timeout = http.handshake_timeout;
-    let permit = Arc::new(permit);
+    let within = http.handshake_timeout;
+    let remote = peer.remote;
     let service = service_fn(move |request: hyper::Request<Body>| {
-        let (http, permit) = (Arc::clone(&http), Arc::clone(&permit));
-        async move { Ok::<_, Infallible>(http.handle(request, permit).await) }
+        let (http, peer) = (Arc::clone(&http), peer.clone());
+        async move { Ok::<_, Infallible>(http.handle(request, peer).await) }
     });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(timeout).max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
-    if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).with_upgrades().await {
-        tracing::debug!(%error, "a connection ended before its request was answered");
+    builder.timer(TokioTimer::new()).header_read_timeout(within).keep_alive(false);
+    builder.max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
+    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    match tokio::time::timeout(within, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%remote, %error, "a connection ended before its request was answered"),
+        Err(_) => tracing::debug!(%remote, "a request took too long"),
     }
 }

@@ -1,8 +1,9 @@
 //! `GET /metrics`: Prometheus' text format, by the `metrics` facade.
 
-use metrics::{describe_counter, describe_gauge, gauge};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
+use crate::sandbox::machine;
 use crate::server::Server;
 
 /// Renders what was counted.
@@ -31,6 +32,10 @@ impl Exporter {
         describe_gauge!("sandwire_idle_seconds", "Time since anybody did anything");
         describe_counter!("sandwire_channels_opened_total", "Channels by kind");
         describe_counter!("sandwire_channels_failed_total", "Channels that ended with an error, by kind and code");
+        describe_counter!("sandwire_refused_total", "Connections and requests that were not let in, by reason");
+        describe_gauge!("sandwire_memory_bound_bytes", "Upper bound of the server's own memory, by its settings");
+        describe_gauge!("process_resident_memory_bytes", "Resident memory of the server itself");
+        describe_counter!("process_cpu_seconds_total", "CPU time of the server itself");
         Self(handle)
     }
 
@@ -44,6 +49,10 @@ impl Exporter {
         gauge!("sandwire_terminals").set(f64::from(counts.terminals));
         gauge!("sandwire_retained_bytes_left").set(server.lanes.retained_left() as f64);
         gauge!("sandwire_idle_seconds").set(server.sandbox.activity.idle().as_secs_f64());
+        gauge!("sandwire_memory_bound_bytes").set(server.memory_bound as f64);
+        let own = machine::own();
+        gauge!("process_resident_memory_bytes").set(own.memory as f64);
+        counter!("process_cpu_seconds_total").absolute(own.cpu_us / 1_000_000);
         self.0.render()
     }
 }

@@ -2,48 +2,42 @@
 
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hyper::body::Incoming as Body;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::upgrade::Upgraded;
-use hyper::{Request, StatusCode};
+use hyper::{Request, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use sandwire_link::Socket;
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tracing::Instrument;
 
 use super::answer::{self, Answer};
+use super::listener::Peer;
 use crate::auth::Access;
 use crate::server::Server;
 
 /// The subprotocol that is chosen when it is offered.
 const PROTOCOL: &str = "sandwire.v1";
 
+/// Bytes that a Sec-WebSocket-Key stands for.
+const KEY: usize = 16;
+
 /// Answers the request, and serves the connection in a task of its own.
-pub(super) fn answer(
-    server: &Arc<Server>,
-    mut request: Request<Body>,
-    access: Access,
-    permit: Arc<OwnedSemaphorePermit>,
-) -> Answer {
-    let headers = request.headers();
-    if !has_word(&request, header::UPGRADE, "websocket") || !has_word(&request, header::CONNECTION, "upgrade") {
-        let message = "this path is a WebSocket: connect with a client that upgrades";
-        return answer::error(StatusCode::UPGRADE_REQUIRED, "UPGRADE_REQUIRED", message);
-    }
-    let version = headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
-    let (Some(b"13"), Some(key)) = (version, headers.get(header::SEC_WEBSOCKET_KEY)) else {
-        let message = "the upgrade needs Sec-WebSocket-Version: 13 and a Sec-WebSocket-Key";
-        return answer::error(StatusCode::BAD_REQUEST, "BAD_UPGRADE", message);
-    };
-    let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) else {
-        return answer::error(StatusCode::BAD_REQUEST, "BAD_UPGRADE", "the Sec-WebSocket-Key cannot be used");
+pub(super) fn answer(server: &Arc<Server>, mut request: Request<Body>, access: Access, peer: Peer) -> Answer {
+    let accept = match accept(&request) {
+        Ok(accept) => accept,
+        Err(refused) => return *refused,
     };
     let offered = has_word(&request, header::SEC_WEBSOCKET_PROTOCOL, PROTOCOL);
 
     let upgrade = hyper::upgrade::on(&mut request);
     let server = Arc::clone(server);
-    tokio::spawn(async move {
+    let span = tracing::info_span!("connection", remote = %peer.remote, access = %access.name);
+    let connection = async move {
         match upgrade.await {
             Ok(upgraded) => {
                 let _counted = server.connections.one_more();
@@ -51,8 +45,9 @@ pub(super) fn answer(
             }
             Err(error) => tracing::debug!(%error, "the upgrade failed"),
         }
-        drop(permit);
-    });
+        drop(peer.place);
+    };
+    tokio::spawn(connection.instrument(span));
 
     let mut answer = Answer::default();
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -66,10 +61,39 @@ pub(super) fn answer(
     answer
 }
 
-/// The connection below the upgrade: plain TCP as it is, TLS behind hyper's own stream.
+/// The proof that the upgrade was understood, or why it is refused.
+fn accept(request: &Request<Body>) -> Result<HeaderValue, Box<Answer>> {
+    let upgrade_required = |message| {
+        let mut refused = answer::error(StatusCode::UPGRADE_REQUIRED, "UPGRADE_REQUIRED", message);
+        refused.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        Box::new(refused)
+    };
+    let bad = |message| Box::new(answer::error(StatusCode::BAD_REQUEST, "BAD_UPGRADE", message));
+    if !has_word(request, header::UPGRADE, "websocket") || !has_word(request, header::CONNECTION, "upgrade") {
+        return Err(upgrade_required("this path is a WebSocket: connect with a client that upgrades"));
+    }
+    if request.version() != Version::HTTP_11 {
+        return Err(bad("a WebSocket needs HTTP/1.1"));
+    }
+    let headers = request.headers();
+    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        return Err(upgrade_required("this server speaks version 13 of WebSocket: Sec-WebSocket-Version"));
+    }
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
+    if STANDARD.decode(key).ok().is_none_or(|bytes| bytes.len() != KEY) {
+        return Err(bad("Sec-WebSocket-Key must be 16 bytes in base64"));
+    }
+    HeaderValue::from_str(&derive_accept_key(key)).map_err(|_| bad("the Sec-WebSocket-Key cannot be used"))
+}
+
+/// The connection below the upgrade.
 fn socket(upgraded: Upgraded) -> Socket {
-    match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => Socket::tcp(parts.io.into_inner(), parts.read_buf.to_vec()),
+    let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => return Socket::tcp(parts.io.into_inner(), parts.read_buf.to_vec()),
+        Err(upgraded) => upgraded,
+    };
+    match upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>() {
+        Ok(parts) => Socket::stream(parts.io.into_inner(), parts.read_buf.to_vec()),
         Err(upgraded) => Socket::stream(TokioIo::new(upgraded), Vec::new()),
     }
 }

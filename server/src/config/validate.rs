@@ -1,0 +1,76 @@
+//! Whether the settings make sense, each alone and together.
+
+use std::time::Duration;
+
+use sandwire_protocol::limits::MIN_RETAIN;
+use tracing_subscriber::EnvFilter;
+
+use super::{ConfigError, Settings, Size};
+use crate::auth::Origins;
+
+/// Most of anything that is counted. More is a slip of the finger; the tables reckon with 32 bits.
+const MOST: usize = 1 << 20;
+
+/// The least time that a peer can be given for its request.
+const LEAST_HANDSHAKE: Duration = Duration::from_millis(100);
+
+impl Settings {
+    /// # Errors
+    /// [`ConfigError`] that names the setting and says what it may be.
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        if !self.listen().ip().is_loopback() && !self.has_tokens() {
+            return Err(ConfigError::OpenDoor(self.listen()));
+        }
+        self.validate_access()?;
+        self.validate_bounds()?;
+        if let Some(filter) = &self.log {
+            EnvFilter::try_new(filter).map_err(|error| ConfigError::Setting("log", error.to_string()))?;
+        }
+        if self.handshake_timeout() < LEAST_HANDSHAKE {
+            return Err(ConfigError::Setting("handshake_timeout", "it is at least 100ms".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn validate_access(&self) -> Result<(), ConfigError> {
+        if let Some(token) = &self.token {
+            token.validate().map_err(|problem| ConfigError::Setting("token", problem))?;
+        }
+        for rule in &self.tokens {
+            rule.validate().map_err(|problem| ConfigError::Setting("tokens", problem))?;
+        }
+        Origins::validate(self.origins.as_deref()).map_err(|problem| ConfigError::Setting("origins", problem))?;
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(_), None) => Err(ConfigError::Setting("tls_key", "it goes together with --tls-cert".to_owned())),
+            (None, Some(_)) => Err(ConfigError::Setting("tls_cert", "it goes together with --tls-key".to_owned())),
+            (Some(_), Some(_)) | (None, None) => Ok(()),
+        }
+    }
+
+    fn validate_bounds(&self) -> Result<(), ConfigError> {
+        for (name, value, least) in [
+            ("max_connections", self.max_connections(), 1),
+            ("max_lanes", self.max_lanes(), 1),
+            ("max_lanes_per_connection", self.max_lanes_per_connection(), 1),
+            ("max_channels", self.max_channels(), 1),
+            ("max_channels_per_lane", self.max_channels_per_lane(), 1),
+            ("max_processes", self.max_processes(), 0),
+            ("keep_processes", self.keep_processes(), 0),
+            ("max_terminals", self.max_terminals(), 0),
+            ("scrollback", self.scrollback(), 0),
+        ] {
+            if !(least..=MOST).contains(&value) {
+                return Err(ConfigError::Setting(name, format!("{value} is not from {least} to {}", MOST)));
+            }
+        }
+        let least = Size(MIN_RETAIN as u64);
+        if self.retained_bytes_per_lane() < least.bytes() {
+            return Err(ConfigError::Setting("retained_bytes_per_lane", format!("it is at least {least}")));
+        }
+        if self.retained_bytes() < self.retained_bytes_per_lane() {
+            let message = "it is at least --retained-bytes-per-lane".to_owned();
+            return Err(ConfigError::Setting("retained_bytes", message));
+        }
+        Ok(())
+    }
+}
