@@ -419,6 +419,11 @@ impl Lane {
         if self.ack_due { Some(Class::Control) } else { self.first_class().or(Some(Class::Bulk)) }
     }
 
+    /// Whether nothing is under way from here: every channel is over, and the peer has acknowledged all that was sent.
+    pub fn is_delivered(&self) -> bool {
+        self.channels.is_empty() && self.opens.is_empty() && self.replay.acked() == self.replay.sent()
+    }
+
     /// The next thing that the user has to know.
     pub fn poll_event(&mut self) -> Option<LaneEvent> {
         self.events.pop_front()

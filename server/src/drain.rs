@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sandwire_link::Link;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::server::{Phase, Server};
@@ -37,10 +38,18 @@ impl Signals {
 pub(crate) async fn drain(server: &Server, time: Duration, grace: Duration) {
     tracing::info!(time = ?time, "draining");
     server.drain(time);
-    if tokio::time::timeout(time, server.no_channels()).await.is_err() {
+    let quiet = async {
+        server.no_channels().await;
+        server.delivered(|_| true).await;
+    };
+    if tokio::time::timeout(time, quiet).await.is_err() {
         tracing::warn!(channels = server.open_channels(), "ended by the end of the drain time");
     }
     tokio::join!(server.end_lanes(grace + FAREWELL), server.sandbox.shutdown(grace));
+    // How it ended is news too, for whoever is still there.
+    if tokio::time::timeout(FAREWELL, server.delivered(Link::is_attached)).await.is_err() {
+        tracing::warn!("clients that do not read miss what came last");
+    }
     server.phase.send_replace(Phase::Closing);
     if tokio::time::timeout(FAREWELL, server.no_connections()).await.is_err() {
         tracing::warn!("connections that do not read are dropped");

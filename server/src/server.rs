@@ -113,6 +113,14 @@ impl Server {
         self.channels.acquire_many(all).await.map(drop).unwrap_or_default();
     }
 
+    /// Waits until the clients of these lanes have all that was said to them. A lane that no connection carries waits for
+    /// its client to come back, or for its end.
+    pub(crate) async fn delivered(&self, of: impl Fn(&Link) -> bool) {
+        for link in self.lanes.links().iter().filter(|link| of(link)) {
+            link.delivered().await;
+        }
+    }
+
     /// Ends what is still open, and waits at most so long until it has ended.
     pub(crate) async fn end_lanes(&self, at_most: Duration) {
         for link in self.lanes.links() {

@@ -23,6 +23,8 @@ const COPY_BELOW: usize = 2048;
 #[derive(Clone, Debug)]
 pub struct Link {
     state: Arc<Mutex<State>>,
+    /// Where one waits until the peer has everything.
+    delivered: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -82,7 +84,7 @@ impl Link {
     /// A new lane that no connection carries yet.
     pub fn new(role: Role, config: Config) -> Self {
         let state = State { lane: Lane::new(role, config), slots: BTreeMap::new(), port: None, lease: None };
-        Self { state: Arc::new(Mutex::new(state)) }
+        Self { state: Arc::new(Mutex::new(state)), delivered: Arc::default() }
     }
 
     /// A new lane whose retained bytes come out of a budget that others share: at least
@@ -92,7 +94,7 @@ impl Link {
         let mut lane = Lane::new(role, config);
         lane.set_retain(lease.bytes());
         let state = State { lane, slots: BTreeMap::new(), port: None, lease: Some(lease) };
-        Some(Self { state: Arc::new(Mutex::new(state)) })
+        Some(Self { state: Arc::new(Mutex::new(state)), delivered: Arc::default() })
     }
 
     /// Opens a channel.
@@ -136,6 +138,18 @@ impl Link {
     /// Asks every channel that the peer opened to end, as if the peer had given it up; their CLOSE still goes out.
     pub fn cancel_all(&self) {
         self.with(|state| state.lane.cancel_all());
+    }
+
+    /// Waits until every channel is over and the peer has acknowledged all that was sent, or the lane is gone for good.
+    pub async fn delivered(&self) {
+        loop {
+            let mut news = std::pin::pin!(self.delivered.notified());
+            news.as_mut().enable();
+            if self.with(|state| state.lane.is_delivered()) {
+                return;
+            }
+            news.await;
+        }
     }
 
     /// Open channels.
@@ -269,6 +283,9 @@ impl Link {
             }
         }
         state.tell_writer();
+        if state.lane.is_delivered() {
+            self.delivered.notify_waiters();
+        }
         result
     }
 }

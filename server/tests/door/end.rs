@@ -1,7 +1,11 @@
 //! Draining, and the end.
 
+use bytes::Bytes;
+use sandwire_link::Reply;
 use sandwire_protocol::Code;
-use sandwire_protocol::kind::{SandboxInfo, SandboxMetrics, sandbox::InfoParams, sandbox::MetricsParams};
+use sandwire_protocol::kind::command::Launch;
+use sandwire_protocol::kind::sandbox::{InfoParams, MetricsParams};
+use sandwire_protocol::kind::{Exec, SandboxInfo, SandboxMetrics, exec};
 
 use crate::lane;
 use crate::server::{Server, wait_for};
@@ -34,13 +38,39 @@ async fn draining_lets_channels_end_takes_no_new_ones_and_ends_with_0() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_said_last_arrives_before_the_end() {
+    const FLOOD: usize = 3_000_000;
+    let mut server = Server::start(&["--drain-time", "1h"]);
+    let mut lane = lane::open(&server, &[]).await;
+    let command = format!("read line; head -c {FLOOD} /dev/zero; exit 7");
+    let run = Launch { command: Some(command.as_str().into()), ..Launch::default() };
+    let params = exec::Params { run, stdin: true, report_start: true, ..exec::Params::default() };
+    let call = lane.link.open::<Exec>(&params, None).unwrap();
+    assert!(matches!(call.recv().await, Reply::Event(_)), "it runs before the signal comes");
+    server.terminate();
+    lane.go_away.recv().await.unwrap();
+    call.write(0, Bytes::from_static(b"go\n")).await.unwrap();
+    let mut count = 0;
+    let exit = loop {
+        match call.recv().await {
+            Reply::Data(_, bytes) => count += bytes.len(),
+            Reply::End(_) | Reply::Event(_) => {}
+            Reply::Closed(result) => break result.unwrap(),
+        }
+    };
+    assert_eq!((count, exit.code), (FLOOD, Some(7)));
+    lane.closed.await.unwrap();
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_does_not_end_in_time_is_ended() {
     let mut server = Server::start(&["--drain-time", "200ms", "--drain-grace", "100ms"]);
     let lane = lane::open(&server, &[]).await;
     let running = lane.link.open::<SandboxMetrics>(&FOREVER, None).unwrap();
     running.recv().await;
     server.terminate();
-    assert!(running.result().await.is_err());
+    assert_eq!(running.result().await.unwrap_err().code, Code::Cancelled, "its end is told");
     lane.closed.await.unwrap();
     assert_eq!(server.wait().code(), Some(0));
 }
