@@ -181,9 +181,13 @@ impl Subject for Client {
     }
 
     fn connections(&self, count: usize) -> Outcome<Held> {
-        let mut held = (0..count).map(|_| self.connect()).collect::<io::Result<Vec<_>>>()?;
-        held.iter_mut().try_for_each(Connection::ping)?;
-        Ok(Box::new(held))
+        // One after the other, since the kernel lets only some wait for being accepted.
+        let connect = |_| {
+            let mut connection = self.connect()?;
+            connection.ping()?;
+            Ok(connection)
+        };
+        Ok(Box::new((0..count).map(connect).collect::<io::Result<Vec<_>>>()?))
     }
 
     fn channels(&self, _count: usize) -> Outcome<Held> {

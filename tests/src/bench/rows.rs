@@ -204,7 +204,7 @@ pub(super) const ROWS: &[Row] = &[
         number: 18,
         what: "each of many against each of few: connections 10 to 1,000",
         metrics: SCALE,
-        rounds: 1,
+        rounds: 3,
         run: |plan, contender| {
             scale(contender, 10, plan.scale(1_000, 100), |subject, count| subject.connections(count))
         },
@@ -213,7 +213,7 @@ pub(super) const ROWS: &[Row] = &[
         number: 18,
         what: "each of many against each of few: channels 100 to 10,000",
         metrics: SCALE,
-        rounds: 1,
+        rounds: 3,
         run: |plan, contender| {
             scale(contender, 100, plan.scale(10_000, 1_000), |subject, count| subject.channels(count))
         },
@@ -222,7 +222,7 @@ pub(super) const ROWS: &[Row] = &[
         number: 18,
         what: "each of many against each of few: lanes 10 to 1,000",
         metrics: SCALE,
-        rounds: 1,
+        rounds: 3,
         run: |plan, contender| scale(contender, 10, plan.scale(1_000, 100), |subject, count| subject.lanes(count)),
     },
 ];
