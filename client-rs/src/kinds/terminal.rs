@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sandwire_link::{Call, Reply};
-use sandwire_protocol::kind::command::Limits;
+use sandwire_protocol::kind::command::{Launch, Limits};
 use sandwire_protocol::kind::pty::{Attach, Close, Down, Ended, Info, List, Open, ResizeParams, Screen, Snapshot, Up};
 use sandwire_protocol::kind::{PtyAttach, PtyClose, PtyList, PtyOpen, PtyResize, PtySnapshot};
 use sandwire_protocol::{ByteString, Error as RemoteError};
@@ -85,6 +85,12 @@ pub struct OpenTerminal {
 
 impl OpenTerminal {
     launch_methods!(params.run);
+
+    /// All of what runs, and how, at once.
+    pub fn launch(mut self, run: Launch) -> Self {
+        self.params.run = run;
+        self
+    }
 
     /// A line for the shell, instead of a login shell.
     pub fn command(mut self, line: impl Into<ByteString>) -> Self {

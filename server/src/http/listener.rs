@@ -104,6 +104,15 @@ async fn refuse(mut stream: TcpStream, _refusal: OwnedSemaphorePermit) {
     }
 }
 
+/// Marks an answer as the last of its connection. An upgrade must say nothing but `Upgrade` there: hyper's own
+/// `keep_alive(false)` says `Upgrade, close`, which clients refuse.
+fn last<B>(mut answer: hyper::Response<B>) -> hyper::Response<B> {
+    if answer.status() != hyper::StatusCode::SWITCHING_PROTOCOLS {
+        answer.headers_mut().insert(hyper::header::CONNECTION, hyper::header::HeaderValue::from_static("close"));
+    }
+    answer
+}
+
 /// Answers one request: what comes after it on the connection is a WebSocket or nothing. So one span of time bounds
 /// all that a peer can draw out: the head, the body, and taking the answer.
 async fn serve<S>(http: Arc<Http>, stream: S, peer: Peer)
@@ -114,10 +123,10 @@ where
     let remote = peer.remote;
     let service = service_fn(move |request: hyper::Request<Body>| {
         let (http, peer) = (Arc::clone(&http), peer.clone());
-        async move { Ok::<_, Infallible>(http.handle(request, peer).await) }
+        async move { Ok::<_, Infallible>(last(http.handle(request, peer).await)) }
     });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(within).keep_alive(false);
+    builder.timer(TokioTimer::new()).header_read_timeout(within);
     builder.max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
     let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     match tokio::time::timeout(within, connection).await {

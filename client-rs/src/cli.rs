@@ -1,0 +1,156 @@
+//! The command line: global flags, the subcommands, and how each way to end becomes an exit code.
+
+mod args;
+mod attach;
+mod connect;
+mod cp;
+mod end;
+mod exec;
+mod fail;
+mod file;
+mod format;
+mod forward;
+mod info;
+mod launch;
+mod logs;
+mod process;
+mod search;
+mod shell;
+mod stdio;
+mod terminal;
+
+use std::time::Duration;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use sandwire::Client;
+
+use connect::Global;
+use fail::Failure;
+
+const EXAMPLES: &str = "\
+Examples:
+  sandwire exec -- make -j4                 run a program, with its output, input and exit code
+  sandwire exec -c 'ls *.log | wc -l'       run a line of shell
+  sandwire shell work                       a terminal that stays: attach again by its name
+  sandwire start --id web -- python3 -m http.server 8000
+  sandwire logs -f web                      follow its output
+  sandwire forward 8080:8000                reach port 8000 of the sandbox as localhost:8080
+  sandwire cp -r src :/workspace/src        copy a tree into the sandbox (`:` marks the sandbox)
+  sandwire cp :/etc/os-release -            copy a file to standard output
+
+Exit codes: that of the command; 128 + n when signal n ended it; 124 when its time was over;
+2 for a wrong command line; 255 when sandwire itself failed, so that nothing is known.";
+
+/// Everything in a sandbox, over one connection that may be lost and comes back.
+#[derive(Debug, Parser)]
+#[command(name = "sandwire", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Exec(exec::Args),
+    Shell(shell::Args),
+    Start(process::StartArgs),
+    Ps(process::PsArgs),
+    Logs(logs::Args),
+    Attach(attach::Args),
+    Kill(process::KillArgs),
+    Wait(process::WaitArgs),
+    Rm(process::RmArgs),
+    Terminal(terminal::Args),
+    Cp(cp::Args),
+    Ls(file::LsArgs),
+    Cat(file::CatArgs),
+    Stat(file::StatArgs),
+    Mkdir(file::MkdirArgs),
+    #[command(name = "rm-file")]
+    RmFile(file::RmArgs),
+    Mv(file::MvArgs),
+    Search(search::SearchArgs),
+    Watch(search::WatchArgs),
+    Forward(forward::Args),
+    Info(info::InfoArgs),
+    Top(info::TopArgs),
+    Ping(info::PingArgs),
+    /// Write a completion script for a shell to standard output.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Time in which the server must take our farewell, before we go without.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Does what the arguments say; the exit code.
+pub(crate) fn main() -> i32 {
+    let cli = Cli::parse();
+    if let Command::Completions { shell } = cli.command {
+        clap_complete::generate(shell, &mut Cli::command(), "sandwire", &mut std::io::stdout());
+        return 0;
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::from(sandwire::Error::from(error)).report(),
+    };
+    let code = runtime.block_on(connected(cli));
+    // A read of standard input may still be waiting, for which nobody waits.
+    runtime.shutdown_background();
+    code
+}
+
+async fn connected(cli: Cli) -> i32 {
+    let result = async {
+        let client = cli.global.connect().await?;
+        let result = run(cli.command, &client, &cli.global).await;
+        // Without a farewell the server would keep the lane for a client that never comes back.
+        tokio::time::timeout(FAREWELL, client.close()).await.unwrap_or_default();
+        result
+    };
+    result.await.unwrap_or_else(|failure: Failure| failure.report())
+}
+
+async fn run(command: Command, client: &Client, global: &Global) -> Result<i32, Failure> {
+    match command {
+        Command::Exec(args) => exec::run(args, client, global).await,
+        Command::Shell(args) => shell::run(args, client).await,
+        Command::Start(args) => process::start(args, client, global).await,
+        Command::Ps(args) => process::ps(&args, client, global).await,
+        Command::Logs(args) => logs::run(args, client, global).await,
+        Command::Attach(args) => attach::run(args, client, global).await,
+        Command::Kill(args) => process::kill(args, client).await,
+        Command::Wait(args) => process::wait(args, client, global).await,
+        Command::Rm(args) => process::rm(args, client).await,
+        Command::Terminal(args) => terminal::run(args, client, global).await,
+        Command::Cp(args) => cp::run(args, client, global).await,
+        Command::Ls(args) => file::ls(args, client, global).await,
+        Command::Cat(args) => file::cat(args, client).await,
+        Command::Stat(args) => file::stat(args, client, global).await,
+        Command::Mkdir(args) => file::mkdir(args, client).await,
+        Command::RmFile(args) => file::rm(args, client).await,
+        Command::Mv(args) => file::mv(args, client).await,
+        Command::Search(args) => search::search(args, client, global).await,
+        Command::Watch(args) => search::watch(args, client, global).await,
+        Command::Forward(args) => forward::run(args, client, global).await,
+        Command::Info(_) => info::info(client, global).await,
+        Command::Top(args) => info::top(args, client, global).await,
+        Command::Ping(args) => info::ping(&args, client, global).await,
+        // Done before there was a connection.
+        Command::Completions { .. } => Ok(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

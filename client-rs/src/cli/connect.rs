@@ -1,0 +1,88 @@
+//! The flags that every subcommand has, and the connection that they describe.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sandwire::{Client, State};
+
+use super::fail::Failure;
+
+/// How long a lost connection goes unmentioned.
+const QUIET_LOSS: Duration = Duration::from_secs(2);
+
+/// Flags of every subcommand.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Global {
+    /// The server: `ws://` or `wss://`, `http://`, or host:port.
+    #[arg(long, global = true, env = "SANDWIRE_URL", default_value = "ws://127.0.0.1:7070/v1/connect")]
+    url: String,
+    /// The server's token. Others can see it in the list of processes: the variable and the file are better.
+    #[arg(long, global = true, env = "SANDWIRE_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// A file with the server's token.
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "token")]
+    token_file: Option<PathBuf>,
+    /// A PEM file with the certificates to trust for `wss://`, and no others. Default: those that browsers trust.
+    #[arg(long, global = true, value_name = "FILE", env = "SANDWIRE_CA")]
+    ca: Option<PathBuf>,
+    /// Print data as JSON: one value, or for streams one value a line. Its fields are those of PROTOCOL.md.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing about the connection, and show no progress.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+impl Global {
+    /// Connects, and tells on standard error when the connection is lost for long.
+    pub(crate) async fn connect(&self) -> Result<Client, Failure> {
+        let mut builder = Client::builder(&self.url);
+        let token = match &self.token_file {
+            Some(path) => {
+                let token = std::fs::read_to_string(path)
+                    .map_err(|error| Failure::Usage(format!("--token-file {}: {error}", path.display())))?;
+                Some(token.trim().to_owned())
+            }
+            None => self.token.clone(),
+        };
+        if let Some(token) = token.filter(|token| !token.is_empty()) {
+            builder = builder.token(token);
+        }
+        if let Some(path) = &self.ca {
+            builder = builder.ca_file(path)?;
+        }
+        let client = builder.connect().await?;
+        if !self.quiet {
+            tokio::spawn(tell(client.states(), |notice| eprintln!("sandwire: {notice}")));
+        }
+        Ok(client)
+    }
+}
+
+/// Tells of a connection that is lost for more than [`QUIET_LOSS`], and of its return.
+pub(crate) async fn tell(mut states: tokio::sync::watch::Receiver<State>, say: impl Fn(&str)) {
+    loop {
+        let lost = states.wait_for(|state| matches!(state, State::Reconnecting { .. })).await.is_ok();
+        if !lost {
+            return;
+        }
+        let back = states.wait_for(|state| !matches!(state, State::Reconnecting { .. }));
+        if tokio::time::timeout(QUIET_LOSS, back).await.is_ok() {
+            continue;
+        }
+        let (attempt, reason) = match &*states.borrow() {
+            State::Reconnecting { attempt, reason } => (*attempt, reason.clone()),
+            State::Connected { .. } | State::Draining | State::Closed(_) => continue,
+        };
+        if attempt == 0 {
+            say("the server has not answered yet");
+        } else {
+            say(&format!("the connection is lost, trying again ({reason})"));
+        }
+        match states.wait_for(|state| !matches!(state, State::Reconnecting { .. })).await.as_deref() {
+            Ok(State::Connected { .. } | State::Draining) => say("connected again"),
+            Ok(State::Reconnecting { .. } | State::Closed(_)) | Err(_) => return,
+        }
+    }
+}

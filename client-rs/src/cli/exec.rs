@@ -1,0 +1,160 @@
+//! `exec`: a command with its input, output, signals and exit code, as if it ran here.
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use sandwire::protocol::Code;
+use sandwire::protocol::kind::Exec;
+use sandwire::protocol::kind::command::Target;
+use sandwire::protocol::kind::exec::{Params, Up};
+use sandwire::{Call, Client, Reply};
+use tokio::io::AsyncReadExt;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::args;
+use super::connect::Global;
+use super::end;
+use super::fail::Failure;
+use super::launch::LaunchArgs;
+use super::stdio;
+
+/// What a shell reports of a program that SIGINT ended.
+const INTERRUPTED: i32 = 130;
+
+/// Bytes of standard input that are read at once: what a frame carries.
+const CHUNK: usize = 64 << 10;
+
+/// Run a command to its end, with its output, input and exit code.
+///
+/// Signals INT, TERM and HUP go on to the command; a second INT ends it and everything that it started.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  sandwire exec -- cargo test
+  sandwire exec -c 'cat *.log | sort' > sorted
+  tar c . | sandwire exec -C /workspace tar x
+  sandwire exec --timeout 1m30s --limit-memory 512M -- ./build.sh")]
+pub(crate) struct Args {
+    /// Pass standard input on, even from a terminal. Default: when it is no terminal.
+    #[arg(short, long)]
+    interactive: bool,
+    /// Give the command an empty standard input.
+    #[arg(short, long, conflicts_with = "interactive")]
+    no_stdin: bool,
+    /// End it after this time (exit code 124): 90, 1m30s, 200ms.
+    #[arg(short, long, value_name = "TIME", value_parser = args::duration)]
+    timeout: Option<Duration>,
+    /// Time between TERM and KILL when it is ended. Default: 2s.
+    #[arg(long, value_name = "TIME", value_parser = args::duration)]
+    grace: Option<Duration>,
+    /// Send standard error where standard output goes, in the order of the writes.
+    #[arg(long)]
+    merge: bool,
+    #[command(flatten)]
+    run: LaunchArgs,
+}
+
+pub(crate) async fn run(args: Args, client: &Client, _global: &Global) -> Result<i32, Failure> {
+    let stdin = !args.no_stdin && (args.interactive || !io::stdin().is_terminal());
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let params = Params {
+        run: args.run.launch_something()?,
+        stdin,
+        merge_stderr: args.merge,
+        timeout_ms: args.timeout.map(millis),
+        grace_ms: args.grace.map(millis),
+        report_start: false,
+    };
+    let call = Arc::new(client.open::<Exec>(&params)?);
+    if stdin {
+        tokio::spawn(feed(Arc::clone(&call)));
+    }
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let signals = tokio::spawn(forward_signals(Arc::clone(&call), Arc::clone(&cancelled)));
+    let result = deliver(&call).await;
+    signals.abort();
+    match result {
+        Err(failure) if failure.is(Code::Cancelled) && cancelled.load(Ordering::Relaxed) => {
+            eprintln!("sandwire: the command was ended");
+            Ok(INTERRUPTED)
+        }
+        Err(Failure::BrokenPipe) => {
+            // As when a local command writes to a closed pipe: it ends, and its end is not waited for.
+            call.cancel();
+            Err(Failure::BrokenPipe)
+        }
+        other => other,
+    }
+}
+
+/// Writes what the command says, until its end.
+async fn deliver(call: &Call<Exec>) -> Result<i32, Failure> {
+    let mut error_output = true;
+    loop {
+        match call.recv().await {
+            Reply::Data(1, data) => stdio::stdout(&data)?,
+            // Nobody may be there to see the errors; the command's work counts all the same.
+            Reply::Data(_, data) => error_output = error_output && stdio::stderr(&data).is_ok(),
+            Reply::End(_) | Reply::Event(_) => {}
+            Reply::Closed(exit) => return end::code(&exit?),
+        }
+    }
+}
+
+/// Passes standard input on, and its end.
+async fn feed(call: Arc<Call<Exec>>) {
+    let mut stdin = tokio::io::stdin();
+    let mut buffer = BytesMut::new();
+    loop {
+        buffer.reserve(CHUNK);
+        match stdin.read_buf(&mut buffer).await {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) => {
+                // What cannot be read must not look like an end that was meant.
+                eprintln!("sandwire: standard input cannot be read, so the command is ended: {error}");
+                call.cancel();
+                return;
+            }
+        }
+        if call.write(0, buffer.split().freeze()).await.is_err() {
+            // The command has ended, which `deliver` tells.
+            return;
+        }
+    }
+    // As above.
+    call.end(0).unwrap_or_default();
+}
+
+async fn forward_signals(call: Arc<Call<Exec>>, cancelled: Arc<AtomicBool>) -> io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut interrupts = 0;
+    loop {
+        let name = tokio::select! {
+            _ = interrupt.recv() => {
+                interrupts += 1;
+                "INT"
+            }
+            _ = terminate.recv() => "TERM",
+            _ = hangup.recv() => "HUP",
+        };
+        match interrupts {
+            0 | 1 => {
+                let event = Up::Signal { signal: name.to_owned(), target: Target::Group };
+                // Sent from a task of its own: a second INT must not wait for the first.
+                let call = Arc::clone(&call);
+                tokio::spawn(async move { call.event(event).await.unwrap_or_default() });
+            }
+            2 => {
+                cancelled.store(true, Ordering::Relaxed);
+                call.cancel();
+            }
+            _ => std::process::exit(INTERRUPTED),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! `sandwire`, the command-line tool.
+
+mod cli;
+
+fn main() -> ! {
+    std::process::exit(cli::main())
+}
