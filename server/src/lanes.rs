@@ -97,6 +97,12 @@ impl Lanes {
         let access = access.narrow(hello.scopes.as_deref())?;
         let key: LaneKey = Sha256::digest(&hello.token).into();
         let mut entries = self.lock();
+        if self.bounds.ttl.is_zero()
+            && let Some(old) = entries.remove(&key)
+        {
+            // Its connection is lost, though this side may not have noticed: no lane outlives its connection here.
+            old.link.fail("its connection was lost, and the setting `lane_ttl` is 0");
+        }
         if let Some(entry) = entries.get_mut(&key) {
             if !access.covers(&entry.access) {
                 let message = "the lane may do more than this connection: use the token that it was opened with";

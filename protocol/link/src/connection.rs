@@ -207,6 +207,8 @@ impl Connection {
                 Some(Ok(Message::Close(close))) => {
                     let (code, reason) =
                         close.map_or((1005, String::new()), |close| (close.code.into(), close.reason.to_string()));
+                    // The code is echoed (RFC 6455, section 5.5.1); one that may not be sent becomes a normal close.
+                    self.handle.close(if code == 1005 { 1000 } else { code }, "");
                     return Err(Closed::ByPeer(code, reason));
                 }
                 Some(Ok(Message::Frame(_))) => continue,
