@@ -16,7 +16,7 @@ use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::connect;
+use super::connect::{self, Global};
 use super::end;
 use super::fail::Failure;
 use super::launch::LaunchFlags;
@@ -65,7 +65,7 @@ enum Left {
     Told(i32),
 }
 
-pub(crate) async fn run(args: Args, client: &Client) -> Result<i32, Failure> {
+pub(crate) async fn run(args: Args, client: &Client, global: &Global) -> Result<i32, Failure> {
     let size = tty::size();
     let run = args.flags.launch(args.argv)?;
     let mut terminal = open(&args.name, args.read_only, run, size, client)?;
@@ -80,7 +80,10 @@ pub(crate) async fn run(args: Args, client: &Client) -> Result<i32, Failure> {
         }
         None
     };
-    let notices = interactive.then(|| tokio::spawn(connect::tell(client.states(), title)));
+    if !interactive {
+        global.tell(client);
+    }
+    let notices = (interactive && !global.quiet).then(|| tokio::spawn(connect::tell(client.states(), title)));
     let keys = (!args.read_only || interactive).then(|| {
         let (sender, receiver) = mpsc::channel(1);
         let escape = Escape::new(if interactive { args.detach_key } else { None });
