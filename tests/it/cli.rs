@@ -30,7 +30,11 @@ fn run(server: &Server, args: &[&str]) -> Output {
 
 /// Runs it to its end with this input.
 fn run_with(server: &Server, args: &[&str], input: &[u8]) -> Output {
-    let mut child = tool(server, args).stdin(Stdio::piped()).spawn().unwrap();
+    feed(tool(server, args), input)
+}
+
+fn feed(mut command: Command, input: &[u8]) -> Output {
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     std::thread::scope(|scope| {
         scope.spawn(move || {

@@ -4,10 +4,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
 use rustix::process::Signal;
+use sandwire_tests::proxy::Proxy;
 use sandwire_tests::server::Server;
 use sandwire_tests::wait::block_until;
 
-use super::{end_of, run, run_with, signal, text, tool};
+use super::{end_of, feed, run, run_with, signal, text, tool};
 use crate::common::noise;
 
 #[test]
@@ -119,4 +120,19 @@ fn no_server_and_a_wrong_token_are_told() {
     let output = tool(&server, &["--url", "127.0.0.1:1", "info"]).stdin(Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(255));
     assert!(String::from_utf8_lossy(&output.stderr).contains("Connection refused"));
+}
+
+#[test]
+fn a_connection_that_is_cut_again_and_again_loses_nothing() {
+    let server = Server::start();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let proxy = runtime.block_on(Proxy::start(server.address())).unwrap();
+    proxy.cut_randomly(11, 50_000..2_000_000);
+    let input = noise(12, 8_000_000);
+    let mut command = tool(&server, &["exec", "-c", "cat; exit 6"]);
+    command.env("SANDWIRE_URL", proxy.address().to_string());
+    let output = feed(command, &input);
+    assert_eq!(output.status.code(), Some(6), "{:?}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stdout == input, "what went in comes out");
+    assert!(proxy.counters().connections > 3);
 }
