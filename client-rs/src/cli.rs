@@ -107,6 +107,10 @@ pub(crate) fn main() -> i32 {
 async fn connected(cli: Cli) -> i32 {
     let result = async {
         let client = cli.global.connect().await?;
+        // A shell has the screen for itself, and says it in another way.
+        if !matches!(cli.command, Command::Shell(_)) {
+            cli.global.tell(&client);
+        }
         let result = run(cli.command, &client, &cli.global).await;
         // Without a farewell the server would keep the lane for a client that never comes back.
         tokio::time::timeout(FAREWELL, client.close()).await.unwrap_or_default();
@@ -118,7 +122,7 @@ async fn connected(cli: Cli) -> i32 {
 async fn run(command: Command, client: &Client, global: &Global) -> Result<i32, Failure> {
     match command {
         Command::Exec(args) => exec::run(args, client, global).await,
-        Command::Shell(args) => shell::run(args, client).await,
+        Command::Shell(args) => shell::run(args, client, global).await,
         Command::Start(args) => process::start(args, client, global).await,
         Command::Ps(args) => process::ps(&args, client, global).await,
         Command::Logs(args) => logs::run(args, client, global).await,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use sandwire_link::{Closed, Connection, Handle, Inbound, Link};
+use sandwire_link::{Closed, Connection, Inbound, Link};
 use sandwire_protocol::frame::{Body, Frame, GoAway, Hello, Welcome};
 use sandwire_protocol::kind;
 use sandwire_protocol::lane::{Config, Role};
@@ -136,7 +136,9 @@ impl Driver {
                 changed = self.command.changed() => {
                     let command = self.command.borrow_and_update().clone();
                     if changed.is_err() || command == Command::Close {
-                        return farewell(&connection.handle()).await;
+                        let go_away = GoAway { reason: "done".to_owned(), ..GoAway::default() };
+                        connection.handle().go_away(LANE, &go_away).await;
+                        return End::Closed;
                     }
                     if command != redials {
                         return End::Lost("a new connection was asked for".to_owned());
@@ -206,12 +208,6 @@ impl Driver {
     }
 }
 
-async fn farewell(handle: &Handle) -> End {
-    handle.go_away(LANE, &GoAway { reason: "done".to_owned(), ..GoAway::default() }).await;
-    handle.close(1000, "done");
-    End::Closed
-}
-
 /// A driver with its first connection.
 pub(crate) struct FirstRun {
     driver: Driver,
@@ -224,7 +220,12 @@ impl FirstRun {
         let Self { mut driver, mut connection } = self;
         let reason = loop {
             let lost = match driver.drive(&mut connection).await {
-                End::Closed => break "closed".to_owned(),
+                End::Closed => {
+                    // What runs is over on this side at once, and on the other when it has read our farewell.
+                    driver.link.fail("closed");
+                    connection.close(1000, "done").await;
+                    break "closed".to_owned();
+                }
                 End::Lost(reason) => reason,
                 End::LaneOver(reason) => {
                     driver.replace_lane(&reason);

@@ -80,12 +80,21 @@ pub(crate) fn to_io(error: sandwire_protocol::Error) -> io::Error {
     io::Error::new(kind, error)
 }
 
+/// What the server said is found again, however deep a library has wrapped it.
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
-        match error.downcast::<sandwire_protocol::Error>() {
-            Ok(remote) => Error::Remote(remote),
-            Err(error) => Error::Io(error),
+        let mut cause = error.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static));
+        while let Some(inner) = cause {
+            if let Some(remote) = inner.downcast_ref::<sandwire_protocol::Error>() {
+                return Error::Remote(remote.clone());
+            }
+            // An `io::Error` hides what it wraps from `source`.
+            cause = match inner.downcast_ref::<io::Error>() {
+                Some(wrapped) => wrapped.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static)),
+                None => inner.source(),
+            };
         }
+        Error::Io(error)
     }
 }
 

@@ -8,6 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod cli;
+mod client;
 mod common;
 mod door;
 mod drain;

@@ -35,7 +35,7 @@ pub(crate) struct Global {
 }
 
 impl Global {
-    /// Connects, and tells on standard error when the connection is lost for long.
+    /// Connects.
     pub(crate) async fn connect(&self) -> Result<Client, Failure> {
         let mut builder = Client::builder(&self.url);
         let token = match &self.token_file {
@@ -52,11 +52,14 @@ impl Global {
         if let Some(path) = &self.ca {
             builder = builder.ca_file(path)?;
         }
-        let client = builder.connect().await?;
+        Ok(builder.connect().await?)
+    }
+
+    /// Tells on standard error when the connection is lost for long.
+    pub(crate) fn tell(&self, client: &Client) {
         if !self.quiet {
             tokio::spawn(tell(client.states(), |notice| eprintln!("sandwire: {notice}")));
         }
-        Ok(client)
     }
 }
 

@@ -61,7 +61,7 @@ pub(crate) async fn run(args: Args, client: &Client, _global: &Global) -> Result
     let stdin = !args.no_stdin && (args.interactive || !io::stdin().is_terminal());
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let params = Params {
-        run: args.run.launch_something()?,
+        run: args.run.launch()?,
         stdin,
         merge_stderr: args.merge,
         timeout_ms: args.timeout.map(millis),

@@ -9,9 +9,30 @@ use sandwire::protocol::kind::command::{Launch, Limits};
 use super::args;
 use super::fail::Failure;
 
-/// What to run, where, as whom, and within which bounds.
+/// What to run, and how.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LaunchArgs {
+    #[command(flatten)]
+    flags: LaunchFlags,
+    /// The program and its arguments.
+    #[arg(trailing_var_arg = true, value_name = "ARGV")]
+    argv: Vec<OsString>,
+}
+
+impl LaunchArgs {
+    /// The same for the server. There must be something to run.
+    pub(crate) fn launch(self) -> Result<Launch, Failure> {
+        let launch = self.flags.launch(self.argv)?;
+        if launch.command.is_none() && launch.argv.is_empty() {
+            return Err(Failure::Usage("there is nothing to run: give a program, or a line with -c".to_owned()));
+        }
+        Ok(launch)
+    }
+}
+
+/// How to run it: a line of shell, where, as whom, and within which bounds.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LaunchFlags {
     /// A line for the shell, instead of a program and its arguments.
     #[arg(short = 'c', long, value_name = "LINE")]
     command: Option<OsString>,
@@ -54,20 +75,12 @@ pub(crate) struct LaunchArgs {
     /// Output that is delivered; what comes after it is thrown away and counted.
     #[arg(long, value_name = "SIZE", value_parser = args::size, help_heading = "Limits")]
     limit_output: Option<u64>,
-    /// The program and its arguments.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGV")]
-    argv: Vec<OsString>,
 }
 
-impl LaunchArgs {
-    /// Whether there is nothing to run.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.command.is_none() && self.argv.is_empty()
-    }
-
+impl LaunchFlags {
     /// The same for the server.
-    pub(crate) fn launch(self) -> Result<Launch, Failure> {
-        if self.command.is_some() && !self.argv.is_empty() {
+    pub(crate) fn launch(self, argv: Vec<OsString>) -> Result<Launch, Failure> {
+        if self.command.is_some() && !argv.is_empty() {
             return Err(Failure::Usage("give a line with -c, or a program and its arguments, not both".to_owned()));
         }
         let mut env: BTreeMap<ByteString, Option<ByteString>> = BTreeMap::new();
@@ -91,7 +104,7 @@ impl LaunchArgs {
             output_bytes: self.limit_output,
         };
         Ok(Launch {
-            argv: self.argv.into_iter().map(Into::into).collect(),
+            argv: argv.into_iter().map(Into::into).collect(),
             command: self.command.map(Into::into),
             shell: self.shell.map(Into::into),
             cwd: self.cwd.map(Into::into),
@@ -100,14 +113,6 @@ impl LaunchArgs {
             user: self.user,
             limits: (limits != Limits::default()).then_some(limits),
         })
-    }
-
-    /// The same, where there must be something to run.
-    pub(crate) fn launch_something(self) -> Result<Launch, Failure> {
-        if self.is_empty() {
-            return Err(Failure::Usage("there is nothing to run: give a program, or a line with -c".to_owned()));
-        }
-        self.launch()
     }
 }
 

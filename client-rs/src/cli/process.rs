@@ -65,7 +65,7 @@ fn restart(text: &str) -> Result<Policy, String> {
 }
 
 pub(crate) async fn start(args: StartArgs, client: &Client, global: &Global) -> Result<i32, Failure> {
-    let mut start = client.processes().start("").launch(args.run.launch_something()?);
+    let mut start = client.processes().start("").launch(args.run.launch()?);
     if let Some(id) = args.id {
         start = start.id(id);
     }

@@ -3,21 +3,23 @@
 mod escape;
 mod tty;
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 
 use bytes::Bytes;
 use sandwire::Client;
 use sandwire::kinds::terminal::{Terminal, TerminalInput, TerminalItem};
 use sandwire::protocol::Code;
+use sandwire::protocol::kind::command::Launch;
 use sandwire::protocol::kind::pty::{Attach, Down};
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::connect;
+use super::connect::{self, Global};
 use super::end;
 use super::fail::Failure;
-use super::launch::LaunchArgs;
+use super::launch::LaunchFlags;
 use super::stdio;
 use escape::Escape;
 
@@ -47,7 +49,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY", default_value = "ctrl-]", value_parser = escape::key)]
     detach_key: std::option::Option<u8>,
     #[command(flatten)]
-    run: LaunchArgs,
+    flags: LaunchFlags,
+    /// What to run instead of a login shell.
+    #[arg(last = true)]
+    argv: Vec<OsString>,
 }
 
 /// Why the terminal is not shown any more.
@@ -60,9 +65,10 @@ enum Left {
     Told(i32),
 }
 
-pub(crate) async fn run(args: Args, client: &Client) -> Result<i32, Failure> {
+pub(crate) async fn run(args: Args, client: &Client, global: &Global) -> Result<i32, Failure> {
     let size = tty::size();
-    let mut terminal = open(&args.name, args.read_only, args.run, size, client)?;
+    let run = args.flags.launch(args.argv)?;
+    let mut terminal = open(&args.name, args.read_only, run, size, client)?;
     let interactive = io::stdin().is_terminal();
     let mut view = View { id: args.name.clone().unwrap_or_default(), created: false };
     view.attached(&mut terminal).await?;
@@ -74,7 +80,10 @@ pub(crate) async fn run(args: Args, client: &Client) -> Result<i32, Failure> {
         }
         None
     };
-    let notices = interactive.then(|| tokio::spawn(connect::tell(client.states(), title)));
+    if !interactive {
+        global.tell(client);
+    }
+    let notices = (interactive && !global.quiet).then(|| tokio::spawn(connect::tell(client.states(), title)));
     let keys = (!args.read_only || interactive).then(|| {
         let (sender, receiver) = mpsc::channel(1);
         let escape = Escape::new(if interactive { args.detach_key } else { None });
@@ -108,19 +117,19 @@ pub(crate) async fn run(args: Args, client: &Client) -> Result<i32, Failure> {
 fn open(
     name: &Option<String>,
     read_only: bool,
-    run: LaunchArgs,
+    run: Launch,
     size: Option<(u16, u16)>,
     client: &Client,
 ) -> Result<Terminal, Failure> {
     let (cols, rows) = size.unzip();
     if read_only {
-        if !run.is_empty() {
+        if run != Launch::default() {
             return Err(Failure::Usage("--read-only attaches to what runs: it starts nothing".to_owned()));
         }
         let id = name.clone().unwrap_or_default();
         return Ok(client.terminals().attach(&Attach { id, cols, rows, read_only, scrollback: None })?);
     }
-    let mut open = client.terminals().open().launch(run.launch()?);
+    let mut open = client.terminals().open().launch(run);
     if let Some(name) = name {
         open = open.id(name).reuse();
     }

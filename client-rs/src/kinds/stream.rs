@@ -28,6 +28,7 @@ pub(crate) fn replies<K: Kind>(call: Arc<Call<K>>) -> BoxStream<'static, Reply<K
         let next = if matches!(reply, Reply::Closed(_)) { None } else { Some(call) };
         Some((reply, next))
     })
+    .fuse()
     .boxed()
 }
 

@@ -57,7 +57,7 @@ impl Files {
                 .set_overwrite(true)
                 .set_allow_external_symlinks(true)
                 .build();
-            archive.unpack(to).await?;
+            archive.unpack(to).await.map_err(whole)?;
         }
         download.finish().await
     }
@@ -78,6 +78,20 @@ impl Files {
         let (upload, packed) = pack::pack(from, upload, progress).await?;
         Ok((upload.finish().await?, packed))
     }
+}
+
+/// An error whose message holds the causes too: that of the tar library names only the step.
+fn whole(error: io::Error) -> Error {
+    let kind = error.kind();
+    let error = Error::from(error);
+    let Error::Io(local) = &error else { return error };
+    let mut message = local.to_string();
+    let mut cause = local.get_ref().and_then(std::error::Error::source);
+    while let Some(inner) = cause {
+        message = format!("{message}: {inner}");
+        cause = inner.source();
+    }
+    Error::Io(io::Error::new(kind, message))
 }
 
 /// Tells how much is read.

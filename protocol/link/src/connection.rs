@@ -307,6 +307,17 @@ impl Connection {
         }
     }
 
+    /// Closes the connection after what waits, and throws away what still comes until the peer has closed it too, for a
+    /// second at most. A socket that is let go with unread bytes in it is reset, and the reset may destroy what the peer
+    /// has not read yet: a farewell, for example.
+    pub async fn close(mut self, code: u16, reason: impl Into<String>) {
+        self.handle.close(code, reason);
+        let silence = async { while matches!(self.reader.next().await, Some(Ok(_))) {} };
+        if tokio::time::timeout(FAREWELL, silence).await.is_err() {
+            tracing::debug!("the peer does not close the connection");
+        }
+    }
+
     /// Tells the peer what it did wrong, and waits shortly until that is written.
     async fn fail(&mut self, error: WireError) -> Closed {
         self.handle.close(error.close_code(), format!("{}: {error}", error.name()));
