@@ -36,7 +36,6 @@ struct Served {
 impl Served {
     async fn run(&mut self, mut connection: Connection) -> Closed {
         let mut phase = self.server.phase.subscribe();
-        phase.mark_changed();
         loop {
             let inbound = tokio::select! {
                 inbound = connection.next() => inbound,
@@ -107,7 +106,11 @@ impl Served {
             greeting.entry.link.drain();
         }
         tracing::info!(lane, resumed = greeting.resumed, client = %hello.client, "lane");
-        self.lanes.insert(lane, (greeting.key, greeting.entry));
+        let first = self.lanes.insert(lane, (greeting.key, greeting.entry)).is_none() && self.lanes.len() == 1;
+        // After WELCOME: who comes back while the server drains wants what is left for him, and is not refused.
+        if first {
+            self.enter(self.server.phase()).await;
+        }
     }
 
     /// Answers a HELLO with the reason why not. A direct client's connection has nothing left to carry.
@@ -138,6 +141,7 @@ impl Served {
     async fn enter(&self, phase: Phase) {
         match phase {
             Phase::Serving => {}
+            Phase::Draining(_) if self.lanes.is_empty() => {}
             Phase::Draining(time) => {
                 let deadline_ms = u64::try_from(time.as_millis()).ok();
                 let message = "the server is shutting down".to_owned();

@@ -9,7 +9,8 @@ use sandwire_tests::wait::wait_for;
 
 use crate::common::{collect, run, shell};
 
-#[tokio::test]
+// On threads: waiting for the server to end must not keep the client from reading.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_runs_may_end_and_new_work_is_refused() {
     let mut server = Server::builder().args(["--drain-time", "60s"]).start();
     let client = Client::connect(server.url()).await.unwrap();
@@ -26,7 +27,8 @@ async fn what_runs_may_end_and_new_work_is_refused() {
     assert!(server.wait_exit().success());
 }
 
-#[tokio::test]
+// On threads: waiting for the server to end must not keep the client from reading.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_does_not_end_in_time_is_ended_with_all_that_it_started() {
     let mut server = Server::builder().args(["--drain-time", "100ms", "--drain-grace", "200ms"]).start();
     let client = Client::connect(server.url()).await.unwrap();

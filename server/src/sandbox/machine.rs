@@ -1,9 +1,13 @@
 //! What the machine is and how it fares: the cgroup's figures where there is a limit, else the kernel's.
 
+mod cgroup;
+
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use procfs::{Current, CurrentSI, LoadAverage, Meminfo, WithCurrentSystemInfo};
+
+use super::process::limits::own_group;
 
 /// How much of something is used.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,22 +59,14 @@ pub(crate) fn memory() -> Used {
             total: info.mem_total,
         },
     );
-    let cgroup = |limit: &str, used: &str| {
-        Some(Used { total: number(limit)?, used: number(used)? }).filter(|group| group.total < machine.total)
-    };
-    cgroup("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current")
-        .or_else(|| {
-            cgroup("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
-        })
-        .unwrap_or(machine)
+    own_group("memory").and_then(|group| cgroup::memory(&group, machine.total)).unwrap_or(machine)
 }
 
 /// CPU time used on all cores, in microseconds.
 pub(crate) fn cpu_us() -> u64 {
-    let v2 = std::fs::read_to_string("/sys/fs/cgroup/cpu.stat")
-        .ok()
-        .and_then(|stat| stat.lines().find_map(|line| line.strip_prefix("usage_usec ")?.parse().ok()));
-    v2.or_else(|| number("/sys/fs/cgroup/cpuacct/cpuacct.usage").map(|nanoseconds| nanoseconds / 1000))
+    let group = own_group("cpuacct").or_else(|| own_group("cpu"));
+    group
+        .and_then(|group| cgroup::cpu_us(&group))
         .or_else(|| {
             let total = procfs::KernelStats::current().ok()?.total;
             Some(ticks_us(total.user + total.nice + total.system))
@@ -111,8 +107,4 @@ pub(crate) fn now_ms() -> u64 {
 
 fn ticks_us(ticks: u64) -> u64 {
     ticks.saturating_mul(1_000_000) / procfs::ticks_per_second().max(1)
-}
-
-fn number(path: &str) -> Option<u64> {
-    std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }

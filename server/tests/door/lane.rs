@@ -40,15 +40,7 @@ pub(crate) async fn greet(socket: Socket) -> Lane {
     connection.handle().send(Frame { lane: 1, channel: 0, body }).await;
     connection.expect(1);
     let (said, go_away) = mpsc::channel(8);
-    // A server that is draining says so first.
-    let welcome = loop {
-        let inbound = connection.next().await.unwrap();
-        if let Inbound::Welcome(1, welcome) = inbound {
-            break welcome;
-        }
-        let Inbound::GoAway(_, why) = inbound else { panic!("WELCOME answers, not {inbound:?}") };
-        said.send(why).await.unwrap();
-    };
+    let Inbound::Welcome(1, welcome) = connection.next().await.unwrap() else { panic!("WELCOME answers first") };
     let link = Link::new(Role::Client, Config::default());
     connection.attach(1, &link, welcome.received).unwrap();
     let closed = tokio::spawn(async move {

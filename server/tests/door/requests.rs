@@ -1,6 +1,9 @@
 //! What plain HTTP gets.
 
-use sandwire_protocol::kind::{SandboxInfo, sandbox::InfoParams};
+use sandwire_link::Reply;
+use sandwire_protocol::Code;
+use sandwire_protocol::kind::sandbox::{InfoParams, MetricsDown, MetricsParams};
+use sandwire_protocol::kind::{SandboxInfo, SandboxMetrics};
 
 use crate::lane;
 use crate::server::Server;
@@ -79,4 +82,28 @@ async fn metrics_count_connections_and_channels_by_kind() {
         assert!(answer.body.lines().any(|found| found == line), "{line} in:\n{}", answer.body);
     }
     assert!(answer.body.contains("\nprocess_resident_memory_bytes "));
+}
+
+#[tokio::test]
+async fn the_sandbox_says_what_it_is_and_how_it_fares() {
+    let server = Server::start(&["--workspace", "/tmp"]);
+    let lane = lane::open(&server, &[]).await;
+    let info = lane.link.open::<SandboxInfo>(&InfoParams {}, None).unwrap().result().await.unwrap();
+    assert_eq!(info.boot_id, server.get("/healthz", &[]).json()["boot_id"].as_str().unwrap());
+    assert_eq!((info.workspace.as_str(), info.arch.as_str()), ("/tmp", std::env::consts::ARCH));
+    assert!(info.cpus > 0 && info.memory_bytes > 0 && info.kinds.contains(&"exec".to_owned()));
+
+    let ask = |interval_ms| lane.link.open::<SandboxMetrics>(&MetricsParams { interval_ms }, None).unwrap();
+    let once = ask(None).result().await.unwrap();
+    assert_eq!((once.connections, once.lanes, once.memory_total), (1, 1, info.memory_bytes));
+    assert!(once.server_memory > 0 && once.server_memory < info.memory_bound && once.disk_total > 0 && once.cpu_us > 0);
+    assert!((1..=once.memory_total).contains(&once.memory_used), "{once:?}");
+    let again = ask(Some(100));
+    let (Reply::Event(MetricsDown::Sample(first)), Reply::Event(MetricsDown::Sample(second))) =
+        (again.recv().await, again.recv().await)
+    else {
+        panic!("samples come")
+    };
+    assert!(first.time_ms < second.time_ms && first.server_cpu_us <= second.server_cpu_us);
+    assert_eq!(ask(Some(99)).result().await.unwrap_err().code, Code::ValidationFailed);
 }

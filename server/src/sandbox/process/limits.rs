@@ -241,6 +241,13 @@ fn failed(path: &Path, error: &io::Error) -> Error {
         .with("errno", error.raw_os_error().unwrap_or(0))
 }
 
+/// The folder of the server's own group for a controller, if it is mounted.
+pub(crate) fn own_group(controller: &str) -> Option<PathBuf> {
+    let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let found = homes(&text("/proc/self/mountinfo"), &text("/proc/self/cgroup"));
+    found.into_iter().find(|(name, _)| name == controller).map(|(_, home)| home.folder)
+}
+
 /// The folder of the server's own group for each controller, from `/proc/self/mountinfo` (proc(5)) and
 /// `/proc/self/cgroup` (cgroups(7)). A controller of version 1 goes before one of version 2: it can be in one only.
 fn homes(mountinfo: &str, cgroup: &str) -> Vec<(String, Home)> {
