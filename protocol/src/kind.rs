@@ -125,6 +125,18 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
         .map_err(|error| Error::new(Code::ValidationFailed, format!("the value cannot be read: {error}")))
 }
 
+/// Reads an event. One whose name is not known comes from a newer peer and is nothing.
+///
+/// # Errors
+/// `VALIDATION_FAILED`, with the field that is missing or wrong.
+pub fn decode_event<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<T>, Error> {
+    match rmp_serde::from_slice(bytes) {
+        Ok(event) => Ok(Some(event)),
+        Err(rmp_serde::decode::Error::Syntax(message)) if message.starts_with("unknown variant") => Ok(None),
+        Err(error) => Err(Error::new(Code::ValidationFailed, format!("the event cannot be read: {error}"))),
+    }
+}
+
 /// A row of the table, for documents and tests.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {

@@ -508,7 +508,7 @@ fn broken_window() -> Script {
 }
 
 fn broken_ids() -> Script {
-    let about = "Ids that a client may not open, and channels that never were.";
+    let about = "Ids that a client may not open, and channels that never were, or whose OPEN still waits.";
     let mut s = script("broken_ids", about, &["R-CHANNEL-2", "R-CHANNEL-8"], Role::Server);
     s.attach(0);
     s.hear(1, data(0, 0x61, 1));
@@ -519,6 +519,9 @@ fn broken_ids() -> Script {
     s.hear(3, data(0, 0x61, 1));
     s.hear(4, Body::Cancel);
     s.hear(7, Body::Credit { bytes: 1 });
+    s.open("exec", Class::Bulk);
+    s.hear(2, close());
+    s.say();
     s
 }
 
