@@ -132,6 +132,16 @@ fn an_unknown_event_is_nothing_and_a_broken_one_an_error() {
     assert_eq!(kind::decode::<Up>(&later).unwrap_err().code, Code::ValidationFailed);
 }
 
+/// A payload is one value, whole.
+#[test]
+fn nothing_stands_behind_a_value() {
+    let mut bytes = kind::encode(&Down::Started { pid: 7 }).unwrap().to_vec();
+    kind::decode::<Down>(&bytes).unwrap();
+    bytes.push(0xc0);
+    assert_eq!(kind::decode::<Down>(&bytes).unwrap_err().code, Code::ValidationFailed);
+    assert_eq!(kind::decode_event::<Down>(&bytes).unwrap_err().code, Code::ValidationFailed);
+}
+
 /// R-EVOLVE-2, as far as a test can: names of codes, kinds and scopes are unique, and read back as themselves.
 #[test]
 fn names_are_unique() {
