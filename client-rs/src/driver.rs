@@ -49,6 +49,8 @@ pub(crate) struct Driver {
     state: watch::Sender<State>,
     command: watch::Receiver<Command>,
     connections: u32,
+    /// HELLOs said; see [`Hello::attempt`].
+    hellos: u64,
 }
 
 impl Driver {
@@ -60,22 +62,24 @@ impl Driver {
         let (command_sender, command) = watch::channel(Command::Run { redials: 0 });
         let shared =
             Arc::new(Shared { link: Mutex::new(link.clone()), state: state_receiver, command: command_sender });
-        let mut token = vec![0; 16];
-        getrandom::fill(&mut token).map_err(std::io::Error::other)?;
-        let driver = Self { builder, link, token, shared: Arc::downgrade(&shared), state, command, connections: 0 };
+        let shared_by = Arc::downgrade(&shared);
+        let token = draw_token()?;
+        let mut driver = Self { builder, link, token, shared: shared_by, state, command, connections: 0, hellos: 0 };
         let mut connection = driver.greet().await?;
         connection.attach(LANE, &driver.link, 0).map_err(|error| driver.failed(error.to_string()))?;
         Ok((FirstRun { driver, connection }, shared))
     }
 
     /// Dials and says HELLO.
-    async fn greet(&self) -> Result<Connection, Error> {
+    async fn greet(&mut self) -> Result<Connection, Error> {
+        self.hellos += 1;
         let socket = self.builder.target.dial().await?;
         let mut connection = Connection::new(socket, Role::Client, 1).await;
         let hello = Hello {
             version: VERSION,
             token: self.token.clone(),
             received: self.link.received(),
+            attempt: self.hellos,
             client: self.builder.name.clone(),
             window: Some(self.builder.window),
             scopes: self.builder.scopes.clone(),
@@ -107,6 +111,10 @@ impl Driver {
         loop {
             match connection.next().await {
                 Ok(Inbound::Welcome(_, welcome)) => return Ok(welcome),
+                Ok(Inbound::GoAway(0, _)) => {
+                    // It drains; what runs in this lane still ends there.
+                    self.state.send_replace(State::Draining);
+                }
                 Ok(Inbound::GoAway(_, go_away)) => return Err(self.failed(refusal(&go_away))),
                 Ok(Inbound::Hello(..) | Inbound::Opened(..) | Inbound::Reset(_) | Inbound::Broken(..)) => {}
                 Err(closed) => return Err(self.failed(closed.to_string())),
@@ -208,6 +216,12 @@ impl Driver {
     }
 }
 
+fn draw_token() -> Result<Vec<u8>, Error> {
+    let mut token = vec![0; 16];
+    getrandom::fill(&mut token).map_err(std::io::Error::other)?;
+    Ok(token)
+}
+
 /// A driver with its first connection.
 pub(crate) struct FirstRun {
     driver: Driver,
@@ -229,6 +243,11 @@ impl FirstRun {
                 End::Lost(reason) => reason,
                 End::LaneOver(reason) => {
                     driver.replace_lane(&reason);
+                    // Should the server not know that the old one is over, it must not go on with it.
+                    match draw_token() {
+                        Ok(token) => driver.token = token,
+                        Err(error) => break error.to_string(),
+                    }
                     reason
                 }
             };

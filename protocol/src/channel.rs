@@ -134,6 +134,20 @@ impl Channel {
         self.recv.limit()
     }
 
+    /// What arrived and was not taken, in bytes of window.
+    pub(crate) fn buffered(&self) -> usize {
+        let payloads = self.inbox.iter().filter_map(|item| match item {
+            Item::Data(_, payload) | Item::Event(payload) => Some(cost(payload.len()) as usize),
+            Item::End(_) | Item::Close(_) => None,
+        });
+        payloads.sum()
+    }
+
+    /// What waits to be sent, in bytes of payload.
+    pub(crate) fn queued(&self) -> usize {
+        self.outbox.iter().filter_map(Body::payload).map(Bytes::len).sum()
+    }
+
     /// The class for the next frame: a flooding interactive channel counts as bulk.
     pub(crate) const fn class_now(&self) -> Class {
         match self.class {

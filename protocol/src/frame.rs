@@ -155,6 +155,10 @@ pub struct Hello {
     /// Counted frames of this lane that the client has received.
     #[serde(skip_serializing_if = "is_zero")]
     pub received: u64,
+    /// Counts the HELLOs of this lane, from 1. One that is not above those that the server has had was delayed on a
+    /// connection that is lost, and is refused: a later connection has the lane. Default: 0, which is never refused.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub attempt: u64,
     /// Name and version of the client, for logs.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub client: String,

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error};
-use crate::limits::MAX_PAYLOAD;
+use crate::limits::{MAX_DEPTH, MAX_PAYLOAD};
 use crate::schedule::Class;
 
 /// What a token must allow before a channel of a kind may be opened.
@@ -121,8 +121,30 @@ pub fn encode<T: Serialize>(value: &T) -> Result<bytes::Bytes, Error> {
 /// # Errors
 /// `VALIDATION_FAILED`, with the field that is missing or wrong.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    rmp_serde::from_slice(bytes)
-        .map_err(|error| Error::new(Code::ValidationFailed, format!("the value cannot be read: {error}")))
+    read(bytes).map_err(|error| Error::new(Code::ValidationFailed, format!("the value cannot be read: {error}")))
+}
+
+/// Reads an event. One whose name is not known comes from a newer peer and is nothing.
+///
+/// # Errors
+/// `VALIDATION_FAILED`, with the field that is missing or wrong.
+pub fn decode_event<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<T>, Error> {
+    match read(bytes) {
+        Ok(event) => Ok(Some(event)),
+        Err(rmp_serde::decode::Error::Syntax(message)) if message.starts_with("unknown variant") => Ok(None),
+        Err(error) => Err(Error::new(Code::ValidationFailed, format!("the event cannot be read: {error}"))),
+    }
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::decode::Error> {
+    let mut reader = rmp_serde::Deserializer::new(bytes);
+    reader.set_max_depth(MAX_DEPTH);
+    let value = T::deserialize(&mut reader)?;
+    if reader.get_ref().is_empty() {
+        Ok(value)
+    } else {
+        Err(rmp_serde::decode::Error::Syntax("bytes after the end of the value".to_owned()))
+    }
 }
 
 /// A row of the table, for documents and tests.

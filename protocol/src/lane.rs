@@ -219,6 +219,17 @@ impl Lane {
         self.channels.len()
     }
 
+    /// What arrived and was not taken, in bytes of window: at most what the windows of all channels have.
+    pub fn buffered(&self) -> usize {
+        self.channels.values().map(Channel::buffered).sum()
+    }
+
+    /// What waits to be sent for the first time on channels, in bytes of payload, CLOSE included.
+    pub fn queued(&self) -> usize {
+        let opens = self.opens.iter().map(|(_, body)| body.payload().map_or(0, Bytes::len));
+        self.channels.values().map(Channel::queued).chain(opens).sum()
+    }
+
     /// Where a channel is in its life; nothing when it was never opened, or is forgotten.
     pub fn state(&self, id: u32) -> Option<State> {
         self.channels.get(&id).map(Channel::state)
@@ -368,6 +379,9 @@ impl Lane {
             return self.handle_open(id, kind, class, params);
         }
         let Some(channel) = self.channels.get_mut(&id) else { return self.handle_stray(id) };
+        if channel.side() == Side::Opener && channel.open_count == 0 {
+            return Err(LaneError::NoSuchChannel(id));
+        }
         let cancel = frame.body == Body::Cancel;
         let news = channel.handle(id, frame.body)?;
         if channel.take_room_wanted() {

@@ -24,6 +24,9 @@ pub const MAX_EVENT: usize = 32 << 10;
 /// the data before it.
 pub const EVENT_RESERVE: u32 = 4 << 10;
 
+/// How deep lists and maps in a payload may be nested. A reader descends into them, and its stack has an end.
+pub const MAX_DEPTH: usize = 32;
+
 /// Longest name of a channel kind, in bytes.
 pub const MAX_KIND_NAME: usize = 64;
 

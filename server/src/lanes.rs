@@ -42,6 +42,8 @@ pub(crate) struct Entry {
     pub(crate) access: Arc<Access>,
     /// Counts the connections of the lane, so that an old one's end does not park it.
     generation: u64,
+    /// The last HELLO of the lane, as [`Hello::attempt`] counts them.
+    attempt: u64,
 }
 
 /// What a HELLO leads to.
@@ -108,6 +110,11 @@ impl Lanes {
                 let message = "the lane may do more than this connection: use the token that it was opened with";
                 return Err(Error::new(Code::PermissionDenied, message));
             }
+            if hello.attempt != 0 && hello.attempt <= entry.attempt {
+                let message = "this HELLO was delayed: a later connection has the lane";
+                return Err(Error::new(Code::ValidationFailed, message));
+            }
+            entry.attempt = entry.attempt.max(hello.attempt);
             entry.generation += 1;
             return Ok(Greeting { key, entry: entry.clone(), resumed: true });
         }
@@ -123,7 +130,7 @@ impl Lanes {
         };
         let link = Link::with_budget(Role::Server, config, &self.budget)
             .ok_or_else(|| limit("retained_bytes", self.bounds.retained))?;
-        let entry = Entry { link, access: Arc::new(access), generation: 0 };
+        let entry = Entry { link, access: Arc::new(access), generation: 0, attempt: hello.attempt };
         entries.insert(key, entry.clone());
         Ok(Greeting { key, entry, resumed: false })
     }
@@ -173,4 +180,27 @@ impl Lanes {
 
 fn limit(name: &str, value: usize) -> Error {
     Error::new(Code::LimitExceeded, format!("the server's limit `{name}` ({value}) is reached")).with("limit", name)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    /// R-HELLO-9 of the protocol.
+    #[tokio::test]
+    async fn a_delayed_hello_does_not_take_the_lane() {
+        let lanes = Lanes::new(Bounds::of(&Settings::default()));
+        let access = Access::full("local");
+        let hello = |attempt| Hello { version: 1, token: vec![7; 16], attempt, ..Hello::default() };
+        assert!(!lanes.greet(&hello(2), &access).unwrap().resumed);
+        for late in [1, 2] {
+            let Err(error) = lanes.greet(&hello(late), &access) else { panic!("HELLO {late} took the lane") };
+            assert_eq!(error.code, Code::ValidationFailed);
+        }
+        assert!(lanes.greet(&hello(3), &access).unwrap().resumed);
+        assert!(lanes.greet(&hello(0), &access).unwrap().resumed, "a client that does not count");
+        assert_eq!(lanes.len(), 1);
+    }
 }

@@ -302,21 +302,25 @@ impl<K: Kind> Call<K> {
 
     /// Waits for what comes back next. Taking it lets the other side send more.
     pub async fn recv(&self) -> Reply<K> {
-        let item = match self.end.take(Lane::recv).await {
-            Ok(item) => item,
-            Err(error) => return Reply::Closed(Err(error)),
-        };
-        match item {
-            RawItem::Data(stream, data) => Reply::Data(stream, data),
-            RawItem::End(stream) => Reply::End(stream),
-            RawItem::Event(payload) => match kind::decode(&payload) {
-                Ok(event) => Reply::Event(event),
-                Err(error) => Reply::Closed(Err(error)),
-            },
-            RawItem::Close(Outcome::Result(payload)) => Reply::Closed(kind::decode(&payload)),
-            RawItem::Close(Outcome::Error(payload)) => {
-                Reply::Closed(Err(kind::decode::<Error>(&payload).unwrap_or_else(|error| error)))
-            }
+        loop {
+            let item = match self.end.take(Lane::recv).await {
+                Ok(item) => item,
+                Err(error) => return Reply::Closed(Err(error)),
+            };
+            return match item {
+                RawItem::Data(stream, data) => Reply::Data(stream, data),
+                RawItem::End(stream) => Reply::End(stream),
+                RawItem::Event(payload) => match kind::decode_event(&payload) {
+                    Ok(Some(event)) => Reply::Event(event),
+                    // Of a newer server.
+                    Ok(None) => continue,
+                    Err(error) => Reply::Closed(Err(error)),
+                },
+                RawItem::Close(Outcome::Result(payload)) => Reply::Closed(kind::decode(&payload)),
+                RawItem::Close(Outcome::Error(payload)) => {
+                    Reply::Closed(Err(kind::decode::<Error>(&payload).unwrap_or_else(|error| error)))
+                }
+            };
         }
     }
 

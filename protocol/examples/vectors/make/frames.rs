@@ -130,6 +130,7 @@ fn hello_and_welcome(make: &mut Maker) {
         version: VERSION,
         token: vec![0xff; 64],
         received: 1 << 40,
+        attempt: 3,
         client: "sandwire-rs/0.1.0".to_owned(),
         window: Some(256 << 10),
         scopes: Some(vec!["exec".to_owned(), "file-read".to_owned()]),

@@ -44,6 +44,7 @@ pub fn limits() -> Vec<(&'static str, u64, &'static str)> {
         ("MAX_PAYLOAD", limits::MAX_PAYLOAD as u64, "bytes"),
         ("MAX_EVENT", limits::MAX_EVENT as u64, "bytes"),
         ("EVENT_RESERVE", limits::EVENT_RESERVE.into(), "bytes"),
+        ("MAX_DEPTH", limits::MAX_DEPTH as u64, ""),
         ("MAX_KIND_NAME", limits::MAX_KIND_NAME as u64, "bytes"),
         ("MAX_CLIENT_NAME", limits::MAX_CLIENT_NAME as u64, "bytes"),
         ("TOKEN_MIN", *limits::TOKEN_LENGTH.start() as u64, "bytes"),

@@ -347,9 +347,12 @@ fn close_crossing() -> Script {
     let mut s = script("close_crossing", about, &["R-CHANNEL-6"], Role::Server);
     s.attach(0);
     s.hear(1, open("exec"));
+    s.hear(1, data(0, 0x61, 10));
     s.close(1);
+    s.recv(1);
     s.hear(1, data(0, 0x61, 10));
     s.hear(1, Body::Cancel);
+    s.recv(1);
     s.say();
     s.hear(1, data(0, 0x61, 10));
     s.hear(1, Body::End { stream: 0 });
@@ -423,13 +426,13 @@ fn flood() -> Script {
     s.attach(0);
     s.hear(1, open("pty.open"));
     s.hear(3, open("pty.open"));
-    for _ in 0..3 {
+    for _ in 0..5 {
         s.send(1, 0, 0x79, 8192);
     }
     s.say_most(1);
-    s.send(1, 0, 0x79, 8192);
     s.send(3, 0, 0x6b, 1);
-    s.say_most(1);
+    s.say_most(2);
+    s.send(3, 0, 0x6b, 1);
     s.say();
     s
 }
@@ -508,7 +511,7 @@ fn broken_window() -> Script {
 }
 
 fn broken_ids() -> Script {
-    let about = "Ids that a client may not open, and channels that never were.";
+    let about = "Ids that a client may not open, and channels that never were, or whose OPEN still waits.";
     let mut s = script("broken_ids", about, &["R-CHANNEL-2", "R-CHANNEL-8"], Role::Server);
     s.attach(0);
     s.hear(1, data(0, 0x61, 1));
@@ -519,6 +522,9 @@ fn broken_ids() -> Script {
     s.hear(3, data(0, 0x61, 1));
     s.hear(4, Body::Cancel);
     s.hear(7, Body::Credit { bytes: 1 });
+    s.open("exec", Class::Bulk);
+    s.hear(2, close());
+    s.say();
     s
 }
 
