@@ -1,6 +1,7 @@
 //! The lanes of all clients, those included whose connection is lost: who owns them, how long they are kept.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ pub(crate) type LaneKey = [u8; 32];
 pub(crate) struct Entry {
     pub(crate) link: Link,
     pub(crate) access: Arc<Access>,
-    /// Counts the connections of the lane, so that an old one's end does not park it.
+    /// Names the present connection of the lane, so that an old one's end does not park it.
     generation: u64,
     /// The last HELLO of the lane, as [`Hello::attempt`] counts them.
     attempt: u64,
@@ -59,6 +60,7 @@ pub(crate) struct Lanes {
     bounds: Bounds,
     budget: Budget,
     entries: Arc<Mutex<BTreeMap<LaneKey, Entry>>>,
+    generations: Arc<AtomicU64>,
 }
 
 impl Bounds {
@@ -77,7 +79,7 @@ impl Bounds {
 impl Lanes {
     /// No lanes yet.
     pub(crate) fn new(bounds: Bounds) -> Self {
-        Self { bounds, budget: Budget::new(bounds.retained), entries: Arc::default() }
+        Self { bounds, budget: Budget::new(bounds.retained), entries: Arc::default(), generations: Arc::default() }
     }
 
     /// Their bounds.
@@ -115,7 +117,7 @@ impl Lanes {
                 return Err(Error::new(Code::ValidationFailed, message));
             }
             entry.attempt = entry.attempt.max(hello.attempt);
-            entry.generation += 1;
+            entry.generation = self.next_generation();
             return Ok(Greeting { key, entry: entry.clone(), resumed: true });
         }
         if entries.len() >= self.bounds.lanes {
@@ -130,9 +132,16 @@ impl Lanes {
         };
         let link = Link::with_budget(Role::Server, config, &self.budget)
             .ok_or_else(|| limit("retained_bytes", self.bounds.retained))?;
-        let entry = Entry { link, access: Arc::new(access), generation: 0, attempt: hello.attempt };
+        let entry =
+            Entry { link, access: Arc::new(access), generation: self.next_generation(), attempt: hello.attempt };
         entries.insert(key, entry.clone());
         Ok(Greeting { key, entry, resumed: false })
+    }
+
+    /// A number that no connection of any lane has had: a lane may end and be made again under the same token while an
+    /// old connection's time still runs.
+    fn next_generation(&self) -> u64 {
+        self.generations.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The connection of this generation is lost. The lane ends when no other comes in time.

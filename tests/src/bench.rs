@@ -19,6 +19,7 @@ mod rows;
 mod samples;
 mod subject;
 mod table;
+mod wire;
 
 /// How large and how often.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +66,7 @@ struct Arguments {
 
 /// All contenders. The first is the limit.
 fn contenders() -> Vec<Box<dyn Contender>> {
-    vec![Box::new(bare::Bare)]
+    vec![Box::new(bare::Bare), Box::new(wire::Wire)]
 }
 
 /// The program.
