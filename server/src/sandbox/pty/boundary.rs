@@ -225,7 +225,10 @@ mod tests {
                 assert_eq!(parts(&[first, second]), parts(&[whole.as_bytes()]), "{whole:?}");
             }
         }
-        assert_eq!(parts(&[b"a\x1b[1mb\x0ec\xf0\x9f", b"x\x1b[0", b"m"]), "(a)\\x1b[1m(b)\\x0e(c)(\u{fffd})(x)\\x1b[0m");
+        assert_eq!(
+            parts(&[b"a\x1b[1mb\x0ec\xf0\x9f", b"x\x1b[0", b"m"]),
+            "(a)\\x1b[1m(b)\\x0e(c)(\u{fffd})(x)\\x1b[0m"
+        );
     }
 
     #[test]

@@ -188,11 +188,8 @@ impl Table {
 
 /// Forgets terminals that ended long ago, and the oldest of too many.
 fn prune(table: &mut Table) {
-    let mut ended: Vec<(Instant, String)> = table
-        .terminals
-        .values()
-        .filter_map(|terminal| Some((terminal.ended_at()?, terminal.id.clone())))
-        .collect();
+    let mut ended: Vec<(Instant, String)> =
+        table.terminals.values().filter_map(|terminal| Some((terminal.ended_at()?, terminal.id.clone()))).collect();
     ended.sort_unstable();
     let surplus = ended.len().saturating_sub(KEEP);
     for (index, (at, id)) in ended.iter().enumerate() {

@@ -29,8 +29,7 @@ fn registry() -> Registry {
 }
 
 fn argv(words: &[&str]) -> Launch {
-    let mut launch =
-        Launch { argv: words.iter().map(|word| ByteString::from(*word)).collect(), ..Launch::default() };
+    let mut launch = Launch { argv: words.iter().map(|word| ByteString::from(*word)).collect(), ..Launch::default() };
     launch.env.insert("PS1".into(), Some("$ ".into()));
     launch.env.insert("LC_ALL".into(), Some("C.UTF-8".into()));
     launch

@@ -113,7 +113,8 @@ fn shown(bytes: &str) -> String {
 
 #[test]
 fn the_normal_screen_is_there_again_after_the_alternate_one() {
-    let stream = b"one\r\ntwo\r\nthree\r\nfour\r\nfive\r\nsix\r\nseven $ vim\x1b[?1049h\x1b[H~ editor\x1b[?1049l and on";
+    let stream =
+        b"one\r\ntwo\r\nthree\r\nfour\r\nfive\r\nsix\r\nseven $ vim\x1b[?1049h\x1b[H~ editor\x1b[?1049l and on";
     for at in 0..=stream.len() {
         joins(stream, at, SIZE, 50);
     }

@@ -119,7 +119,8 @@ async fn a_signal_is_for_the_foreground() {
 #[tokio::test]
 async fn closing_hangs_up_and_kills_the_whole_tree() {
     let registry = registry();
-    let (terminal, _) = registry.open(&run("trap 'echo hung up; exit 9' HUP; echo up; while :; do sleep 0.05; done")).unwrap();
+    let (terminal, _) =
+        registry.open(&run("trap 'echo hung up; exit 9' HUP; echo up; while :; do sleep 0.05; done")).unwrap();
     let mut eyes = Eyes::at(&terminal).await;
     eyes.sees("up").await;
     let info = registry.close(&terminal.id, None).await.unwrap();
