@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use portable_pty::{MasterPty, PtySize, SlavePty, native_pty_system};
@@ -24,6 +25,9 @@ const GATHER: usize = 64 << 10;
 
 /// What one read of a pseudo-terminal gives at the most, as Linux has it.
 const PIECE: usize = 4 << 10;
+
+/// Time between tries where readiness cannot be awaited.
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 thread_local! {
     /// Where reads go before it is known how much there is: one for each thread, not one for each terminal.
@@ -100,10 +104,12 @@ impl Master {
         })
     }
 
-    /// Waits until there may be something.
-    pub(crate) async fn readable(&self) -> io::Result<()> {
-        self.fd.readable().await?.clear_ready();
-        Ok(())
+    /// Waits until there may be something. False when it was hung up once: from then on waiting is of no use, because
+    /// the runtime keeps that for ever, and somebody may open it again.
+    pub(crate) async fn readable(&self) -> io::Result<bool> {
+        let mut guard = self.fd.readable().await?;
+        guard.clear_ready();
+        Ok(!guard.ready().is_read_closed())
     }
 
     /// Types, as fast as the program takes it.
@@ -112,7 +118,13 @@ impl Master {
             match rustix::io::write(self.fd.get_ref(), bytes) {
                 Ok(length) => bytes = bytes.get(length..).unwrap_or_default(),
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => self.fd.writable().await?.clear_ready(),
+                Err(Errno::AGAIN) => {
+                    let mut guard = self.fd.writable().await?;
+                    guard.clear_ready();
+                    if guard.ready().is_write_closed() {
+                        tokio::time::sleep(LOOK_AGAIN).await;
+                    }
+                }
                 Err(error) => return Err(error.into()),
             }
         }

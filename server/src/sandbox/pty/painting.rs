@@ -132,15 +132,13 @@ fn paint_hidden(out: &mut String, screen: &Model, probe: &mut Parser) {
     let reach = (row_after(b"\x1b[1;1H"), row_after(b"\x1b[9999;1H"));
     // Origin mode (DECOM) confines the cursor to the scroll region.
     let region = (row_after(b"\x1b[?6h"), row_after(b"\x1b[9999;1H"));
-    probe.process(b"\x1b8");
-    let (saved_row, saved_col) = probe.screen().cursor_position();
-    let saved_attributes = probe.screen().attributes_formatted();
-    let is_saved = (saved_row, saved_col) != (0, 0) || saved_attributes != "\x1b[m";
     let scrolls_whole = region == (0, last);
     let origin = !scrolls_whole && reach == region;
-    if is_saved || screen.alternate_screen() {
-        out.push_str(&saved_attributes);
-        out.push_str(&format!("\x1b[{};{}H\x1b7", saved_row + 1, saved_col + 1));
+    probe.process(b"\x1b[?6l\x1b8");
+    let saved = probe.screen();
+    if saved.cursor_position() != (0, 0) || saved.attributes_formatted() != "\x1b[m" || screen.alternate_screen() {
+        place_cursor(out, saved, 0);
+        out.push_str("\x1b7");
     }
     // Some terminals have one region for both screens.
     if !scrolls_whole || screen.alternate_screen() {

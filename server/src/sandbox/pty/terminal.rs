@@ -13,7 +13,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::backlog::{self, Backlog};
 use super::budget::Cells;
-use super::master::{Look, Master};
+use super::master::{LOOK_AGAIN, Look, Master};
 use super::queue::{Piece, Queue};
 use super::screen::{Screen, Size};
 use super::viewer::Viewer;
@@ -28,10 +28,7 @@ pub(crate) const STALL: Duration = Duration::from_secs(10);
 /// no more, even if something else keeps the terminal open.
 const SETTLED: Duration = Duration::from_millis(30);
 
-/// Time between looks at a terminal that cannot be awaited.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
-
-/// The same, while nobody has it open.
+/// Time between looks while nobody has it open.
 const LOOK_LATER: Duration = Duration::from_millis(100);
 
 /// Bytes that are read after the end at the most, where something goes on writing.
@@ -163,7 +160,7 @@ impl Terminal {
                     }
                     let pause = if hung_up { LOOK_AGAIN } else { PAUSE };
                     tokio::select! {
-                        _ = master.readable(), if !hung_up => {}
+                        waited = master.readable(), if !hung_up => hung_up = !waited.unwrap_or(false),
                         () = tokio::time::sleep(pause), if hung_up || self.lock().model.behind() > 0 => {
                             self.catch_up(0).await;
                         }

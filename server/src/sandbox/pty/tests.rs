@@ -112,7 +112,7 @@ impl Eyes {
         within(self.viewer.write(keys.as_bytes())).await.unwrap();
     }
 
-    async fn to_end(&mut self) -> Exit {
+    async fn watch(&mut self) -> Exit {
         within(async {
             while self.end.is_none() {
                 self.look().await;

@@ -17,7 +17,7 @@ async fn a_shell_is_typed_at_and_ends_with_its_own_code() {
     eyes.sees("/dev/pts/").await;
     assert_eq!(terminal.info().viewers, 1);
     eyes.types("exit 3\r").await;
-    let exit = eyes.to_end().await;
+    let exit = eyes.watch().await;
     assert_eq!((exit.code, exit.signal), (Some(3), None));
     assert!(exit.duration_us > 0);
     let info = registry.list().remove(0);
@@ -33,7 +33,7 @@ async fn nothing_means_the_login_shell() {
     let (terminal, _) = registry.open(&params).unwrap();
     let mut eyes = Eyes::at(&terminal).await;
     eyes.types("kill -9 $$\r").await;
-    let exit = eyes.to_end().await;
+    let exit = eyes.watch().await;
     assert_eq!((exit.code, exit.signal.as_deref()), (None, Some("SIGKILL")));
 }
 
@@ -44,7 +44,7 @@ async fn all_that_was_written_before_the_end_arrives_once() {
     for command in ["seq 1 50000", "seq 1 50000; exec true", "setsid sleep 20 & seq 1 50000"] {
         let (terminal, _) = registry.open(&run(command)).unwrap();
         let mut eyes = Eyes::at(&terminal).await;
-        assert_eq!(eyes.to_end().await.code, Some(0), "{command}");
+        assert_eq!(eyes.watch().await.code, Some(0), "{command}");
         assert!(eyes.shown().ends_with(&expected), "{command}: {} bytes", eyes.bytes.len());
     }
 }
@@ -56,7 +56,7 @@ async fn a_terminal_runs_and_is_remembered_without_viewers() {
     within(terminal.wait()).await;
     assert_eq!(terminal.info().title, "the title");
     let mut late = Eyes::at(&terminal).await;
-    assert_eq!(late.to_end().await.code, Some(5));
+    assert_eq!(late.watch().await.code, Some(5));
     let text = late.screen.text(1000);
     assert!(text.ends_with("99999\n100000"));
     assert!(text.starts_with("98"), "the scrollback is bounded: {text:.20}");
@@ -69,7 +69,7 @@ async fn a_program_may_close_its_terminal_and_come_back() {
     let (terminal, _) = registry.open(&run(command)).unwrap();
     let mut eyes = Eyes::at(&terminal).await;
     eyes.sees("again").await;
-    assert_eq!(eyes.to_end().await.code, Some(7));
+    assert_eq!(eyes.watch().await.code, Some(7));
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn input_waits_for_its_reader_and_is_whole() {
     eyes.sees("ready").await;
     eyes.types(&"0123456789".repeat(20_000)).await;
     eyes.sees("bcc4bfca43786497d970f7d3e2fdd455").await;
-    assert_eq!(eyes.to_end().await.code, Some(0));
+    assert_eq!(eyes.watch().await.code, Some(0));
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn what_a_program_prints_does_not_hurt() {
     let mut other = Eyes::at(&terminal).await;
     other.sees("fine").await;
     eyes.types("\r").await;
-    assert_eq!(eyes.to_end().await.code, Some(0));
+    assert_eq!(eyes.watch().await.code, Some(0));
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn a_signal_is_for_the_foreground() {
     eyes.types("\x03").await;
     until(|| !living("1013579")).await;
     eyes.types("exit 0\r").await;
-    assert_eq!(eyes.to_end().await.code, Some(0));
+    assert_eq!(eyes.watch().await.code, Some(0));
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn closing_hangs_up_and_kills_the_whole_tree() {
     eyes.sees("up").await;
     let info = registry.close(&terminal.id, None).await.unwrap();
     assert_eq!(info.exit.unwrap().code, Some(9), "it had its time of grace");
-    assert_eq!(eyes.to_end().await.code, Some(9));
+    assert_eq!(eyes.watch().await.code, Some(9));
     assert!(eyes.shown().contains("hung up"));
     assert_eq!(registry.terminal(&terminal.id).unwrap_err().code, Code::TerminalNotFound);
 
@@ -239,6 +239,6 @@ async fn another_user_owns_the_terminal() {
     params.term = Some("vt220".to_owned());
     let (terminal, _) = registry.open(&params).unwrap();
     let mut eyes = Eyes::at(&terminal).await;
-    assert_eq!(eyes.to_end().await.code, Some(0));
+    assert_eq!(eyes.watch().await.code, Some(0));
     assert_eq!(eyes.screen.text(0), "nobody\nmine\nhere\nbar");
 }

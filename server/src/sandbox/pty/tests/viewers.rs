@@ -49,10 +49,10 @@ async fn who_joins_late_sees_what_the_others_see() {
             }
         };
         let one = tokio::select! {
-            exit = early.to_end() => exit,
+            exit = early.watch() => exit,
             () = quitting => continue,
         };
-        let other = late.to_end().await;
+        let other = late.watch().await;
         assert_eq!((one.code, &one), (Some(0), &other), "{program:?}");
         within(same(&terminal, &mut [&mut early, &mut late])).await;
         // The same stream again, joined at many other bytes.
@@ -80,7 +80,7 @@ async fn a_viewer_that_does_not_read_stops_the_program_and_loses_nothing() {
     })
     .await;
     assert!(terminal.lives());
-    assert_eq!(eyes.to_end().await.code, Some(0));
+    assert_eq!(eyes.watch().await.code, Some(0));
     let expected: String = (1..=400_000).map(|n| format!("{n}\r\n")).collect();
     assert!(eyes.shown().ends_with(&expected));
 }
@@ -97,7 +97,7 @@ async fn an_interrupt_ends_a_flood_that_nobody_reads() {
     eyes.sees("42").await;
     assert!(eyes.bytes.len() - before < 256 << 10, "little was old: {}", eyes.bytes.len() - before);
     eyes.types("exit\r").await;
-    eyes.to_end().await;
+    eyes.watch().await;
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn a_slow_viewer_stalls_nobody_and_is_painted_the_screen_later() {
     // The scrollback of who was let go is its own affair; the screen is not.
     assert_eq!(slow.screen.paint(0), fast.screen.paint(0));
     fast.types("\r").await;
-    assert_eq!(fast.to_end().await, slow.to_end().await);
+    assert_eq!(fast.watch().await, slow.watch().await);
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn the_size_follows_who_typed_or_said_its_size_last() {
     drop(looking);
     assert_eq!(terminal.info().viewers, 2);
     other.types("exit\r").await;
-    assert_eq!(other.to_end().await, one.to_end().await);
+    assert_eq!(other.watch().await, one.watch().await);
 }
 
 #[tokio::test]
@@ -182,5 +182,5 @@ async fn viewers_come_and_go_during_a_flood() {
         assert_eq!(eyes.screen.paint(0), first.screen.paint(0));
     }
     first.types("\r").await;
-    assert_eq!(first.to_end().await.code, Some(0));
+    assert_eq!(first.watch().await.code, Some(0));
 }
