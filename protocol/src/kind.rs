@@ -1,7 +1,7 @@
 //! The kinds of channel: one table, and a file per family with its parameters, events and results.
 //!
 //! Parameters, events and results are MessagePack maps. A field that is absent has its default; an unknown field is
-//! ignored; an event is a map with one entry, `{name: fields}`. A new kind is a row in [`kinds!`] and its types.
+//! ignored; an event is a map with one entry, `{name: fields}`. A new kind is a row in `kinds!` and its types.
 
 pub mod command;
 pub mod exec;

@@ -90,7 +90,7 @@ settings! {
     "Access" {
         /// Token that allows everything. Better given as SANDWIRE_TOKEN: flags can be seen in the process list
         token: Secret = None, "SANDWIRE_TOKEN";
-        /// Origins whose pages may connect beside the server's own, with commas between: https://app.example
+        /// Origins whose pages may connect beside the server's own, with commas between, as `https://app.example`
         origins: String = None, "SANDWIRE_ORIGINS";
         /// Hosts beside localhost that `tcp.connect` may reach, with commas between; `*` for all
         tcp_hosts: String = None, "SANDWIRE_TCP_HOSTS";

@@ -1,7 +1,7 @@
 //! The benchmark: a scenario a row, each run by the bare server ([`crate::limit`]) and by sandwire in turns in the same
 //! run on the same machine, since only the ratio means anything. `cargo run --release --bin sandwire-bench -- --help`.
 //!
-//! A contender goes behind [`Subject`]; [`rows`] knows the scenarios and their targets and nothing of contenders.
+//! A contender goes behind `subject::Subject`; `rows` knows the scenarios and their targets and nothing of contenders.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;

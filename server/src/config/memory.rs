@@ -4,6 +4,7 @@ use sandwire_protocol::limits::{INITIAL_WINDOW, MAX_DATA, MAX_FRAME, OUTBOX};
 
 use super::Settings;
 use crate::lanes::GROWTH;
+use crate::sandbox::pty::{budget, registry};
 
 /// The program itself: code, runtime, stacks, the allocator's slack.
 const BASE: u64 = 16 << 20;
@@ -17,12 +18,6 @@ const CHANNEL: u64 = 4 << 10;
 /// A process beside its log: the table entry and the tasks that watch it.
 const PROCESS: u64 = 16 << 10;
 
-/// One cell of a terminal's model, as vt100 lays it out.
-const CELL: u64 = 32;
-
-/// Columns and rows that the bound reckons with; larger terminals are rare.
-const SCREEN: (u64, u64) = (250, 100);
-
 impl Settings {
     /// Upper bound of the server's own memory, in bytes, whatever clients and commands do.
     pub(crate) fn memory_bound(&self) -> u64 {
@@ -32,8 +27,7 @@ impl Settings {
         let channels = self.max_channels() as u64 * channel;
         let kept = (self.max_processes() + self.keep_processes()) as u64;
         let processes = kept * (PROCESS + self.log_memory() as u64);
-        let terminal = SCREEN.0 * (SCREEN.1 + self.scrollback() as u64) * CELL;
-        let terminals = self.max_terminals() as u64 * terminal;
+        let terminals = budget::memory(self.max_terminals() + registry::KEEP, self.scrollback());
         BASE + connections + lanes + channels + processes + terminals
     }
 }

@@ -12,20 +12,21 @@ use sandwire_protocol::kind::{Done, Kind, PtyAttach, PtyClose, PtyList, PtyOpen,
 use sandwire_protocol::{Code, Error};
 
 use super::Context;
+use crate::sandbox::pty::queue::Piece;
 use crate::sandbox::pty::screen::Size;
-use crate::sandbox::pty::terminal::{Terminal, Viewer};
-use crate::sandbox::pty::viewer::Piece;
+use crate::sandbox::pty::terminal::Terminal;
+use crate::sandbox::pty::viewer::Viewer;
 
 pub(super) async fn open(params: Open, channel: &Channel<PtyOpen>, context: &Context) -> Result<Ended, Error> {
     let (terminal, created) = context.sandbox.terminals.open(&params)?;
-    let viewer = terminal.attach(Size::of(params.cols, params.rows), false, usize::MAX)?;
+    let viewer = terminal.attach(Size::of(params.cols, params.rows), false, usize::MAX).await?;
     look(channel, &terminal, &viewer, created).await
 }
 
 pub(super) async fn attach(params: Attach, channel: &Channel<PtyAttach>, context: &Context) -> Result<Ended, Error> {
     let terminal = context.sandbox.terminals.terminal(&params.id)?;
     let scrollback = params.scrollback.map_or(usize::MAX, |lines| lines as usize);
-    let viewer = terminal.attach(Size::of(params.cols, params.rows), params.read_only, scrollback)?;
+    let viewer = terminal.attach(Size::of(params.cols, params.rows), params.read_only, scrollback).await?;
     look(channel, &terminal, &viewer, false).await
 }
 
@@ -44,7 +45,7 @@ where
                 Piece::Data(bytes) => channel.send(0, bytes)?,
                 Piece::Live => channel.event(Down::Live {}).await?,
                 Piece::Resized(Size { cols, rows }) => channel.event(Down::Resized { cols, rows }).await?,
-                Piece::Ended(exit) => return Ok(Ended { id: terminal.id.clone(), exit }),
+                Piece::Ended(exit) => return Ok(Ended { id: terminal.id.clone(), exit: exit? }),
             }
         }
     };
@@ -52,7 +53,7 @@ where
         loop {
             let result = match channel.recv().await? {
                 Item::Data(_, keys) => type_keys(channel, viewer, keys).await,
-                Item::Event(event) => handle(viewer, &event),
+                Item::Event(event) => handle(viewer, &event).await,
                 // A terminal's end of input is a key (Ctrl-D), not an end of the stream.
                 Item::End(_) => Ok(()),
             };
@@ -76,14 +77,14 @@ where
         tokio::select! {
             biased;
             result = &mut write => return result,
-            event = channel.recv_event() => handle(viewer, &event?)?,
+            event = channel.recv_event() => handle(viewer, &event?).await?,
         }
     }
 }
 
-fn handle(viewer: &Viewer, event: &Up) -> Result<(), Error> {
+async fn handle(viewer: &Viewer, event: &Up) -> Result<(), Error> {
     match event {
-        Up::Resize { cols, rows } => viewer.resize(*cols, *rows),
+        Up::Resize { cols, rows } => viewer.resize(*cols, *rows).await,
         Up::Signal { signal } => viewer.signal(signal),
     }
 }
@@ -93,18 +94,21 @@ pub(super) async fn list(_: List, _: &Channel<PtyList>, context: &Context) -> Re
     Ok(Listing { terminals: context.sandbox.terminals.list() })
 }
 
-#[expect(clippy::unused_async, reason = "all kinds have one shape")]
-pub(super) async fn snapshot(params: Snapshot, _: &Channel<PtySnapshot>, context: &Context) -> Result<Screen, Error> {
+pub(super) async fn snapshot(
+    params: Snapshot,
+    channel: &Channel<PtySnapshot>,
+    context: &Context,
+) -> Result<Screen, Error> {
     let terminal = context.sandbox.terminals.terminal(&params.id)?;
     let scrollback = params.scrollback as usize;
-    Ok(terminal.with_screen(|screen| {
+    let look = terminal.with_screen(|screen| {
         let content = if params.ansi { screen.paint(scrollback) } else { screen.text(scrollback).into_bytes() };
         let (Size { cols, rows }, (cursor_col, cursor_row)) = (screen.size(), screen.cursor());
         Screen { content, cols, rows, cursor_col, cursor_row, alternate: screen.alternate() }
-    }))
+    });
+    channel.until_cancelled(async { Ok(look.await) }).await
 }
 
-#[expect(clippy::unused_async, reason = "all kinds have one shape")]
 pub(super) async fn resize(params: ResizeParams, _: &Channel<PtyResize>, context: &Context) -> Result<Done, Error> {
     let terminal = context.sandbox.terminals.terminal(&params.id)?;
     let size = Size::of(Some(params.cols), Some(params.rows)).ok_or_else(|| {
@@ -112,7 +116,11 @@ pub(super) async fn resize(params: ResizeParams, _: &Channel<PtyResize>, context
             .with("cols", u32::from(params.cols))
             .with("rows", u32::from(params.rows))
     })?;
-    terminal.resize(size, None)?;
+    if !terminal.lives() {
+        let message = format!("the terminal {:?} has ended; its last screen stays as it is", params.id);
+        return Err(Error::new(Code::ProcessExited, message).with("id", params.id));
+    }
+    terminal.resize(size, None).await?;
     Ok(Done {})
 }
 

@@ -25,6 +25,7 @@ use crate::sandbox::Sandbox;
 use crate::server::Server;
 
 mod file;
+mod pty;
 
 /// A client's lane on a server of its own.
 async fn client() -> Link {

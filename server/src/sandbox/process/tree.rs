@@ -62,9 +62,21 @@ impl Tree {
     /// # Errors
     /// As [`Tree::signal`].
     pub(crate) async fn terminate(&mut self, gently: bool, overdue: impl Future<Output = ()>) -> io::Result<()> {
-        if gently {
-            // A stopped process sees TERM only when it goes on.
-            if self.signal(&[Signal::TERM, Signal::CONT]).await? == 0 {
+        self.end(if gently { &[Signal::TERM, Signal::CONT] } else { &[] }, overdue).await
+    }
+
+    /// As [`Tree::terminate`], but begins with HUP, as a terminal does when its line is hung up.
+    ///
+    /// # Errors
+    /// As [`Tree::signal`].
+    pub(crate) async fn hang_up(&mut self, overdue: impl Future<Output = ()>) -> io::Result<()> {
+        self.end(&[Signal::HUP, Signal::CONT], overdue).await
+    }
+
+    async fn end(&mut self, first: &[Signal], overdue: impl Future<Output = ()>) -> io::Result<()> {
+        if !first.is_empty() {
+            // A stopped process sees the signal only when it goes on: hence CONT.
+            if self.signal(first).await? == 0 {
                 return Ok(());
             }
             tokio::select! {

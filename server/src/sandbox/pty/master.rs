@@ -2,14 +2,17 @@
 
 #![allow(unsafe_code, reason = "portable-pty lends its descriptor only as a number")]
 
+use std::cell::RefCell;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use portable_pty::{MasterPty, PtySize, SlavePty, native_pty_system};
+use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -17,11 +20,19 @@ use tokio::io::unix::AsyncFd;
 use super::screen::Size;
 use crate::sandbox::process::spawn::watch;
 
-/// Bytes that are gathered into one piece of output, at the most.
+/// Bytes that are gathered into one piece of output, at the most: as many as one frame carries.
 const GATHER: usize = 64 << 10;
 
 /// What one read of a pseudo-terminal gives at the most, as Linux has it.
 const PIECE: usize = 4 << 10;
+
+/// Time between tries where readiness cannot be awaited.
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+thread_local! {
+    /// Where reads go before it is known how much there is: one for each thread, not one for each terminal.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// The master side.
 pub(crate) struct Master {
@@ -72,31 +83,34 @@ pub(crate) fn open(size: Size) -> io::Result<(Master, Slave)> {
 impl Master {
     /// What is there now, gathered from as many reads as the kernel's small pieces need.
     pub(crate) fn look(&self) -> io::Result<Look> {
-        let mut scratch = [0; PIECE];
-        let mut buffer = BytesMut::new();
-        loop {
-            match rustix::io::read(self.fd.get_ref(), &mut scratch[..]) {
-                // EIO is how Linux says that the other side is closed.
-                Ok(0) | Err(Errno::IO) if buffer.is_empty() => return Ok(Look::Closed),
-                Ok(length @ 1..) => {
-                    buffer.extend_from_slice(scratch.get(..length).unwrap_or_default());
-                    if buffer.len() + PIECE > GATHER {
-                        break;
-                    }
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.clear();
+            scratch.reserve_exact(GATHER);
+            while scratch.len() + PIECE <= GATHER {
+                match rustix::io::read(self.fd.get_ref(), spare_capacity(scratch)) {
+                    // EIO is how Linux says that the other side is closed.
+                    Ok(0) | Err(Errno::IO) if scratch.is_empty() => return Ok(Look::Closed),
+                    Err(Errno::AGAIN) if scratch.is_empty() => return Ok(Look::Empty),
+                    Ok(1..) | Err(Errno::INTR) => {}
+                    Ok(0) | Err(Errno::AGAIN | Errno::IO) => break,
+                    Err(error) => return Err(error.into()),
                 }
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) if buffer.is_empty() => return Ok(Look::Empty),
-                Ok(0) | Err(Errno::AGAIN | Errno::IO) => break,
-                Err(error) => return Err(error.into()),
             }
-        }
-        Ok(Look::Data(buffer.freeze()))
+            if scratch.len() * 2 >= GATHER {
+                return Ok(Look::Data(std::mem::take(scratch).into()));
+            }
+            // A small payload must not keep a large buffer alive.
+            Ok(Look::Data(Bytes::copy_from_slice(scratch)))
+        })
     }
 
-    /// Waits until there may be something.
-    pub(crate) async fn readable(&self) -> io::Result<()> {
-        self.fd.readable().await?.clear_ready();
-        Ok(())
+    /// Waits until there may be something. False when it was hung up once: from then on waiting is of no use, because
+    /// the runtime keeps that for ever, and somebody may open it again.
+    pub(crate) async fn readable(&self) -> io::Result<bool> {
+        let mut guard = self.fd.readable().await?;
+        let closed = guard.ready().is_read_closed();
+        guard.clear_ready();
+        Ok(!closed)
     }
 
     /// Types, as fast as the program takes it.
@@ -105,7 +119,14 @@ impl Master {
             match rustix::io::write(self.fd.get_ref(), bytes) {
                 Ok(length) => bytes = bytes.get(length..).unwrap_or_default(),
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => self.fd.writable().await?.clear_ready(),
+                Err(Errno::AGAIN) => {
+                    let mut guard = self.fd.writable().await?;
+                    let closed = guard.ready().is_write_closed();
+                    guard.clear_ready();
+                    if closed {
+                        tokio::time::sleep(LOOK_AGAIN).await;
+                    }
+                }
                 Err(error) => return Err(error.into()),
             }
         }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sandwire_protocol::kind::command::Launch;
 use sandwire_protocol::kind::pty::{Info, Open};
 use sandwire_protocol::{ByteString, Code, Error};
 
+use super::budget::Budget;
 use super::master;
 use super::screen::{Screen, Size};
-use super::terminal::Terminal;
+use super::terminal::{Parts, Terminal};
 use crate::sandbox::process::launch::default_shell;
 use crate::sandbox::process::registry::check_id;
 use crate::sandbox::process::run::{self, Host, Spec};
@@ -22,8 +23,11 @@ const SIZE: Size = Size { cols: 80, rows: 24 };
 /// Time between HUP and KILL when none is asked for.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
+/// Most lines above a screen, whatever the setting says.
+pub(crate) const MAX_SCROLLBACK: usize = 10_000;
+
 /// Ended terminals that are kept with their last screen.
-const KEEP: usize = 25;
+pub(crate) const KEEP: usize = 25;
 
 /// How long an ended terminal is kept.
 const KEEP_FOR: Duration = Duration::from_secs(600);
@@ -34,6 +38,7 @@ pub(crate) struct Registry {
     host: Host,
     max: usize,
     scrollback: usize,
+    budget: Arc<Budget>,
     table: Arc<Mutex<Table>>,
 }
 
@@ -41,12 +46,16 @@ pub(crate) struct Registry {
 struct Table {
     terminals: BTreeMap<String, Arc<Terminal>>,
     next: u64,
+    /// The server goes down.
+    draining: bool,
 }
 
 impl Registry {
     /// No terminals yet; at most `max` that live, with at most `scrollback` lines above each screen.
     pub(crate) fn new(host: Host, max: usize, scrollback: usize) -> Self {
-        Self { host, max, scrollback, table: Arc::default() }
+        let scrollback = scrollback.min(MAX_SCROLLBACK);
+        let budget = Budget::new(max + KEEP, scrollback);
+        Self { host, max, scrollback, budget, table: Arc::default() }
     }
 
     /// Opens a terminal, or with `reuse` finds one that lives. Returns it, and whether it is new.
@@ -55,13 +64,14 @@ impl Registry {
     /// `TERMINAL_EXISTS`, `LIMIT_EXCEEDED`, `VALIDATION_FAILED`, and those of starting a command.
     pub(crate) fn open(&self, params: &Open) -> Result<(Arc<Terminal>, bool), Error> {
         let mut table = self.lock();
+        prune(&mut table);
         let number = table.next;
         let id = match &params.id {
             Some(id) => {
                 check_id(id)?;
                 id.clone()
             }
-            None => format!("pty-{number}"),
+            None => table.unused_id(&self.host.boot),
         };
         match table.terminals.get(&id) {
             Some(terminal) if terminal.lives() && params.reuse => return Ok((Arc::clone(terminal), false)),
@@ -69,6 +79,9 @@ impl Registry {
                 return Err(Error::new(Code::TerminalExists, format!("a terminal {id:?} lives already")).with("id", id));
             }
             Some(_) | None => {}
+        }
+        if table.draining {
+            return Err(Error::new(Code::Draining, "the server is going down and opens no terminal"));
         }
         if table.terminals.values().filter(|terminal| terminal.lives()).count() >= self.max {
             let message = format!("the server's limit `max_terminals` ({}) is reached", self.max);
@@ -78,19 +91,18 @@ impl Registry {
         table.next += 1;
         table.terminals.insert(id, Arc::clone(&terminal));
         drop(table);
-        let (registry, served) = (self.clone(), Arc::clone(&terminal));
-        tokio::spawn(async move {
-            served.serve().await;
-            registry.keep_few();
-            tokio::time::sleep(KEEP_FOR).await;
-            registry.forget(&served);
-        });
+        let served = Arc::clone(&terminal);
+        tokio::spawn(async move { served.serve().await });
         Ok((terminal, true))
     }
 
     fn start(&self, id: String, number: u64, params: &Open) -> Result<Terminal, Error> {
         let size = Size::of(params.cols, params.rows).unwrap_or(SIZE);
         let scrollback = params.scrollback.map_or(self.scrollback, |lines| self.scrollback.min(lines as usize));
+        let cells = self.budget.take(size, scrollback).ok_or_else(|| {
+            let message = "the terminals are as large as they may be together; close one, or choose a smaller size";
+            Error::new(Code::LimitExceeded, message).with("limit", "max_terminals")
+        })?;
         let (master, slave) = master::open(size).map_err(|error| {
             Error::new(Code::ProcessSpawnFailed, format!("no terminal can be made: {error}"))
                 .with("errno", error.raw_os_error().unwrap_or(0))
@@ -99,7 +111,8 @@ impl Registry {
         let spec = Spec { stdin: false, merge_stderr: false, timeout: None, grace: GRACE };
         let run = run::start_on_terminal(&self.host, &launch, &slave.path, &spec)?;
         drop(slave);
-        Ok(Terminal::new(id, number, run, master, Screen::new(size, scrollback), params.transient))
+        let screen = Screen::new(size, scrollback);
+        Ok(Terminal::new(Parts { id, number, run, master, screen, cells, transient: params.transient }))
     }
 
     /// One terminal, living or ended.
@@ -107,7 +120,9 @@ impl Registry {
     /// # Errors
     /// `TERMINAL_NOT_FOUND`.
     pub(crate) fn terminal(&self, id: &str) -> Result<Arc<Terminal>, Error> {
-        self.lock()
+        let mut table = self.lock();
+        prune(&mut table);
+        table
             .terminals
             .get(id)
             .cloned()
@@ -116,7 +131,10 @@ impl Registry {
 
     /// All terminals, oldest first.
     pub(crate) fn list(&self) -> Vec<Info> {
-        let mut terminals: Vec<_> = self.lock().terminals.values().cloned().collect();
+        let mut table = self.lock();
+        prune(&mut table);
+        let mut terminals: Vec<_> = table.terminals.values().cloned().collect();
+        drop(table);
         terminals.sort_by_key(|terminal| terminal.number);
         terminals.iter().map(|terminal| terminal.info()).collect()
     }
@@ -137,21 +155,14 @@ impl Registry {
         self.lock().terminals.values().filter(|terminal| terminal.lives()).count()
     }
 
-    /// Ends all, each with this time of grace.
+    /// Ends all, each with this time of grace, and opens no other.
     pub(crate) async fn shutdown(&self, grace: Duration) {
-        let terminals: Vec<_> = self.lock().terminals.values().cloned().collect();
+        let terminals: Vec<_> = {
+            let mut table = self.lock();
+            table.draining = true;
+            table.terminals.values().cloned().collect()
+        };
         futures_util::future::join_all(terminals.iter().map(|terminal| terminal.close(grace))).await;
-    }
-
-    fn keep_few(&self) {
-        let mut table = self.lock();
-        let mut ended: Vec<_> =
-            table.terminals.values().filter(|terminal| !terminal.lives()).map(|t| (t.number, t.id.clone())).collect();
-        ended.sort_unstable();
-        let surplus = ended.len().saturating_sub(KEEP);
-        for (_, id) in ended.drain(..surplus) {
-            table.terminals.remove(&id);
-        }
     }
 
     /// Forgets this very terminal, not a later one of the same id.
@@ -164,6 +175,27 @@ impl Registry {
 
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    /// An id that no terminal has; ids of another boot stay apart from it.
+    fn unused_id(&self, boot: &str) -> String {
+        let id = |number: u64| format!("pty-{}-{number}", boot.get(..4).unwrap_or_default());
+        (self.next..).map(id).find(|id| !self.terminals.contains_key(id)).unwrap_or_default()
+    }
+}
+
+/// Forgets terminals that ended long ago, and the oldest of too many.
+fn prune(table: &mut Table) {
+    let mut ended: Vec<(Instant, String)> =
+        table.terminals.values().filter_map(|terminal| Some((terminal.ended_at()?, terminal.id.clone()))).collect();
+    ended.sort_unstable();
+    let surplus = ended.len().saturating_sub(KEEP);
+    for (index, (at, id)) in ended.iter().enumerate() {
+        if index < surplus || at.elapsed() > KEEP_FOR {
+            table.terminals.remove(id);
+        }
     }
 }
 

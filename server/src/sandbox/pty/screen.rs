@@ -1,20 +1,22 @@
-//! The model of a terminal's screen, and the escape sequences that paint it elsewhere.
+//! The model of a terminal's screen.
 
 use std::num::NonZeroU16;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use unicode_width::UnicodeWidthChar;
 use vt100::{Callbacks, Parser, Screen as Model};
 
-use super::boundary::Boundary;
+use super::boundary::{Boundary, Part};
+use super::modes::Modes;
 
 /// Most columns and rows.
 pub(crate) const MAX_SIDE: u16 = 1000;
 
+/// Memory of one cell of the model, in bytes, as vt100 lays it out.
+pub(crate) const CELL: u64 = 32;
+
 /// Longest title that is kept, in characters.
 const MAX_TITLE: usize = 256;
-
-/// Ends whatever sequence a viewer is in the middle of, and resets it (CAN, RIS).
-pub(crate) const RESET: &[u8] = b"\x18\x1bc";
 
 /// Columns and rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +34,14 @@ impl Size {
         }
     }
 
-    fn parts(self) -> (NonZeroU16, NonZeroU16) {
+    pub(super) fn parts(self) -> (NonZeroU16, NonZeroU16) {
         (NonZeroU16::new(self.rows).unwrap_or(NonZeroU16::MIN), NonZeroU16::new(self.cols).unwrap_or(NonZeroU16::MIN))
     }
 }
 
 /// What the model tells beside the screen.
 #[derive(Debug, Default)]
-struct Told {
+pub(super) struct Told {
     title: String,
 }
 
@@ -51,8 +53,9 @@ impl Callbacks for Told {
 
 /// The screen of one terminal.
 pub(crate) struct Screen {
-    parser: Parser<Told>,
-    boundary: Boundary,
+    pub(super) parser: Parser<Told>,
+    pub(super) boundary: Boundary,
+    pub(super) modes: Modes,
     scrollback: usize,
 }
 
@@ -67,19 +70,34 @@ impl Screen {
     pub(crate) fn new(size: Size, scrollback: usize) -> Self {
         let (rows, cols) = size.parts();
         let parser = Parser::new_with_callbacks(rows, cols, scrollback, Told::default());
-        Self { parser, boundary: Boundary::default(), scrollback }
+        Self { parser, boundary: Boundary::default(), modes: Modes::default(), scrollback }
     }
 
     /// Takes what the program shows.
     pub(crate) fn process(&mut self, bytes: &[u8]) {
-        self.boundary.follow(bytes);
+        let Self { parser, boundary, modes, .. } = self;
+        let processed = catch_unwind(AssertUnwindSafe(|| {
+            boundary.follow(bytes, |part| match part {
+                Part::Text(text) if modes.is_plain() => parser.process(text),
+                Part::Text(text) => print(parser, modes, text),
+                Part::Sequence(sequence) => {
+                    modes.follow(sequence, parser.screen().size().0.get());
+                    obey(parser, sequence);
+                }
+            });
+        }));
         // Whatever a program prints must not end the terminal: a model that fails begins anew.
-        if catch_unwind(AssertUnwindSafe(|| self.parser.process(bytes))).is_err() {
+        if processed.is_err() {
             tracing::error!("the terminal model failed, and begins with an empty screen");
-            let told = std::mem::take(self.parser.callbacks_mut());
-            let (rows, cols) = self.size().parts();
-            self.parser = Parser::new_with_callbacks(rows, cols, self.scrollback, told);
+            self.begin_anew(self.size());
         }
+    }
+
+    fn begin_anew(&mut self, size: Size) {
+        let told = std::mem::take(self.parser.callbacks_mut());
+        let (rows, cols) = size.parts();
+        self.parser = Parser::new_with_callbacks(rows, cols, self.scrollback, told);
+        self.boundary = Boundary::default();
     }
 
     /// Columns and rows now.
@@ -92,8 +110,8 @@ impl Screen {
     pub(crate) fn resize(&mut self, size: Size) {
         let (rows, cols) = size.parts();
         if catch_unwind(AssertUnwindSafe(|| self.parser.set_size(rows, cols))).is_err() {
-            let told = std::mem::take(self.parser.callbacks_mut());
-            self.parser = Parser::new_with_callbacks(rows, cols, self.scrollback, told);
+            tracing::error!("the terminal model failed, and begins with an empty screen");
+            self.begin_anew(size);
         }
     }
 
@@ -105,7 +123,7 @@ impl Screen {
     /// Column and row of the cursor, from 0.
     pub(crate) fn cursor(&self) -> (u16, u16) {
         let (row, col) = self.parser.screen().cursor_position();
-        (col, row)
+        (col.min(self.size().cols - 1), row)
     }
 
     /// Whether the program uses the alternate screen.
@@ -113,88 +131,74 @@ impl Screen {
         self.parser.screen().alternate_screen()
     }
 
-    /// Escape sequences that paint the last lines of the scrollback and the screen on a terminal that was reset, with
-    /// cursor, attributes, modes and title; then the bytes of a sequence that is not complete yet.
-    pub(crate) fn paint(&self, scrollback: usize) -> Vec<u8> {
-        let screen = self.parser.screen();
-        let mut out = String::new();
-        if screen.alternate_screen() {
-            // What is below the alternate screen comes back when the program leaves it.
-            let (rows, cols) = self.size().parts();
-            let mut normal = Parser::new(rows, cols, self.scrollback);
-            *normal.screen_mut() = screen.clone();
-            normal.process(b"\x1b[?1049l");
-            paint_history(&mut out, normal.screen(), scrollback);
-            out.push_str(&normal.screen().contents_formatted());
-            out.push_str("\x1b[?1049h");
-        } else {
-            paint_history(&mut out, screen, scrollback);
-        }
-        out.push_str(&screen.state_formatted());
-        if !self.title().is_empty() {
-            out.push_str("\x1b]0;");
-            out.push_str(self.title());
-            out.push('\x07');
-        }
-        let mut out = out.into_bytes();
-        out.extend_from_slice(self.boundary.unfinished());
-        out
-    }
-
-    /// The last lines of the scrollback and the screen as text, trailing blanks left out.
-    pub(crate) fn text(&self, scrollback: usize) -> String {
-        let mut lines: Vec<String> = history(self.parser.screen(), scrollback, |screen| {
-            let (_, cols) = screen.size();
-            screen.rows(0, cols.get()).collect()
-        });
-        let (_, cols) = self.parser.screen().size();
-        lines.extend(self.parser.screen().rows(0, cols.get()));
-        for line in &mut lines {
-            line.truncate(line.trim_end().len());
-        }
-        while lines.last().is_some_and(String::is_empty) {
-            lines.pop();
-        }
-        lines.join("\n")
+    /// After how many lines of plain text nothing is left of what was before them; `None` when something may be.
+    pub(crate) fn forgets_after(&self) -> Option<usize> {
+        let ordinary = !self.alternate()
+            && self.modes.is_plain()
+            && self.modes.scrolls_whole()
+            && self.boundary.unfinished().is_empty();
+        // Down to the bottom, the whole screen up, through the scrollback; and as many as a later, higher screen could
+        // pull back.
+        ordinary.then(|| 2 * usize::from(self.size().rows) + self.scrollback.max(usize::from(MAX_SIDE)))
     }
 }
 
-/// The last `most` lines of the scrollback, oldest first, as `rows` makes them of a screenful.
-fn history(screen: &Model, most: usize, rows: impl Fn(&Model) -> Vec<String>) -> Vec<String> {
-    let available = screen.scrollback_len().min(most);
-    if available == 0 {
-        return Vec::new();
+/// Prints where modes that vt100 does not know change what that means.
+fn print(parser: &mut Parser<Told>, modes: &Modes, text: &[u8]) {
+    let cols = parser.screen().size().1.get();
+    let mut utf8 = [0; 4];
+    for printed in String::from_utf8_lossy(text).chars() {
+        let seen = modes.seen(printed);
+        let width = u16::try_from(seen.width().unwrap_or(0)).unwrap_or(0);
+        if width > 0 {
+            if modes.clips() && parser.screen().cursor_position().1 + width > cols {
+                parser.process(format!("\x1b[{}G", (cols + 1).saturating_sub(width)).as_bytes());
+            }
+            if modes.insert {
+                parser.process(format!("\x1b[{width}@").as_bytes());
+            }
+        }
+        parser.process(seen.encode_utf8(&mut utf8).as_bytes());
     }
-    let mut screen = screen.clone();
-    let height = usize::from(screen.size().0.get());
-    let mut lines = Vec::with_capacity(available);
-    let mut above = available;
-    while above > 0 {
-        screen.set_scrollback(above);
-        let take = above.min(height);
-        lines.extend(rows(&screen).into_iter().take(take));
-        above -= take;
-    }
-    lines
 }
 
-fn paint_history(out: &mut String, screen: &Model, most: usize) {
-    let (height, cols) = screen.size();
-    let lines = history(screen, most, |screen| screen.rows_formatted(0, cols.get()).collect());
-    if lines.is_empty() {
-        return;
-    }
-    for line in &lines {
-        // Each line on the bottom row, painted from its begin, then pushed up by a newline.
-        out.push_str("\x1b[m\r");
-        out.push_str(line);
-        out.push_str("\x1b[m\r\n");
-    }
-    // From wherever that ended, a screenful of newlines pushes the last of them off the screen.
-    for _ in 1..height.get() {
-        out.push_str("\r\n");
+/// Does what a sequence says, also where vt100 does not know it by this name.
+fn obey(parser: &mut Parser<Told>, sequence: &[u8]) {
+    let (row, col) = parser.screen().cursor_position();
+    let cols = parser.screen().size().1.get();
+    match sequence {
+        // SCOSC, SCORC and mode 1048 are DECSC and DECRC; IND, NEL.
+        b"\x1b[s" | b"\x1b[?1048h" => parser.process(b"\x1b7"),
+        b"\x1b[u" | b"\x1b[?1048l" => parser.process(b"\x1b8"),
+        b"\x1b[?1047h" => parser.process(b"\x1b[?47h"),
+        b"\x1b[?1047l" => parser.process(b"\x1b[?47l"),
+        b"\x1bD" => parser.process(b"\n"),
+        b"\x1bE" => parser.process(b"\r\n"),
+        // DECSTR leaves the screen and the cursor as they are.
+        b"\x1b[!p" => {
+            parser.process(b"\x1b[?6l\x1b[r\x1b[?1l\x1b>\x1b[?25h\x1b[m");
+            parser.process(format!("\x1b[{};{}H", row + 1, col + 1).as_bytes());
+        }
+        [0x1b, b'[', count @ .., end @ (b'Z' | b'I' | b'a' | b'e' | b'b')] => {
+            // No count that moves the cursor or repeats a character makes a difference beyond the width.
+            let count = std::str::from_utf8(count).ok().filter(|count| !count.is_empty()).unwrap_or("1");
+            let Ok(count) = count.parse::<u16>() else { return };
+            let count = count.clamp(1, cols);
+            match end {
+                // CBT, CHT, HPR, VPR, REP.
+                b'Z' => {
+                    let stop = col.min(cols).div_ceil(8).saturating_sub(count) * 8;
+                    parser.process(format!("\x1b[{}G", stop + 1).as_bytes());
+                }
+                b'I' => parser.process(&vec![b'\t'; usize::from(count.min(cols.div_ceil(8)))]),
+                b'a' => parser.process(format!("\x1b[{count}C").as_bytes()),
+                b'e' => parser.process(format!("\x1b[{count}B").as_bytes()),
+                _ => parser.process(format!("\x1b[{count}b").as_bytes()),
+            }
+        }
+        _ => parser.process(sequence),
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

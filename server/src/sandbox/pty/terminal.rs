@@ -1,22 +1,24 @@
 //! One terminal.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sandwire_protocol::kind::command::{Exit, Target};
+use sandwire_protocol::kind::command::Exit;
 use sandwire_protocol::kind::pty::Info;
 use sandwire_protocol::{Code, Error};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 
-use super::master::{Look, Master};
-use super::screen::{RESET, Screen, Size};
-use super::viewer::{Piece, Queue};
+use super::backlog::{self, Backlog};
+use super::budget::Cells;
+use super::master::{LOOK_AGAIN, Look, Master};
+use super::queue::{Piece, Queue};
+use super::screen::{Screen, Size};
+use super::viewer::Viewer;
 use crate::sandbox::machine::now_ms;
 use crate::sandbox::process::run::Run;
-use crate::sandbox::process::signal::Signal;
-use crate::sandbox::process::spawn::signal_group;
 use crate::sandbox::process::stop::Stop;
 
 /// How long viewers none of which reads may stop the program.
@@ -26,8 +28,20 @@ pub(crate) const STALL: Duration = Duration::from_secs(10);
 /// no more, even if something else keeps the terminal open.
 const SETTLED: Duration = Duration::from_millis(30);
 
+/// Time between looks while nobody has it open.
+const LOOK_LATER: Duration = Duration::from_millis(100);
+
 /// Bytes that are read after the end at the most, where something goes on writing.
 const LAST: usize = 1 << 20;
+
+/// Most that the model sees in one go, in bytes: about a quarter of a millisecond.
+const SLICE: usize = 16 << 10;
+
+/// What the model sees at once, because it takes no time, in bytes. It sees more of it when the program pauses.
+const AT_ONCE: usize = 4 << 10;
+
+/// A pause.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Viewers of one terminal.
 const MAX_VIEWERS: usize = 64;
@@ -40,83 +54,129 @@ pub(crate) struct Terminal {
     pub(crate) number: u64,
     run: Run,
     stop: Stop,
-    master: Master,
+    /// Closed at the end.
+    master: Mutex<Option<Arc<Master>>>,
     started_ms: u64,
     transient: bool,
     state: Mutex<State>,
     /// A viewer took something, came or went.
-    taken: Notify,
+    pub(super) taken: Notify,
     /// The terminal ended.
     ended: Notify,
+    /// How many wait until the model has seen everything.
+    waiting: AtomicU32,
 }
 
+/// What changes while it lives.
 #[derive(Debug)]
-struct State {
-    screen: Screen,
-    viewers: BTreeMap<u64, (Queue, Arc<Notify>)>,
+pub(super) struct State {
+    pub(super) model: Backlog,
+    cells: Cells,
+    pub(super) viewers: BTreeMap<u64, Looking>,
     next_viewer: u64,
-    exit: Option<Exit>,
+    /// How it ended, and when.
+    end: Option<(Result<Exit, Error>, Instant)>,
+}
+
+/// One viewer, from the terminal's side.
+#[derive(Debug)]
+pub(super) struct Looking {
+    pub(super) queue: Queue,
+    wake: Arc<Notify>,
+    /// The viewer's own size, if it said one.
+    pub(super) size: Option<Size>,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// What a new terminal is made of.
+pub(super) struct Parts {
+    pub(super) id: String,
+    pub(super) number: u64,
+    pub(super) run: Run,
+    pub(super) master: Master,
+    pub(super) screen: Screen,
+    pub(super) cells: Cells,
+    pub(super) transient: bool,
 }
 
 impl Terminal {
-    pub(crate) fn new(id: String, number: u64, run: Run, master: Master, screen: Screen, transient: bool) -> Self {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { id, number, run, master, screen, cells, transient } = parts;
+        let model = Backlog::new(screen);
         Self {
             id,
             number,
             run,
             stop: Stop::new(),
-            master,
+            master: Mutex::new(Some(Arc::new(master))),
             started_ms: now_ms(),
             transient,
-            state: Mutex::new(State { screen, viewers: BTreeMap::new(), next_viewer: 0, exit: None }),
+            state: Mutex::new(State { model, cells, viewers: BTreeMap::new(), next_viewer: 0, end: None }),
             taken: Notify::new(),
             ended: Notify::new(),
+            waiting: AtomicU32::new(0),
         }
     }
 
     /// Reads what the program shows until it has ended.
     pub(crate) async fn serve(&self) {
-        let exit = {
-            let wait = self.run.wait(&self.stop);
-            let pump = self.pump();
-            tokio::pin!(wait, pump);
-            tokio::select! {
-                exit = &mut wait => exit,
-                // The program closed its terminal and goes on.
-                () = &mut pump => wait.await,
-            }
+        let Some(master) = self.master() else { return };
+        let exit = tokio::select! {
+            exit = self.run.wait(&self.stop) => exit,
+            never = self.pump(&master) => match never {},
         };
-        self.drain().await;
-        let exit = exit.unwrap_or_else(|error| {
+        self.drain(&master).await;
+        drop(master);
+        if let Err(error) = &exit {
             tracing::error!(%error, id = self.id, "the end of a terminal is not known");
-            Exit::default()
-        });
-        let exit = Exit { duration_us: now_ms().saturating_sub(self.started_ms) * 1000, ..exit };
-        let mut state = self.lock();
-        state.exit = Some(exit.clone());
-        for (queue, wake) in state.viewers.values_mut() {
-            queue.tell(Piece::Ended(exit.clone()));
-            wake.notify_one();
         }
-        drop(state);
+        self.settled(|state| {
+            for looking in state.viewers.values_mut() {
+                looking.queue.tell(Piece::Ended(exit.clone()));
+                looking.wake.notify_one();
+            }
+            state.end = Some((exit, Instant::now()));
+        })
+        .await;
+        *self.master.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.ended.notify_waiters();
     }
 
-    async fn pump(&self) {
+    async fn pump(&self, master: &Master) -> std::convert::Infallible {
+        // A descriptor that was hung up once counts as readable for ever.
+        let mut hung_up = false;
         loop {
             self.somebody_keeps_up().await;
-            match self.master.look() {
-                Ok(Look::Data(bytes)) => self.show(&bytes),
+            match master.look() {
+                Ok(Look::Data(bytes)) => {
+                    self.show(&bytes);
+                    // A flood must not keep the other tasks of this thread waiting.
+                    tokio::task::consume_budget().await;
+                    self.catch_up(backlog::MOST).await;
+                }
                 Ok(Look::Empty) => {
-                    if self.master.readable().await.is_err() {
-                        return;
+                    if self.lock().model.behind() <= AT_ONCE {
+                        self.catch_up(0).await;
+                    }
+                    let pause = if hung_up { LOOK_AGAIN } else { PAUSE };
+                    tokio::select! {
+                        waited = master.readable(), if !hung_up => hung_up = !waited.unwrap_or(false),
+                        () = tokio::time::sleep(pause), if hung_up || self.lock().model.behind() > 0 => {
+                            self.catch_up(0).await;
+                        }
                     }
                 }
-                Ok(Look::Closed) => return,
-                Err(error) => return tracing::warn!(%error, id = self.id, "a terminal cannot be read"),
+                // All programs closed it; one may open it again.
+                Ok(Look::Closed) => {
+                    hung_up = true;
+                    self.catch_up(0).await;
+                    tokio::time::sleep(LOOK_LATER).await;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, id = self.id, "a terminal cannot be read");
+                    tokio::time::sleep(LOOK_LATER).await;
+                }
             }
-            // A flood must not keep the other tasks of this thread waiting.
-            tokio::task::consume_budget().await;
         }
     }
 
@@ -124,18 +184,20 @@ impl Terminal {
     async fn somebody_keeps_up(&self) {
         let blocked = || {
             let state = self.lock();
-            !state.viewers.is_empty()
-                && state.viewers.values().any(|(queue, _)| !queue.is_behind())
-                && !state.viewers.values().any(|(queue, _)| queue.keeps_up())
+            let mut queues = state.viewers.values().map(|looking| &looking.queue);
+            queues.clone().any(|queue| !queue.is_behind()) && !queues.any(Queue::keeps_up)
         };
+        if !blocked() {
+            return;
+        }
         let wait = async {
             while blocked() {
                 self.taken.notified().await;
             }
         };
         if tokio::time::timeout(STALL, wait).await.is_err() {
-            for (queue, _) in self.lock().viewers.values_mut() {
-                queue.let_go();
+            for looking in self.lock().viewers.values_mut() {
+                looking.queue.let_go();
             }
         }
     }
@@ -143,27 +205,54 @@ impl Terminal {
     fn show(&self, bytes: &Bytes) {
         let mut state = self.lock();
         // Viewers first: what they see does not wait for the model.
-        for (queue, wake) in state.viewers.values_mut() {
-            queue.show(bytes);
-            wake.notify_one();
+        for looking in state.viewers.values_mut() {
+            looking.queue.show(bytes);
+            looking.wake.notify_one();
         }
-        state.screen.process(bytes);
+        state.model.put_off(bytes);
+    }
+
+    /// Lets the model see what it has not, until it is at most so far behind; everything, when somebody waits for that.
+    async fn catch_up(&self, at_most: usize) {
+        loop {
+            {
+                let at_most = if self.waiting.load(Ordering::Relaxed) > 0 { 0 } else { at_most };
+                let mut state = self.lock();
+                if state.model.behind() <= at_most || !state.model.catch_up(SLICE) {
+                    return;
+                }
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Does something with the state once the model has seen everything.
+    pub(super) async fn settled<T>(&self, then: impl FnOnce(&mut State) -> T) -> T {
+        let _waiting = Waiting::new(&self.waiting);
+        loop {
+            {
+                let mut state = self.lock();
+                if !state.model.catch_up(SLICE) {
+                    return then(&mut state);
+                }
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     /// What was written before the end.
-    async fn drain(&self) {
+    async fn drain(&self, master: &Master) {
         let mut left = LAST;
+        let mut last = Instant::now();
         while left > 0 {
-            match self.master.look() {
+            match master.look() {
                 Ok(Look::Data(bytes)) => {
                     left = left.saturating_sub(bytes.len());
+                    last = Instant::now();
                     self.show(&bytes);
                 }
-                Ok(Look::Empty) => match tokio::time::timeout(SETTLED, self.master.readable()).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(_)) | Err(_) => return,
-                },
-                Ok(Look::Closed) | Err(_) => return,
+                Ok(Look::Empty) if last.elapsed() < SETTLED => tokio::time::sleep(LOOK_AGAIN).await,
+                Ok(Look::Empty | Look::Closed) | Err(_) => return,
             }
         }
     }
@@ -175,92 +264,138 @@ impl Terminal {
 
     /// Whether it lives.
     pub(crate) fn lives(&self) -> bool {
-        self.lock().exit.is_none()
+        self.lock().end.is_none()
+    }
+
+    /// When it ended.
+    pub(crate) fn ended_at(&self) -> Option<Instant> {
+        self.lock().end.as_ref().map(|(_, at)| *at)
     }
 
     /// What it is, for a list.
     pub(crate) fn info(&self) -> Info {
         let state = self.lock();
-        let size = state.screen.size();
+        let screen = state.model.screen();
+        let size = screen.size();
         Info {
             id: self.id.clone(),
             pid: self.pid(),
             command: self.run.shown.clone(),
-            title: state.screen.title().to_owned(),
+            title: screen.title().to_owned(),
             cols: size.cols,
             rows: size.rows,
             viewers: u32::try_from(state.viewers.len()).unwrap_or(u32::MAX),
             started_ms: self.started_ms,
-            exit: state.exit.clone(),
+            // That it ended is known even where how is not: neither a code nor a signal is made up.
+            exit: state.end.as_ref().map(|(exit, _)| exit.clone().unwrap_or_default()),
         }
     }
 
-    /// Looks at the model.
-    pub(crate) fn with_screen<T>(&self, look: impl FnOnce(&Screen) -> T) -> T {
-        look(&self.lock().screen)
+    /// Looks at the model, which has seen everything.
+    pub(crate) async fn with_screen<T>(&self, look: impl FnOnce(&Screen) -> T) -> T {
+        self.settled(|state| look(state.model.screen())).await
     }
 
     /// Attaches a viewer: the screen as it is, then all that follows.
     ///
     /// # Errors
     /// `LIMIT_EXCEEDED` when it has too many viewers.
-    pub(crate) fn attach(
+    pub(crate) async fn attach(
         self: &Arc<Self>,
         size: Option<Size>,
         read_only: bool,
         scrollback: usize,
     ) -> Result<Viewer, Error> {
         if let Some(size) = size.filter(|_| !read_only) {
-            self.resize(size, None)?;
+            self.resize(size, None).await?;
         }
-        let mut state = self.lock();
-        if state.viewers.len() >= MAX_VIEWERS {
-            let message = format!("the terminal has {MAX_VIEWERS} viewers, and no more are allowed");
-            return Err(Error::new(Code::LimitExceeded, message).with("limit", MAX_VIEWERS));
-        }
-        let mut queue = Queue::new(size, read_only);
-        queue.paint(state.screen.paint(scrollback));
-        queue.tell(Piece::Live);
-        if let Some(exit) = &state.exit {
-            queue.tell(Piece::Ended(exit.clone()));
-        }
-        let number = state.next_viewer;
-        state.next_viewer += 1;
         let wake = Arc::new(Notify::new());
-        let size = state.screen.size();
-        state.viewers.insert(number, (queue, Arc::clone(&wake)));
-        Ok(Viewer { terminal: Arc::clone(self), number, wake, size })
+        let (number, now) = self
+            .settled(|state| {
+                if state.viewers.len() >= MAX_VIEWERS {
+                    let message = format!("the terminal has {MAX_VIEWERS} viewers, and no more are allowed");
+                    return Err(Error::new(Code::LimitExceeded, message).with("limit", MAX_VIEWERS));
+                }
+                let Some(permit) = state.cells.viewer() else {
+                    let message = "the terminals have as many viewers as they may have together; close some";
+                    return Err(Error::new(Code::LimitExceeded, message));
+                };
+                let mut queue = Queue::default();
+                queue.paint(state.model.screen().paint(scrollback));
+                queue.tell(Piece::Live);
+                if let Some((exit, _)) = &state.end {
+                    queue.tell(Piece::Ended(exit.clone()));
+                }
+                let number = state.next_viewer;
+                state.next_viewer += 1;
+                state.viewers.insert(number, Looking { queue, wake: Arc::clone(&wake), size, _permit: permit });
+                Ok((number, state.model.screen().size()))
+            })
+            .await?;
+        Ok(Viewer { terminal: Arc::clone(self), number, wake, read_only, size: now })
     }
 
-    /// Gives the terminal another size, and tells its viewers but the one that asked.
+    /// Forgets a viewer, and ends a transient terminal with the last one.
+    pub(super) fn detach(self: &Arc<Self>, number: u64) {
+        let deserted = {
+            let mut state = self.lock();
+            state.viewers.remove(&number);
+            state.viewers.is_empty() && state.end.is_none()
+        };
+        self.taken.notify_one();
+        if deserted && self.transient {
+            let terminal = Arc::clone(self);
+            tokio::spawn(async move { terminal.close(super::registry::GRACE).await });
+        }
+    }
+
+    /// Gives the terminal another size, and tells its viewers but the one that asked. One that has ended keeps its
+    /// last screen as it is.
     ///
     /// # Errors
-    /// `INTERNAL_ERROR` when the kernel refuses.
-    pub(crate) fn resize(&self, size: Size, asked: Option<u64>) -> Result<(), Error> {
-        let mut state = self.lock();
-        if state.screen.size() == size {
+    /// `LIMIT_EXCEEDED` when the screens would take more memory than they may; `INTERNAL_ERROR` when the kernel refuses.
+    pub(crate) async fn resize(&self, size: Size, asked: Option<u64>) -> Result<(), Error> {
+        if self.lock().model.screen().size() == size {
             return Ok(());
         }
-        self.master
-            .resize(size)
-            .map_err(|error| Error::new(Code::Internal, format!("the terminal cannot be resized: {error}")))?;
-        state.screen.resize(size);
-        for (number, (queue, wake)) in &mut state.viewers {
-            if Some(*number) != asked {
-                queue.tell(Piece::Resized(size));
-                wake.notify_one();
+        self.settled(|state| {
+            let Some(master) = self.master().filter(|_| state.end.is_none()) else { return Ok(()) };
+            if !state.cells.resize(size) {
+                let message = "the terminals are as large as they may be together; close one, or choose a smaller size";
+                return Err(Error::new(Code::LimitExceeded, message)
+                    .with("cols", u32::from(size.cols))
+                    .with("rows", u32::from(size.rows)));
             }
-        }
-        Ok(())
+            // The model first: what the program shows for the new size comes after the signal.
+            state.model.screen_mut().resize(size);
+            master
+                .resize(size)
+                .map_err(|error| Error::new(Code::Internal, format!("the terminal cannot be resized: {error}")))?;
+            for (number, looking) in &mut state.viewers {
+                if Some(*number) != asked {
+                    looking.queue.tell(Piece::Resized(size));
+                    looking.wake.notify_one();
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 
-    /// Ends it: HUP, TERM, and KILL of the whole tree after this time. Returns when it has ended.
-    pub(crate) async fn close(&self, grace: Duration) -> Info {
+    /// Ends it: HUP for the whole tree, as when a line is hung up, and KILL for what is left of it after this time.
+    /// Returns when it has ended. Once begun it goes on, even if nobody waits for it.
+    pub(crate) async fn close(self: &Arc<Self>, grace: Duration) -> Info {
         if self.lives() {
-            if let Err(error) = self.run.signal(Signal::HUP, Target::Group).await {
-                tracing::debug!(%error, "a terminal that is closed could not be hung up");
+            let terminal = Arc::clone(self);
+            let hung_up = tokio::spawn(async move {
+                if let Err(error) = terminal.run.tree().hang_up(tokio::time::sleep(grace)).await {
+                    tracing::warn!(%error, "the processes of a terminal could not be listed; its group is killed");
+                    terminal.stop.request(Duration::ZERO);
+                }
+            });
+            if hung_up.await.is_err() {
+                self.stop.request(Duration::ZERO);
             }
-            self.stop.request(grace);
             self.wait().await;
         }
         self.info()
@@ -270,6 +405,9 @@ impl Terminal {
     pub(crate) async fn wait(&self) {
         loop {
             let ended = self.ended.notified();
+            tokio::pin!(ended);
+            // Registers before looking, so that nothing between the two is missed.
+            ended.as_mut().enable();
             if !self.lives() {
                 return;
             }
@@ -277,110 +415,28 @@ impl Terminal {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    /// The pseudo-terminal, while it lives.
+    pub(super) fn master(&self) -> Option<Arc<Master>> {
+        self.master.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One who looks. Dropping it detaches.
-#[derive(Debug)]
-pub(crate) struct Viewer {
-    terminal: Arc<Terminal>,
-    number: u64,
-    wake: Arc<Notify>,
-    /// The terminal's size when it was attached.
-    pub(crate) size: Size,
-}
+/// Counts who waits for the model.
+struct Waiting<'a>(&'a AtomicU32);
 
-impl Viewer {
-    /// The next thing to show, of at most `most` bytes. Cancel safe.
-    pub(crate) async fn next(&self, most: usize) -> Piece {
-        loop {
-            let woken = self.wake.notified();
-            let piece = {
-                let mut state = self.terminal.lock();
-                let State { screen, viewers, .. } = &mut *state;
-                viewers.get_mut(&self.number).and_then(|(queue, _)| {
-                    if queue.is_behind() {
-                        // No more than the screen: who could not read the flood has no use for its last thousand lines.
-                        queue.paint([RESET, &screen.paint(0)].concat());
-                    }
-                    queue.next(most)
-                })
-            };
-            if let Some(piece) = piece {
-                self.terminal.taken.notify_one();
-                return piece;
-            }
-            woken.await;
-        }
-    }
-
-    /// Types. The terminal takes this viewer's size.
-    ///
-    /// # Errors
-    /// `PERMISSION_DENIED` for who may only look; `INTERNAL_ERROR` when the terminal cannot be written.
-    pub(crate) async fn write(&self, bytes: &[u8]) -> Result<(), Error> {
-        if let Some(size) = self.may_act()? {
-            self.terminal.resize(size, Some(self.number))?;
-        }
-        match self.terminal.master.write(bytes).await {
-            Ok(()) => Ok(()),
-            // It ended; the viewer is about to be told.
-            Err(_) if !self.terminal.lives() => Ok(()),
-            Err(error) if error.raw_os_error() == Some(libc::EIO) => Ok(()),
-            Err(error) => Err(Error::new(Code::Internal, format!("the terminal cannot be written: {error}"))),
-        }
-    }
-
-    /// The viewer's size. One with a 0 in it is ignored.
-    ///
-    /// # Errors
-    /// As [`write`](Self::write).
-    pub(crate) fn resize(&self, cols: u16, rows: u16) -> Result<(), Error> {
-        self.may_act()?;
-        let Some(size) = Size::of(Some(cols), Some(rows)) else { return Ok(()) };
-        if let Some((queue, _)) = self.terminal.lock().viewers.get_mut(&self.number) {
-            queue.size = Some(size);
-        }
-        self.terminal.resize(size, Some(self.number))
-    }
-
-    /// Sends a signal to the foreground process group.
-    ///
-    /// # Errors
-    /// `VALIDATION_FAILED` for a name that is no signal; `PERMISSION_DENIED` for who may only look.
-    pub(crate) fn signal(&self, name: &str) -> Result<(), Error> {
-        self.may_act()?;
-        let signal = Signal::parse(name)?;
-        if let Some(group) = self.terminal.master.foreground()
-            && let Err(error) = signal_group(group, signal)
-        {
-            tracing::debug!(%error, "a foreground process group could not be signalled");
-        }
-        Ok(())
-    }
-
-    fn may_act(&self) -> Result<Option<Size>, Error> {
-        let state = self.terminal.lock();
-        match state.viewers.get(&self.number) {
-            Some((queue, _)) if !queue.read_only => Ok(queue.size),
-            Some(_) | None => Err(Error::new(Code::PermissionDenied, "this viewer may only look (`read_only`)")),
-        }
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicU32) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
     }
 }
 
-impl Drop for Viewer {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let last = {
-            let mut state = self.terminal.lock();
-            state.viewers.remove(&self.number);
-            state.viewers.is_empty()
-        };
-        self.terminal.taken.notify_one();
-        if last && self.terminal.transient && self.terminal.lives() {
-            let terminal = Arc::clone(&self.terminal);
-            tokio::spawn(async move { terminal.close(super::registry::GRACE).await });
-        }
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

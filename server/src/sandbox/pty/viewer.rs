@@ -1,142 +1,122 @@
-//! What one viewer of a terminal is still to be shown.
+//! One who looks at a terminal, and types.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 
-use bytes::Bytes;
-use sandwire_protocol::kind::command::Exit;
+use sandwire_protocol::{Code, Error};
+use tokio::sync::Notify;
 
+use super::painting::RESET;
+use super::queue::Piece;
 use super::screen::Size;
+use super::terminal::Terminal;
+use crate::sandbox::process::signal::Signal;
+use crate::sandbox::process::spawn::signal_group;
 
-/// Bytes for a viewer beyond which it does not keep up.
-const KEEPS_UP: usize = 64 << 10;
-
-/// Bytes that wait for a viewer at the most, the first painting aside.
-const MOST: usize = 256 << 10;
-
-/// Something to show.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Piece {
-    /// What the terminal shows, or what paints its screen.
-    Data(Bytes),
-    /// The painting is complete.
-    Live,
-    /// The terminal has another size.
-    Resized(Size),
-    /// The terminal has ended, so.
-    Ended(Exit),
+/// A viewer. Dropping it detaches.
+#[derive(Debug)]
+pub(crate) struct Viewer {
+    pub(super) terminal: Arc<Terminal>,
+    pub(super) number: u64,
+    pub(super) wake: Arc<Notify>,
+    pub(super) read_only: bool,
+    /// The terminal's size when it was attached.
+    pub(crate) size: Size,
 }
 
-/// A viewer's queue.
-#[derive(Debug, Default)]
-pub(crate) struct Queue {
-    pieces: VecDeque<Piece>,
-    bytes: usize,
-    /// What it missed is gone: it has to be painted the screen anew.
-    behind: bool,
-    /// The viewer's own size, if it said one.
-    pub(crate) size: Option<Size>,
-    /// Whether it may only look.
-    pub(crate) read_only: bool,
+impl Viewer {
+    /// The next thing to show, of at most `most` bytes. Cancel safe.
+    pub(crate) async fn next(&self, most: usize) -> Piece {
+        loop {
+            let woken = self.wake.notified();
+            let next = {
+                let mut state = self.terminal.lock();
+                match state.viewers.get_mut(&self.number) {
+                    Some(looking) if looking.queue.is_behind() => Err(()),
+                    Some(looking) => Ok(looking.queue.next(most)),
+                    None => Ok(None),
+                }
+            };
+            match next {
+                Ok(Some(piece)) => {
+                    self.terminal.taken.notify_one();
+                    return piece;
+                }
+                Ok(None) => woken.await,
+                Err(()) => self.paint().await,
+            }
+        }
+    }
+
+    /// Paints the screen as it is now, in place of what was missed.
+    async fn paint(&self) {
+        self.terminal
+            .settled(|state| {
+                // No more than the screen: who could not read a flood has no use for its last thousand lines.
+                let painting = [RESET, &state.model.screen().paint(0)].concat();
+                if let Some(looking) = state.viewers.get_mut(&self.number) {
+                    looking.queue.paint(painting);
+                }
+            })
+            .await;
+    }
+
+    /// Types. The terminal takes this viewer's size.
+    ///
+    /// # Errors
+    /// `PERMISSION_DENIED` for who may only look; `INTERNAL_ERROR` when the terminal cannot be written.
+    pub(crate) async fn write(&self, bytes: &[u8]) -> Result<(), Error> {
+        self.may_act()?;
+        let size = self.terminal.lock().viewers.get(&self.number).and_then(|looking| looking.size);
+        if let Some(size) = size {
+            self.terminal.resize(size, Some(self.number)).await?;
+        }
+        // After the end nobody reads keys; the viewer is about to be told.
+        let Some(master) = self.terminal.master() else { return Ok(()) };
+        match master.write(bytes).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.raw_os_error() == Some(libc::EIO) => Ok(()),
+            Err(error) => Err(Error::new(Code::Internal, format!("the terminal cannot be written: {error}"))),
+        }
+    }
+
+    /// The viewer's size. One with a 0 in it is ignored.
+    ///
+    /// # Errors
+    /// `PERMISSION_DENIED` for who may only look; those of [`Terminal::resize`].
+    pub(crate) async fn resize(&self, cols: u16, rows: u16) -> Result<(), Error> {
+        self.may_act()?;
+        let Some(size) = Size::of(Some(cols), Some(rows)) else { return Ok(()) };
+        if let Some(looking) = self.terminal.lock().viewers.get_mut(&self.number) {
+            looking.size = Some(size);
+        }
+        self.terminal.resize(size, Some(self.number)).await
+    }
+
+    /// Sends a signal to the foreground process group.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED` for a name that is no signal; `PERMISSION_DENIED` for who may only look.
+    pub(crate) fn signal(&self, name: &str) -> Result<(), Error> {
+        self.may_act()?;
+        let signal = Signal::parse(name)?;
+        if let Some(group) = self.terminal.master().and_then(|master| master.foreground())
+            && let Err(error) = signal_group(group, signal)
+        {
+            tracing::debug!(%error, "a foreground process group could not be signalled");
+        }
+        Ok(())
+    }
+
+    fn may_act(&self) -> Result<(), Error> {
+        if self.read_only {
+            return Err(Error::new(Code::PermissionDenied, "this viewer may only look (`read_only`)"));
+        }
+        Ok(())
+    }
 }
 
-impl Queue {
-    /// Nothing to show yet.
-    pub(crate) fn new(size: Option<Size>, read_only: bool) -> Self {
-        Self { size, read_only, ..Self::default() }
-    }
-
-    /// Whether it takes what is shown.
-    pub(crate) fn keeps_up(&self) -> bool {
-        !self.behind && self.bytes < KEEPS_UP
-    }
-
-    /// Whether it needs to be painted the screen before anything else.
-    pub(crate) fn is_behind(&self) -> bool {
-        self.behind
-    }
-
-    /// What the terminal shows now.
-    pub(crate) fn show(&mut self, bytes: &Bytes) {
-        if self.behind {
-            return;
-        }
-        if self.bytes + bytes.len() > MOST {
-            self.let_go();
-            return;
-        }
-        self.bytes += bytes.len();
-        self.pieces.push_back(Piece::Data(bytes.clone()));
-    }
-
-    /// Gives up what waits: it will be painted the screen as it is then.
-    pub(crate) fn let_go(&mut self) {
-        self.behind = true;
-        self.bytes = 0;
-        self.pieces.retain(|piece| !matches!(piece, Piece::Data(_)));
-    }
-
-    /// Paints the screen, in front of what waits.
-    pub(crate) fn paint(&mut self, painting: Vec<u8>) {
-        self.behind = false;
-        self.bytes += painting.len();
-        self.pieces.push_front(Piece::Data(painting.into()));
-    }
-
-    /// Something that is no bytes. Of several sizes only the last matters.
-    pub(crate) fn tell(&mut self, piece: Piece) {
-        if matches!(piece, Piece::Resized(_)) {
-            self.pieces.retain(|piece| !matches!(piece, Piece::Resized(_)));
-        }
-        self.pieces.push_back(piece);
-    }
-
-    /// The next piece, of at most `most` bytes.
-    pub(crate) fn next(&mut self, most: usize) -> Option<Piece> {
-        let piece = self.pieces.pop_front()?;
-        let Piece::Data(mut bytes) = piece else { return Some(piece) };
-        let first = bytes.split_to(bytes.len().min(most));
-        if !bytes.is_empty() {
-            self.pieces.push_front(Piece::Data(bytes));
-        }
-        self.bytes -= first.len();
-        Some(Piece::Data(first))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_viewer_that_does_not_read_is_let_go_within_its_bound_and_painted_later() {
-        let mut queue = Queue::default();
-        let chunk = Bytes::from(vec![b'x'; 10_000]);
-        let mut shown = 0;
-        while !queue.is_behind() {
-            assert!(queue.bytes <= MOST);
-            queue.show(&chunk);
-            shown += 1;
-        }
-        assert!(shown > 20);
-        assert_eq!(queue.next(100), None);
-        queue.tell(Piece::Live);
-        queue.paint(b"screen".to_vec());
-        queue.show(&Bytes::from_static(b"after"));
-        assert_eq!(queue.next(4), Some(Piece::Data(Bytes::from_static(b"scre"))));
-        assert_eq!(queue.next(100), Some(Piece::Data(Bytes::from_static(b"en"))));
-        assert_eq!(queue.next(100), Some(Piece::Live));
-        assert_eq!(queue.next(100), Some(Piece::Data(Bytes::from_static(b"after"))));
-        assert_eq!(queue.next(100), None);
-        assert_eq!(queue.bytes, 0);
-    }
-
-    #[test]
-    fn only_the_last_size_is_told() {
-        let mut queue = Queue::default();
-        for cols in 1..100 {
-            queue.tell(Piece::Resized(Size { cols, rows: 5 }));
-        }
-        assert_eq!(queue.next(1), Some(Piece::Resized(Size { cols: 99, rows: 5 })));
-        assert_eq!(queue.next(1), None);
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        self.terminal.detach(self.number);
     }
 }

@@ -1,0 +1,178 @@
+//! What the model has not seen yet. Parsing takes longer than showing, so that viewers do not wait for it; and of a
+//! flood of plain text only the end is parsed, because nothing of the rest is left on the screen or above it.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::screen::Screen;
+
+/// Bytes that the model may be behind.
+pub(crate) const MOST: usize = 512 << 10;
+
+/// What one chunk costs at least, in bytes: without it a flood of tiny chunks would take more memory than is counted.
+const CHUNK: usize = 128;
+
+/// A model and what it has not seen.
+#[derive(Debug)]
+pub(crate) struct Backlog {
+    screen: Screen,
+    chunks: VecDeque<Bytes>,
+    /// What the chunks cost.
+    bytes: usize,
+    /// How many of the last chunks hold no escape sequence.
+    plain: usize,
+}
+
+impl Backlog {
+    /// A model that has seen everything.
+    pub(crate) fn new(screen: Screen) -> Self {
+        Self { screen, chunks: VecDeque::new(), bytes: 0, plain: 0 }
+    }
+
+    /// The model, as far as it has come.
+    pub(crate) fn screen(&self) -> &Screen {
+        &self.screen
+    }
+
+    /// The model, to give it another size once it has seen everything.
+    pub(crate) fn screen_mut(&mut self) -> &mut Screen {
+        &mut self.screen
+    }
+
+    /// What it is behind, in bytes.
+    pub(crate) fn behind(&self) -> usize {
+        self.bytes
+    }
+
+    /// Puts something off for later.
+    pub(crate) fn put_off(&mut self, bytes: &Bytes) {
+        self.bytes += cost(bytes);
+        self.chunks.push_back(bytes.clone());
+        let plain = memchr::memchr3(0x1b, 0x0e, 0x0f, bytes).is_none();
+        self.plain = if plain { self.plain + 1 } else { 0 };
+        if self.bytes > MOST {
+            self.forget();
+        }
+    }
+
+    /// Lets the model see the next bytes, about `most` of them. False when it has seen everything.
+    pub(crate) fn catch_up(&mut self, mut most: usize) -> bool {
+        while most > 0
+            && let Some(mut chunk) = self.chunks.pop_front()
+        {
+            self.bytes -= cost(&chunk);
+            let piece = chunk.split_to(chunk.len().min(most));
+            self.screen.process(&piece);
+            most -= piece.len();
+            if !chunk.is_empty() {
+                self.bytes += cost(&chunk);
+                self.chunks.push_front(chunk);
+            }
+            self.plain = self.plain.min(self.chunks.len());
+        }
+        !self.chunks.is_empty()
+    }
+
+    /// Drops what will have been scrolled out of the scrollback when the model has seen what is behind it.
+    fn forget(&mut self) {
+        if self.plain < self.chunks.len() {
+            return;
+        }
+        let Some(mut lines) = self.screen.forgets_after() else { return };
+        for (index, chunk) in self.chunks.iter().enumerate().rev() {
+            for at in memchr::memrchr_iter(b'\n', chunk) {
+                lines = lines.saturating_sub(1);
+                // What stays begins at the left margin.
+                let returned = at.checked_sub(1).is_some_and(|before| chunk.get(before) == Some(&b'\r'));
+                if lines == 0 && returned {
+                    self.drop_until(index, at + 1);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn drop_until(&mut self, index: usize, at: usize) {
+        self.chunks.drain(..index);
+        if let Some(first) = self.chunks.front_mut() {
+            *first = first.split_off(at);
+        }
+        self.bytes = self.chunks.iter().map(cost).sum();
+        self.plain = self.chunks.len();
+    }
+}
+
+fn cost(chunk: &Bytes) -> usize {
+    chunk.len() + CHUNK
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::screen::Size;
+    use super::*;
+
+    const SIZE: Size = Size { cols: 20, rows: 5 };
+
+    /// Lines that wrap, have tabs, wide characters and lone returns.
+    fn flood(seed: usize) -> String {
+        let line = |n: usize| match (n + seed) % 7 {
+            0 => format!("{n}\r\n"),
+            1 => format!("{n} wraps over more than one line\r\n"),
+            2 => format!("\t{n}\tx\r\n"),
+            3 => format!("漢字🦀{n}\r\n"),
+            4 => format!("old\rnew{n}\r\n"),
+            5 => "\r\n".to_owned(),
+            _ => format!("{n}\n"),
+        };
+        (0..60_000).map(line).collect()
+    }
+
+    fn seen(backlog: &mut Backlog) -> (String, Vec<u8>) {
+        while backlog.catch_up(10_000) {}
+        (backlog.screen().text(usize::MAX), backlog.screen().paint(usize::MAX))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_forgotten_is_not_missed(
+            seed in 0_usize..7, chunk in 500_usize..70_000, before in "\\PC{0,40}", more in 0_usize..100,
+        ) {
+            let bytes: Bytes = format!("{before}\x1b[3;32m\x1b[4;7H{}", flood(seed)).into();
+            let mut whole = Screen::new(SIZE, 50);
+            whole.process(&bytes);
+            let mut backlog = Backlog::new(Screen::new(SIZE, 50));
+            let mut largest = 0;
+            for piece in bytes.chunks(chunk) {
+                backlog.put_off(&bytes.slice_ref(piece));
+                largest = largest.max(backlog.behind());
+                backlog.catch_up(more);
+                while backlog.behind() > MOST {
+                    backlog.catch_up(1000);
+                }
+            }
+            let mut whole = Backlog::new(whole);
+            prop_assert!(backlog.behind() < bytes.len() / 2, "nothing was forgotten");
+            prop_assert!(largest <= MOST + chunk + CHUNK);
+            prop_assert_eq!(seen(&mut backlog), seen(&mut whole));
+        }
+    }
+
+    #[test]
+    fn nothing_is_forgotten_that_may_still_be_seen() {
+        for before in ["\x1b[1;3r", "\x1b[?1049h", "\x1b[4h", "\x1b(0"] {
+            let mut backlog = Backlog::new(Screen::new(SIZE, 50));
+            backlog.put_off(&Bytes::copy_from_slice(before.as_bytes()));
+            backlog.catch_up(100);
+            let lines = Bytes::from("line\r\n".repeat(10_000));
+            for _ in 0..12 {
+                backlog.put_off(&lines);
+            }
+            assert!(backlog.behind() > 12 * lines.len(), "{before:?}");
+        }
+    }
+}
