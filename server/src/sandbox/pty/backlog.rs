@@ -75,29 +75,68 @@ impl Backlog {
     }
 
     /// Drops what will have been scrolled out of the scrollback when the model has seen what is behind it.
-    fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         if self.plain < self.chunks.len() {
             return;
         }
         let Some(mut lines) = self.screen.forgets_after() else { return };
+        let mut searched = false;
         for (index, chunk) in self.chunks.iter().enumerate().rev() {
             for at in memchr::memrchr_iter(b'\n', chunk) {
                 lines = lines.saturating_sub(1);
-                // What stays begins at the left margin.
-                let returned = at.checked_sub(1).is_some_and(|before| chunk.get(before) == Some(&b'\r'));
-                if lines == 0 && returned {
-                    self.drop_until(index, at + 1);
-                    return;
+                if lines > 0 {
+                    continue;
                 }
+                // What stays begins where the line before it ended: mostly at the left margin.
+                if at.checked_sub(1).is_some_and(|before| chunk.get(before) == Some(&b'\r')) {
+                    return self.drop_until(index, at + 1, 0);
+                }
+                if !searched && let Some(column) = self.column(index, at) {
+                    return self.drop_until(index, at + 1, column);
+                }
+                searched = true;
             }
         }
     }
 
-    fn drop_until(&mut self, index: usize, at: usize) {
+    /// The column of the cursor after what is before a place, where that is so plain that it needs no model: what a
+    /// program writes to a raw terminal, which adds no return to a new line. The width itself means that the next
+    /// character goes to the next line.
+    fn column(&self, index: usize, at: usize) -> Option<usize> {
+        let cols = usize::from(self.screen.size().cols);
+        let mut printed = 0;
+        let mut first = self.screen.column();
+        for (number, chunk) in self.chunks.iter().enumerate().take(index + 1).rev() {
+            let bytes = if number == index { chunk.get(..at)? } else { &chunk[..] };
+            let returned = memchr::memrchr(b'\r', bytes);
+            let line = bytes.get(returned.map_or(0, |at| at + 1)..)?;
+            let (mut characters, mut simple) = (0, true);
+            for byte in line {
+                characters += usize::from(*byte != b'\n');
+                simple &= matches!(byte, b' '..=b'~' | b'\n');
+            }
+            if !simple {
+                return None;
+            }
+            printed += characters;
+            if returned.is_some() {
+                first = 0;
+                break;
+            }
+        }
+        Some(if printed == 0 { first } else { (first + printed - 1) % cols + 1 })
+    }
+
+    /// What stays begins in this column.
+    fn drop_until(&mut self, index: usize, at: usize, column: usize) {
         self.chunks.drain(..index);
         if let Some(first) = self.chunks.front_mut() {
             *first = first.split_off(at);
         }
+        // The line that this is printed on is scrolled away, too.
+        let mut margin = vec![b' '; 1 + column];
+        margin[0] = b'\r';
+        self.chunks.push_front(margin.into());
         self.bytes = self.chunks.iter().map(cost).sum();
         self.plain = self.chunks.len();
     }
@@ -130,6 +169,18 @@ mod tests {
         (0..60_000).map(line).collect()
     }
 
+    /// Lines as a raw terminal shows them: each begins below the end of the one before.
+    fn raw_flood(seed: usize) -> String {
+        let line = |n: usize| match (n + seed) % 5 {
+            0 => format!("{n}\n"),
+            1 => "20 characters exactly\n"[1..].to_owned(),
+            2 => "\n".to_owned(),
+            3 if n % 20_011 == 3 => "returned\r".to_owned(),
+            _ => format!("{n} goes over more than one line of it, and over a third\n"),
+        };
+        (0..60_000).map(line).collect()
+    }
+
     fn seen(backlog: &mut Backlog) -> (String, Vec<u8>) {
         while backlog.catch_up(10_000) {}
         (backlog.screen().text(usize::MAX), backlog.screen().paint(usize::MAX))
@@ -140,9 +191,10 @@ mod tests {
 
         #[test]
         fn what_is_forgotten_is_not_missed(
-            seed in 0_usize..7, chunk in 500_usize..70_000, before in "\\PC{0,40}", more in 0_usize..100,
+            seed in 0_usize..7, chunk in 500_usize..70_000, before in "\\PC{0,40}", more in 0_usize..100, raw: bool,
         ) {
-            let bytes: Bytes = format!("{before}\x1b[3;32m\x1b[4;7H{}", flood(seed)).into();
+            let flood = if raw { raw_flood(seed) } else { flood(seed) };
+            let bytes: Bytes = format!("{before}\x1b[3;32m\x1b[4;7H{flood}").into();
             let mut whole = Screen::new(SIZE, 50);
             whole.process(&bytes);
             let mut backlog = Backlog::new(Screen::new(SIZE, 50));

@@ -126,6 +126,11 @@ impl Screen {
         (col.min(self.size().cols - 1), row)
     }
 
+    /// Column of the cursor, from 0; the width when the next character goes to the next line.
+    pub(crate) fn column(&self) -> usize {
+        usize::from(self.parser.screen().cursor_position().1)
+    }
+
     /// Whether the program uses the alternate screen.
     pub(crate) fn alternate(&self) -> bool {
         self.parser.screen().alternate_screen()

@@ -34,14 +34,15 @@ const LOOK_LATER: Duration = Duration::from_millis(100);
 /// Bytes that are read after the end at the most, where something goes on writing.
 const LAST: usize = 1 << 20;
 
-/// Most that the model sees in one go, in bytes: about a quarter of a millisecond.
-const SLICE: usize = 16 << 10;
+/// Most that the model sees in one go, in bytes: a tenth of a millisecond of text, one of the shortest lines.
+const SLICE: usize = 4 << 10;
 
-/// What the model sees at once, because it takes no time, in bytes. It sees more of it when the program pauses.
-const AT_ONCE: usize = 4 << 10;
+/// What the model sees at once, because it takes no time, in bytes: an echo, a prompt. More of it waits until the
+/// program pauses, because parsing is slower than a program that floods.
+const AT_ONCE: usize = 256;
 
-/// A pause.
-const PAUSE: Duration = Duration::from_millis(5);
+/// A pause: a program that floods is stopped for shorter by who reads it, or by other programs on its processor.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Viewers of one terminal.
 const MAX_VIEWERS: usize = 64;
@@ -145,24 +146,26 @@ impl Terminal {
     async fn pump(&self, master: &Master) -> std::convert::Infallible {
         // A descriptor that was hung up once counts as readable for ever.
         let mut hung_up = false;
+        // The program pauses: the model sees what it is behind, and does not hold what comes meanwhile.
+        let mut paused = false;
         loop {
             self.somebody_keeps_up().await;
             match master.look() {
                 Ok(Look::Data(bytes)) => {
+                    paused = false;
                     self.show(&bytes);
                     // A flood must not keep the other tasks of this thread waiting.
                     tokio::task::consume_budget().await;
                     self.catch_up(backlog::MOST).await;
                 }
+                Ok(Look::Empty) if self.still_behind(paused) => tokio::task::yield_now().await,
                 Ok(Look::Empty) => {
-                    if self.lock().model.behind() <= AT_ONCE {
-                        self.catch_up(0).await;
-                    }
                     let pause = if hung_up { LOOK_AGAIN } else { PAUSE };
                     tokio::select! {
                         waited = master.readable(), if !hung_up => hung_up = !waited.unwrap_or(false),
                         () = tokio::time::sleep(pause), if hung_up || self.lock().model.behind() > 0 => {
-                            self.catch_up(0).await;
+                            paused = true;
+                            self.lock().model.forget();
                         }
                     }
                 }
@@ -212,6 +215,12 @@ impl Terminal {
         state.model.put_off(bytes);
     }
 
+    /// Lets the model see a little while the program shows nothing. Whether there is more for it to see now.
+    fn still_behind(&self, paused: bool) -> bool {
+        let mut state = self.lock();
+        (paused || state.model.behind() <= AT_ONCE) && state.model.catch_up(SLICE)
+    }
+
     /// Lets the model see what it has not, until it is at most so far behind; everything, when somebody waits for that.
     async fn catch_up(&self, at_most: usize) {
         loop {
@@ -229,6 +238,7 @@ impl Terminal {
     /// Does something with the state once the model has seen everything.
     pub(super) async fn settled<T>(&self, then: impl FnOnce(&mut State) -> T) -> T {
         let _waiting = Waiting::new(&self.waiting);
+        self.lock().model.forget();
         loop {
             {
                 let mut state = self.lock();
