@@ -1,6 +1,7 @@
 //! What outlives a channel: processes, terminals, files.
 
 pub(crate) mod activity;
+pub(crate) mod buffer;
 pub(crate) mod fs;
 pub(crate) mod machine;
 pub(crate) mod process;

@@ -41,7 +41,7 @@ impl Contender for Wire {
     fn start(&self) -> Outcome<Box<dyn Subject>> {
         let server = Server::builder().args(ROOM).args(["--retained-bytes", "2GiB", "--log", "warn"]).start();
         let (address, pid) = (server.address(), server.pid());
-        Ok(Box::new(Wired { runtime: Runtime::new()?, address, pid, _server: Some(server) }))
+        Ok(Box::new(Wired { runtime: runtime()?, address, pid, _server: Some(server) }))
     }
 }
 
@@ -50,6 +50,11 @@ struct Wired {
     address: SocketAddr,
     pid: u32,
     _server: Option<Server>,
+}
+
+/// One thread, as the bare client has: no figure is then about how fast threads wake each other.
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 impl From<sandwire::Error> for Failure {
@@ -130,7 +135,7 @@ impl Subject for Wired {
     }
 
     fn via(&self, address: SocketAddr) -> Outcome<Box<dyn Subject>> {
-        Ok(Box::new(Self { runtime: Runtime::new()?, address, pid: self.pid, _server: None }))
+        Ok(Box::new(Self { runtime: runtime()?, address, pid: self.pid, _server: None }))
     }
 
     fn first_answer(&self) -> Outcome<()> {

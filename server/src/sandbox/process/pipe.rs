@@ -1,6 +1,5 @@
 //! The pipes of a command, on the server's side.
 
-use std::cell::RefCell;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,9 +13,10 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::spawn::watch;
+use crate::sandbox::buffer::{Buffer, LARGEST};
 
-/// Most bytes of one read: the size of a new pipe, and of the largest DATA frame.
-pub(crate) const READ: usize = 64 << 10;
+/// Most bytes of one read, which is also the size of a new pipe.
+pub(crate) const READ: usize = LARGEST;
 
 /// Size that a pipe is given once it was found full, in bytes. Asked for late, because most commands say little. A
 /// larger one is no faster.
@@ -27,11 +27,6 @@ const LARGE_PIPES: usize = 64;
 
 /// Pipes that are large now.
 static LARGE: AtomicUsize = AtomicUsize::new(0);
-
-thread_local! {
-    /// Where reads go before it is known how much there is: one for each thread, not one for each command.
-    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
 
 /// A new pipe: the end to read, the end to write.
 pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
@@ -91,13 +86,7 @@ impl Pipes {
     /// # Errors
     /// As read(2).
     pub(crate) fn read(&mut self, max: usize) -> io::Result<Look<Bytes>> {
-        self.look(max, |_, scratch| {
-            if scratch.len() * 2 >= scratch.capacity() {
-                return Bytes::from(std::mem::take(scratch));
-            }
-            // A small payload must not keep a large buffer alive.
-            Bytes::copy_from_slice(scratch)
-        })
+        self.look(max, |_, buffer| buffer.freeze())
     }
 
     /// As [`Pipes::read`], but shows the bytes where they are.
@@ -105,27 +94,25 @@ impl Pipes {
     /// # Errors
     /// As read(2).
     pub(crate) fn read_with<T>(&mut self, take: impl FnOnce(Output, &[u8]) -> T) -> io::Result<Look<T>> {
-        self.look(READ, |output, scratch| take(output, scratch))
+        self.look(READ, |output, buffer| take(output, &buffer))
     }
 
-    fn look<T>(&mut self, max: usize, take: impl FnOnce(Output, &mut Vec<u8>) -> T) -> io::Result<Look<T>> {
-        SCRATCH.with_borrow_mut(|shared| {
-            let mut short = Vec::new();
-            let scratch = if max < READ { &mut short } else { shared };
-            scratch.clear();
-            scratch.reserve_exact(max.min(READ));
+    fn look<T>(&mut self, max: usize, take: impl FnOnce(Output, Buffer) -> T) -> io::Result<Look<T>> {
+        let mut buffer = Buffer::new(max.min(READ));
+        // First what the runtime knows of. It may not have heard of the rest yet.
+        for known in [true, false] {
             for _ in 0..2 {
                 let index = self.turn;
                 self.turn = 1 - self.turn;
                 let Some(source) = self.sources[index].as_mut() else { continue };
-                match source.read(scratch)? {
+                match source.read(&mut buffer, known)? {
                     Some(0) => self.sources[index] = None,
-                    Some(_) => return Ok(Look::Data(source.output, take(source.output, scratch))),
+                    Some(_) => return Ok(Look::Data(source.output, take(source.output, buffer))),
                     None => {}
                 }
             }
-            Ok(if self.sources.iter().all(Option::is_none) { Look::Closed } else { Look::Empty })
-        })
+        }
+        Ok(if self.sources.iter().all(Option::is_none) { Look::Closed } else { Look::Empty })
     }
 
     /// Decides that only what is in the pipes at this moment will be read.
@@ -168,26 +155,23 @@ enum Size {
 }
 
 impl Source {
-    /// Fills the empty `scratch` with what there is, up to its capacity. `Some(0)` is the end, `None` nothing now.
-    fn read(&mut self, scratch: &mut Vec<u8>) -> io::Result<Option<usize>> {
+    /// Fills the empty `buffer` with what there is, up to its capacity; `known` when the runtime says that there is
+    /// something, and otherwise all the same. `Some(0)` is the end, `None` nothing now.
+    fn read(&mut self, buffer: &mut Buffer, known: bool) -> io::Result<Option<usize>> {
         if let Some(left) = self.left {
             let left = usize::try_from(left).unwrap_or(usize::MAX);
             if left == 0 {
                 return Ok(Some(0));
             }
-            if left < scratch.capacity() {
-                *scratch = Vec::with_capacity(left);
+            if left < buffer.capacity() {
+                *buffer = Buffer::new(left);
             }
         }
-        let mut looked = false;
-        let mut read = self.fd.try_io(Interest::READABLE, |fd| {
-            looked = true;
-            fill(fd, scratch)
-        });
-        if !looked {
-            // The runtime knows of nothing, but it may not have heard yet.
-            read = fill(self.fd.get_ref(), scratch);
-        }
+        let read = if known {
+            self.fd.try_io(Interest::READABLE, |fd| fill(fd, buffer))
+        } else {
+            fill(self.fd.get_ref(), buffer)
+        };
         match read {
             Ok(length) => {
                 if let Some(left) = &mut self.left {
@@ -223,9 +207,9 @@ fn enlarge(fd: &OwnedFd) -> Size {
     Size::Fixed
 }
 
-fn fill(fd: &OwnedFd, scratch: &mut Vec<u8>) -> io::Result<usize> {
+fn fill(fd: &OwnedFd, buffer: &mut Vec<u8>) -> io::Result<usize> {
     loop {
-        match rustix::io::read(fd, spare_capacity(scratch)) {
+        match rustix::io::read(fd, spare_capacity(buffer)) {
             Err(Errno::INTR) => {}
             other => return Ok(other?),
         }

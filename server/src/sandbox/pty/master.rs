@@ -2,7 +2,6 @@
 
 #![allow(unsafe_code, reason = "portable-pty lends its descriptor only as a number")]
 
-use std::cell::RefCell;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -18,21 +17,17 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::screen::Size;
+use crate::sandbox::buffer::{Buffer, LARGEST};
 use crate::sandbox::process::spawn::watch;
-
-/// Bytes that are gathered into one piece of output, at the most: as many as one frame carries.
-const GATHER: usize = 64 << 10;
 
 /// What one read of a pseudo-terminal gives at the most, as Linux has it.
 const PIECE: usize = 4 << 10;
 
+/// Less than this is not the beginning of much, in bytes.
+const SHORT: usize = 256;
+
 /// Time between tries where readiness cannot be awaited.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(5);
-
-thread_local! {
-    /// Where reads go before it is known how much there is: one for each thread, not one for each terminal.
-    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
 
 /// The master side.
 pub(crate) struct Master {
@@ -83,25 +78,22 @@ pub(crate) fn open(size: Size) -> io::Result<(Master, Slave)> {
 impl Master {
     /// What is there now, gathered from as many reads as the kernel's small pieces need.
     pub(crate) fn look(&self) -> io::Result<Look> {
-        SCRATCH.with_borrow_mut(|scratch| {
-            scratch.clear();
-            scratch.reserve_exact(GATHER);
-            while scratch.len() + PIECE <= GATHER {
-                match rustix::io::read(self.fd.get_ref(), spare_capacity(scratch)) {
-                    // EIO is how Linux says that the other side is closed.
-                    Ok(0) | Err(Errno::IO) if scratch.is_empty() => return Ok(Look::Closed),
-                    Err(Errno::AGAIN) if scratch.is_empty() => return Ok(Look::Empty),
-                    Ok(1..) | Err(Errno::INTR) => {}
-                    Ok(0) | Err(Errno::AGAIN | Errno::IO) => break,
-                    Err(error) => return Err(error.into()),
-                }
+        let mut buffer = Buffer::new(LARGEST);
+        while buffer.len() + PIECE <= LARGEST {
+            let before = buffer.len();
+            match rustix::io::read(self.fd.get_ref(), spare_capacity(&mut buffer)) {
+                // EIO is how Linux says that the other side is closed.
+                Ok(0) | Err(Errno::IO) if before == 0 => return Ok(Look::Closed),
+                Err(Errno::AGAIN) if before == 0 => return Ok(Look::Empty),
+                Err(Errno::INTR) => {}
+                // An echo, a prompt: most likely there is no more.
+                Ok(1..SHORT) if before == 0 => break,
+                Ok(1..) => {}
+                Ok(0) | Err(Errno::AGAIN | Errno::IO) => break,
+                Err(error) => return Err(error.into()),
             }
-            if scratch.len() * 2 >= GATHER {
-                return Ok(Look::Data(std::mem::take(scratch).into()));
-            }
-            // A small payload must not keep a large buffer alive.
-            Ok(Look::Data(Bytes::copy_from_slice(scratch)))
-        })
+        }
+        Ok(Look::Data(buffer.freeze()))
     }
 
     /// Waits until there may be something. False when it was hung up once: from then on waiting is of no use, because
