@@ -13,6 +13,7 @@ use self::subject::{Contender, Failure};
 use self::table::{Measured, print_json, print_row};
 
 mod bare;
+mod lanes;
 mod logger;
 mod pattern;
 mod rows;

@@ -15,6 +15,7 @@ use sandwire::{Call, Client, Reply};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
+use super::lanes::Trunk;
 use super::logger::Lines;
 use super::pattern::{self, Check};
 use super::subject::{Beside, Contender, ECHO, ECHO_READY, Echo, Failure, Held, KEY_PAUSE, Outcome, Resumed, Subject};
@@ -22,8 +23,18 @@ use crate::proxy::{Cut, Proxy};
 use crate::server::{Server, binary, url};
 
 /// The settings that let every row run; all others are the defaults.
-const ROOM: [&str; 8] =
-    ["--max-channels", "20000", "--max-channels-per-lane", "20000", "--max-connections", "4096", "--max-lanes", "4096"];
+const ROOM: [&str; 10] = [
+    "--max-channels",
+    "20000",
+    "--max-channels-per-lane",
+    "20000",
+    "--max-connections",
+    "4096",
+    "--max-lanes",
+    "4096",
+    "--max-lanes-per-connection",
+    "4096",
+];
 
 /// sandwire.
 #[derive(Debug)]
@@ -402,8 +413,8 @@ impl Subject for Wired {
         })
     }
 
-    fn lanes(&self, _count: usize) -> Outcome<Held> {
-        Err(Failure::NotOffered("the Rust client has one lane; relays come later"))
+    fn lanes(&self, count: usize) -> Outcome<Held> {
+        self.runtime.block_on(async { Ok(Box::new(Trunk::open(self.address, count).await?) as Held) })
     }
 }
 

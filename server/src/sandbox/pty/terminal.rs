@@ -148,17 +148,22 @@ impl Terminal {
         let mut hung_up = false;
         // The program pauses: the model sees what it is behind, and does not hold what comes meanwhile.
         let mut paused = false;
+        // It floods: there will be more when the viewers have been served.
+        let mut floods = false;
         loop {
             self.somebody_keeps_up().await;
             match master.look() {
                 Ok(Look::Data(bytes)) => {
                     paused = false;
+                    floods = bytes.len() > AT_ONCE;
                     self.show(&bytes);
                     // A flood must not keep the other tasks of this thread waiting.
                     tokio::task::consume_budget().await;
                     self.catch_up(backlog::MOST).await;
                 }
-                Ok(Look::Empty) if self.still_behind(paused) => tokio::task::yield_now().await,
+                Ok(Look::Empty) if std::mem::take(&mut floods) || self.still_behind(paused) => {
+                    tokio::task::yield_now().await;
+                }
                 Ok(Look::Empty) => {
                     let pause = if hung_up { LOOK_AGAIN } else { PAUSE };
                     tokio::select! {
