@@ -2,6 +2,7 @@
 
 pub(crate) mod launch;
 pub(crate) mod limits;
+mod list;
 pub(crate) mod log;
 pub(crate) mod pipe;
 pub(crate) mod reap;

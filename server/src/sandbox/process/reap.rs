@@ -159,7 +159,7 @@ impl Sweep {
 
 /// Reaps orphans that have a session of their own, wherever they stand in the list of children.
 fn sweep_behind(own_session: Option<i32>) {
-    for pid in super::tree::children_of_self() {
+    for pid in super::list::children_of_self() {
         if spawn::session_of(pid) != own_session && !registered().contains(&pid) {
             reap(pid);
         }

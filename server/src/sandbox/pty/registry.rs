@@ -11,7 +11,7 @@ use sandwire_protocol::{ByteString, Code, Error};
 use super::budget::Budget;
 use super::master;
 use super::screen::{Screen, Size};
-use super::terminal::{Parts, Terminal};
+use super::terminal::{GRACE, Parts, Terminal};
 use crate::sandbox::process::launch::default_shell;
 use crate::sandbox::process::registry::check_id;
 use crate::sandbox::process::run::{self, Host, Spec};
@@ -19,9 +19,6 @@ use crate::sandbox::process::user::Credentials;
 
 /// Size when none is asked for.
 const SIZE: Size = Size { cols: 80, rows: 24 };
-
-/// Time between HUP and KILL when none is asked for.
-pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
 /// Most lines above a screen, whatever the setting says.
 pub(crate) const MAX_SCROLLBACK: usize = 10_000;

@@ -24,6 +24,9 @@ use crate::sandbox::process::stop::Stop;
 /// How long viewers none of which reads may stop the program.
 pub(crate) const STALL: Duration = Duration::from_secs(10);
 
+/// Time between HUP and KILL when none is asked for.
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
+
 /// What a program wrote before its end arrives through a queue of the kernel: this long after the last piece there is
 /// no more, even if something else keeps the terminal open.
 const SETTLED: Duration = Duration::from_millis(30);
@@ -360,7 +363,7 @@ impl Terminal {
         self.taken.notify_one();
         if deserted && self.transient {
             let terminal = Arc::clone(self);
-            tokio::spawn(async move { terminal.close(super::registry::GRACE).await });
+            tokio::spawn(async move { terminal.close(GRACE).await });
         }
     }
 

@@ -17,7 +17,7 @@ fn start(reaper: &Reaper, command: &str) -> Child {
 }
 
 fn is_child(pid: i32) -> bool {
-    super::super::tree::children_of_self().contains(&pid)
+    super::super::list::children_of_self().contains(&pid)
 }
 
 async fn gone(pid: i32) {

@@ -1,0 +1,129 @@
+//! All processes, as `/proc` shows them (proc(5)).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::launch::MARKER;
+
+/// A line of `/proc/PID/stat` (proc(5)).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) pid: i32,
+    pub(super) parent: i32,
+    pub(super) session: i32,
+    /// Clock ticks after boot.
+    pub(super) start: u64,
+    /// A zombie, or about to vanish.
+    pub(super) dead: bool,
+    pub(super) threads: u32,
+    pub(super) cpu_ticks: u64,
+    pub(super) rss_pages: u64,
+}
+
+impl Entry {
+    pub(super) fn read(pid: i32) -> Option<Entry> {
+        // The line is shorter than 512 bytes: 52 numbers and a name of at most 64 bytes.
+        let mut buffer = [0_u8; 1024];
+        let length = fs::File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut buffer).ok()?;
+        Self::parse(pid, buffer.get(..length)?)
+    }
+
+    fn parse(pid: i32, line: &[u8]) -> Option<Entry> {
+        // The name may hold anything, also spaces and parentheses: what follows the last one counts.
+        let after = memchr::memrchr(b')', line)? + 1;
+        let fields: Vec<&str> = std::str::from_utf8(line.get(after..)?).ok()?.split_ascii_whitespace().collect();
+        let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+        let id = |index: usize| fields.get(index)?.parse::<i32>().ok();
+        Some(Entry {
+            pid,
+            parent: id(1)?,
+            session: id(3)?,
+            start: number(19)?,
+            dead: matches!(*fields.first()?, "Z" | "X"),
+            threads: u32::try_from(number(17)?).ok()?,
+            cpu_ticks: number(11)?.saturating_add(number(12)?),
+            rss_pages: number(21)?,
+        })
+    }
+}
+
+/// All processes, by pid.
+pub(super) type Entries = BTreeMap<i32, Entry>;
+
+/// All processes at some time after the call. Those who ask while a list is being made share the next one, so that the
+/// end of a thousand trees does not read a million files.
+pub(super) async fn snapshot() -> io::Result<Arc<Entries>> {
+    /// The newest list, and when its making began.
+    static NEWEST: tokio::sync::Mutex<Option<(Instant, Arc<Entries>)>> = tokio::sync::Mutex::const_new(None);
+    let asked = Instant::now();
+    let mut newest = NEWEST.lock().await;
+    if let Some((began, entries)) = newest.as_ref()
+        && *began > asked
+    {
+        return Ok(Arc::clone(entries));
+    }
+    let began = Instant::now();
+    let made = Arc::new(tokio::task::spawn_blocking(entries).await.map_err(io::Error::other)??);
+    *newest = Some((began, Arc::clone(&made)));
+    Ok(made)
+}
+
+fn entries() -> io::Result<Entries> {
+    Ok(fs::read_dir("/proc")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(|pid| Some((pid, Entry::read(pid)?)))
+        .collect())
+}
+
+/// Children of the server, also those that were given to it.
+pub(super) fn children_of_self() -> Vec<i32> {
+    let mut all = Vec::new();
+    let mut supported = false;
+    for task in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+        if let Ok(text) = fs::read_to_string(task.path().join("children")) {
+            supported = true;
+            all.extend(text.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+        }
+    }
+    // The file depends on how the kernel was built (CONFIG_PROC_CHILDREN).
+    if !supported {
+        let own = i32::try_from(std::process::id()).unwrap_or(0);
+        all.extend(entries().into_iter().flatten().filter(|(_, entry)| entry.parent == own).map(|(pid, _)| pid));
+    }
+    all
+}
+
+/// The marker in a process's environment as it was at its exec; `None` when it has none or hides it.
+pub(super) fn marker_of(pid: i32) -> Option<String> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    environment
+        .split(|byte| *byte == 0)
+        .find_map(|variable| variable.strip_prefix(MARKER.as_bytes())?.strip_prefix(b"="))
+        .map(|value| String::from_utf8_lossy(value).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_does_not_confuse() {
+        let line = b"7 (a) Z 1 (b)) S 3 7 7 0 -1 0 0 0 0 0 11 4 0 0 20 0 2 0 555 1000 42 0 0";
+        let entry = Entry::parse(7, line).unwrap();
+        assert_eq!((entry.parent, entry.session, entry.start, entry.dead), (3, 7, 555, false));
+        assert_eq!((entry.threads, entry.cpu_ticks, entry.rss_pages), (2, 15, 42));
+        assert!(Entry::parse(7, b"7 (a) S 3").is_none());
+        assert!(Entry::parse(7, b"").is_none());
+    }
+
+    #[test]
+    fn this_process_is_listed() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        assert!(entries().unwrap().contains_key(&own));
+    }
+}
