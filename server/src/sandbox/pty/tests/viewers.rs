@@ -160,7 +160,7 @@ async fn the_size_follows_who_typed_or_said_its_size_last() {
 async fn viewers_come_and_go_during_a_flood() {
     let registry = registry();
     let (terminal, _) = registry
-        .open(&run("for i in $(seq 2000); do seq $i $((i + 50)); printf '\\e[3%dm' $((i % 8)); done; read"))
+        .open(&run("for i in $(seq 2000); do seq $i $((i + 50)); printf '\\e[3%dm' $((i % 8)); done; printf end; read"))
         .unwrap();
     let mut first = Eyes::at(&terminal).await;
     let mut others = Vec::new();
@@ -175,10 +175,10 @@ async fn viewers_come_and_go_during_a_flood() {
             others.remove(0);
         }
     }
-    first.sees("2050").await;
+    first.sees("end").await;
     let mut all: Vec<&mut Eyes> = others.iter_mut().collect();
     for eyes in &mut all {
-        eyes.sees("2050").await;
+        eyes.sees("end").await;
         assert_eq!(eyes.screen.paint(0), first.screen.paint(0));
     }
     first.types("\r").await;
