@@ -11,11 +11,13 @@ use crate::drain;
 use crate::http::{self, Exporter, Http};
 use crate::logging::{self, LogFormat};
 use crate::sandbox::Sandbox;
+use crate::sandbox::fs::MAX_LONG;
 use crate::server::Server;
 use crate::tls;
 
-/// Threads that work which cannot be awaited may take: reading directories, files that are not in memory.
-const BLOCKING_THREADS: usize = 16;
+/// Threads that work which cannot be awaited may take: reading directories, files that are not in memory. Searches and
+/// trees keep theirs for as long as a slow client takes; whatever they do, so many are left for the others.
+const BLOCKING_THREADS: usize = MAX_LONG + 16;
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]

@@ -36,7 +36,7 @@ pub(crate) use path::PathPolicy;
 use watch::Watching;
 
 /// Searches and trees at once. Each keeps a blocking thread while its channel is slow; the others must find one.
-const MAX_LONG: usize = 64;
+pub(crate) const MAX_LONG: usize = 32;
 
 /// The file system as a caller may see it. A clone is cheap and shares the watches' one inotify instance.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! `file.search`: by name and by content, on a thread of its own that stops when nobody listens.
 //!
-//! Memory: [`QUEUE`] results of at most about 12 KiB, and at most [`LINE_HEAP`] for the longest line.
+//! Memory: [`QUEUE`] results of at most about 12 KiB, at most [`LINE_HEAP`] for the longest line, and [`PATTERN_SIZE`]
+//! each for the compiled pattern and for the states that it has been in.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -28,7 +29,11 @@ use super::walk::{Entry, Rules, Step, Walk};
 const QUEUE: usize = 64;
 
 /// Longest line that can be searched, in bytes; a file with a longer one counts as unreadable.
-const LINE_HEAP: usize = 8 << 20;
+const LINE_HEAP: usize = 4 << 20;
+
+/// Largest compiled pattern, and largest cache of its states, in bytes: a pattern of a few characters can ask for
+/// gigabytes.
+const PATTERN_SIZE: usize = 2 << 20;
 
 /// Bytes of a line that are told.
 const MAX_TEXT: usize = 4096;
@@ -250,6 +255,8 @@ fn compile(pattern: &str, params: &Search) -> Result<RegexMatcher, Error> {
         .case_insensitive(params.ignore_case)
         .fixed_strings(params.literal)
         .line_terminator(Some(b'\n'))
+        .size_limit(PATTERN_SIZE)
+        .dfa_size_limit(PATTERN_SIZE)
         .build(pattern)
         .map_err(|error| {
             Error::new(Code::ValidationFailed, format!("pattern cannot be used: {error}")).with("parameter", "pattern")
