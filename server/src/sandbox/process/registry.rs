@@ -21,6 +21,12 @@ use super::signal::Signal;
 /// Longest id, in characters.
 const MAX_ID: usize = 128;
 
+/// Bytes of one answer that lists processes.
+const PAGE: usize = 512 << 10;
+
+/// Bytes of a process in it beside its id, command and directory.
+const INFO_BYTES: usize = 512;
+
 /// Bounds of the registry.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -162,13 +168,26 @@ impl Registry {
         }
     }
 
-    /// The processes, oldest first.
-    pub(crate) fn list(&self, only_running: bool) -> Vec<Info> {
+    /// The processes, oldest first, behind `cursor`; as many as fit in one answer, and the cursor when there are more.
+    pub(crate) fn page(&self, only_running: bool, cursor: Option<u64>) -> (Vec<Info>, Option<u64>) {
         self.prune();
         let mut all: Vec<Arc<Process>> = self.table.lock().values().flatten().map(Arc::clone).collect();
         all.sort_unstable_by_key(|process| process.number);
-        let infos = all.iter().map(|process| process.info());
-        infos.filter(|info| !only_running || info.state != State::Exited).collect()
+        let mut page = Vec::new();
+        let (mut bytes, mut last) = (0, None);
+        for process in all.iter().filter(|process| cursor.is_none_or(|cursor| process.number > cursor)) {
+            let info = process.info();
+            if only_running && info.state == State::Exited {
+                continue;
+            }
+            bytes += INFO_BYTES + info.id.len() + info.command.len() + info.cwd.as_ref().map_or(0, String::len);
+            if bytes > PAGE && last.is_some() {
+                return (page, last);
+            }
+            page.push(info);
+            last = Some(process.number);
+        }
+        (page, None)
     }
 
     /// The process with that id.
