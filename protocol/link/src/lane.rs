@@ -13,7 +13,7 @@ use sandwire_protocol::{Code, Error, LaneError};
 use tokio::sync::Notify;
 
 use crate::budget::{Budget, Lease};
-use crate::channel::{Call, Channel, End};
+use crate::channel::{Call, Channel, End, Held};
 use crate::signal::Signal;
 
 /// Payloads shorter than this are copied out of the socket's read buffer, which they would keep alive.
@@ -33,6 +33,8 @@ struct State {
     slots: BTreeMap<u32, Arc<Slot>>,
     port: Option<Port>,
     lease: Option<Lease>,
+    /// What is kept for channels whose CLOSE waits to be sent.
+    held: BTreeMap<u32, Held>,
 }
 
 /// Where the users of one channel wait.
@@ -70,7 +72,7 @@ impl Incoming {
     }
 
     /// Ends the channel without serving it.
-    pub fn refuse(self, error: &Error) {
+    pub fn refuse(self, error: Error) {
         self.end.close_error(error);
     }
 
@@ -83,7 +85,13 @@ impl Incoming {
 impl Link {
     /// A new lane that no connection carries yet.
     pub fn new(role: Role, config: Config) -> Self {
-        let state = State { lane: Lane::new(role, config), slots: BTreeMap::new(), port: None, lease: None };
+        let state = State {
+            lane: Lane::new(role, config),
+            slots: BTreeMap::new(),
+            port: None,
+            lease: None,
+            held: BTreeMap::new(),
+        };
         Self { state: Arc::new(Mutex::new(state)), delivered: Arc::default() }
     }
 
@@ -93,7 +101,7 @@ impl Link {
         let lease = Lease::new(budget, config.retain)?;
         let mut lane = Lane::new(role, config);
         lane.set_retain(lease.bytes());
-        let state = State { lane, slots: BTreeMap::new(), port: None, lease: Some(lease) };
+        let state = State { lane, slots: BTreeMap::new(), port: None, lease: Some(lease), held: BTreeMap::new() };
         Some(Self { state: Arc::new(Mutex::new(state)), delivered: Arc::default() })
     }
 
@@ -168,6 +176,7 @@ impl Link {
             state.lane.fail(reason);
             state.port = None;
             state.lease = None;
+            state.held.clear();
         });
     }
 
@@ -233,6 +242,9 @@ impl Link {
                     state.lane.set_retain(lease.bytes());
                 }
             }
+            if let Some(Frame { channel, body: Body::Close(_), .. }) = &frame {
+                state.held.remove(channel);
+            }
             frame
         })
     }
@@ -252,6 +264,15 @@ impl Link {
     /// Does something to the lane under the lock, then wakes whoever has news.
     pub(crate) fn with_lane<T>(&self, work: impl FnOnce(&mut Lane) -> T) -> T {
         self.with(|state| work(&mut state.lane))
+    }
+
+    /// Keeps something until the CLOSE of this channel is sent, or never will be.
+    pub(crate) fn hold(&self, id: u32, held: Held) {
+        self.with(|state| {
+            if state.lane.state(id).is_some() {
+                state.held.insert(id, held);
+            }
+        });
     }
 
     /// Nobody waits for this channel any more.
