@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
@@ -12,6 +13,7 @@ use crate::http::{self, Exporter, Http};
 use crate::logging::{self, LogFormat};
 use crate::sandbox::Sandbox;
 use crate::sandbox::fs::MAX_LONG;
+use crate::sandbox::process::reap;
 use crate::server::Server;
 use crate::tls;
 
@@ -19,12 +21,15 @@ use crate::tls;
 /// trees keep theirs for as long as a slow client takes; whatever they do, so many are left for the others.
 const BLOCKING_THREADS: usize = MAX_LONG + 16;
 
+/// How long a blocking thread waits for more to do. One that has ended might not be had again.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Failed(String);
 
-/// Serves until SIGTERM or SIGINT, then lets what runs end, as the settings say.
+/// Serves until SIGTERM, SIGINT or SIGHUP, then lets what runs end, as the settings say.
 ///
 /// # Errors
 /// [`Failed`] when it cannot start.
@@ -34,10 +39,16 @@ pub fn run(settings: Settings) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
+        .thread_keep_alive(FOR_EVER)
         .thread_name("sandwire")
         .build()
         .map_err(|error| Failed(format!("no threads can be started: {error}")))?;
-    let result = runtime.block_on(serve(settings));
+    let result = runtime.block_on(async {
+        // The first of the blocking threads, which stays: commands may use up all that the system allows, and files
+        // are to be reached even then.
+        tokio::task::spawn_blocking(|| {}).await.map_err(|error| Failed(error.to_string()))?;
+        serve(settings).await
+    });
     // A blocked thread, in a file system that hangs for example, does not hold the end.
     runtime.shutdown_background();
     result
@@ -74,7 +85,10 @@ async fn serve(settings: Settings) -> Result<(), Failed> {
     signals.next().await;
     tokio::select! {
         () = drain::drain(&server, settings.drain_time(), settings.drain_grace()) => tracing::info!("drained"),
-        () = signals.next() => tracing::warn!("ended at once by a second signal"),
+        () = signals.next() => {
+            tracing::warn!("ended at once by a second signal");
+            reap::kill_all();
+        }
     }
     Ok(())
 }
