@@ -354,8 +354,8 @@ pub(crate) struct Waited {
     pub(crate) status: i32,
     pub(crate) user_us: u64,
     pub(crate) system_us: u64,
-    /// Bytes.
-    pub(crate) max_rss: u64,
+    /// Bytes, as far as they are known to be its own.
+    pub(crate) max_rss: Option<u64>,
 }
 
 /// Reaps one child, or says `None` when it has not ended and `block` is false.
@@ -380,9 +380,28 @@ pub(crate) fn wait(pid: i32, block: bool) -> io::Result<Option<Waited>> {
         status,
         user_us: micros(usage.ru_utime),
         system_us: micros(usage.ru_stime),
-        // ru_maxrss is in KiB (getrusage(2)).
-        max_rss: u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024,
+        // At its exec the child is charged with what the server had until then: less than that says nothing about it.
+        max_rss: Some(bytes_of(&usage)).filter(|bytes| *bytes > own_peak() + COUNTED_LATE),
     }))
+}
+
+/// What the kernel may have counted, in bytes, and not added up yet.
+const COUNTED_LATE: u64 = 1 << 20;
+
+/// Largest resident set that the server itself ever had, in bytes.
+fn own_peak() -> u64 {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the pointer is to a live value, and all zeroes is a valid rusage.
+    let usage = unsafe {
+        libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr());
+        usage.assume_init()
+    };
+    bytes_of(&usage)
+}
+
+/// ru_maxrss is in KiB (getrusage(2)).
+fn bytes_of(usage: &libc::rusage) -> u64 {
+    u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024
 }
 
 /// A child that has ended and is not reaped yet; it stays as it is.
