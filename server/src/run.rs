@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use crate::auth::{Origins, Tickets, Tokens};
 use crate::config::Settings;
 use crate::drain;
+use crate::hide;
 use crate::http::{self, Exporter, Http};
 use crate::logging::{self, LogFormat};
 use crate::sandbox::Sandbox;
@@ -36,6 +37,9 @@ pub struct Failed(String);
 pub fn run(settings: Settings) -> Result<(), Failed> {
     let format = settings.log_format.unwrap_or(LogFormat::Auto);
     logging::start(settings.log.as_deref().unwrap_or("info"), format).map_err(Failed)?;
+    if settings.has_tokens() {
+        hide::secrets();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -76,6 +80,7 @@ async fn serve(settings: Settings) -> Result<(), Failed> {
         Failed(format!("{address} cannot be listened on: {error}; choose another address with --listen"))
     })?;
     let address = listener.local_addr().map_err(|error| Failed(error.to_string()))?;
+    server.sandbox.listens.get_or_init(|| address);
     let scheme = if tls.is_some() { "https" } else { "http" };
     // Who closed standard output does not want to know.
     writeln!(std::io::stdout(), "listening on {scheme}://{address}").unwrap_or_default();
