@@ -160,6 +160,11 @@ impl Link {
         }
     }
 
+    /// Whether every channel is over and the peer has acknowledged all that was sent.
+    pub fn is_delivered(&self) -> bool {
+        self.with(|state| state.lane.is_delivered())
+    }
+
     /// Open channels.
     pub fn channels(&self) -> usize {
         self.with(|state| state.lane.channels())
