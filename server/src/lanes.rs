@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sandwire_link::{Budget, Link};
+use sandwire_link::{Budget, Budgets, Link};
 use sandwire_protocol::frame::Hello;
 use sandwire_protocol::lane::{Config, Role};
 use sandwire_protocol::limits::INITIAL_WINDOW;
@@ -31,8 +31,8 @@ pub(crate) struct Bounds {
     pub(crate) ttl: Duration,
 }
 
-/// Bytes by which the receive windows of one lane may grow together.
-pub(crate) const GROWTH: usize = 4 << 20;
+/// Bytes by which the receive windows of all lanes may grow together: eight readers at full speed.
+pub(crate) const GROWTH: usize = 32 << 20;
 
 /// Names a lane: the hash of its token, so that looking it up tells nothing about the token by its duration.
 pub(crate) type LaneKey = [u8; 32];
@@ -61,7 +61,7 @@ pub(crate) struct Greeting {
 #[derive(Clone, Debug)]
 pub(crate) struct Lanes {
     bounds: Bounds,
-    budget: Budget,
+    budgets: Budgets,
     entries: Arc<Mutex<BTreeMap<LaneKey, Entry>>>,
     generations: Arc<AtomicU64>,
 }
@@ -82,7 +82,8 @@ impl Bounds {
 impl Lanes {
     /// No lanes yet.
     pub(crate) fn new(bounds: Bounds) -> Self {
-        Self { bounds, budget: Budget::new(bounds.retained), entries: Arc::default(), generations: Arc::default() }
+        let budgets = Budgets { retained: Budget::new(bounds.retained), growth: Budget::new(GROWTH) };
+        Self { bounds, budgets, entries: Arc::default(), generations: Arc::default() }
     }
 
     /// Their bounds.
@@ -134,10 +135,10 @@ impl Lanes {
             retain: self.bounds.retained_per_lane,
             recv_window: INITIAL_WINDOW,
             send_window: hello.window.unwrap_or(INITIAL_WINDOW).clamp(INITIAL_WINDOW, 1 << 30),
-            growth: GROWTH,
+            growth: 0,
         };
         let link = loop {
-            match Link::with_budget(Role::Server, config, &self.budget) {
+            match Link::with_budgets(Role::Server, config, &self.budgets) {
                 Some(link) => break link,
                 None if evict(&mut entries) => {}
                 None => return Err(limit("retained_bytes", self.bounds.retained)),
@@ -189,7 +190,7 @@ impl Lanes {
 
     /// What is left of the budget for retained bytes.
     pub(crate) fn retained_left(&self) -> usize {
-        self.budget.left()
+        self.budgets.retained.left()
     }
 
     /// All lanes' links.

@@ -20,7 +20,7 @@ use crate::tls;
 
 /// Threads that work which cannot be awaited may take: reading directories, files that are not in memory. Searches and
 /// trees keep theirs for as long as a slow client takes; whatever they do, so many are left for the others.
-const BLOCKING_THREADS: usize = MAX_LONG + 16;
+pub(crate) const BLOCKING_THREADS: usize = MAX_LONG + 16;
 
 /// How long a blocking thread waits for more to do. One that has ended might not be had again.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -84,7 +84,8 @@ async fn serve(settings: Settings) -> Result<(), Failed> {
     let scheme = if tls.is_some() { "https" } else { "http" };
     // Who closed standard output does not want to know.
     writeln!(std::io::stdout(), "listening on {scheme}://{address}").unwrap_or_default();
-    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+    let memory_bound = server.memory_bound;
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), memory_bound, "listening");
 
     tokio::spawn(http::listen(Arc::new(http), listener, tls, settings.max_connections()));
     signals.next().await;

@@ -58,7 +58,12 @@ impl Sandbox {
                 ),
             },
         );
-        let terminals = pty::registry::Registry::new(host.clone(), settings.max_terminals(), settings.scrollback());
+        let terminals = pty::registry::Registry::new(
+            host.clone(),
+            settings.max_terminals(),
+            settings.scrollback(),
+            settings.terminal_memory(),
+        );
         let files = fs::Files::new(workspace.clone());
         let tcp_hosts = settings.tcp_hosts();
         let (listens, activity) = (OnceLock::new(), Activity::default());

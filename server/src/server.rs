@@ -30,6 +30,8 @@ pub(crate) struct Server {
     /// Changes whenever the server starts.
     pub(crate) boot_id: String,
     pub(crate) lanes_per_connection: usize,
+    /// Places for messages that are longer than most, of all connections together.
+    pub(crate) long_messages: Arc<Semaphore>,
     /// Upper bound of the server's memory, in bytes.
     pub(crate) memory_bound: u64,
     /// Places for channels, of all lanes together.
@@ -50,6 +52,9 @@ pub(crate) struct Counts {
     pub(crate) processes: u32,
     pub(crate) terminals: u32,
 }
+
+/// Long messages that may be on their way in at once. A connection that is slow with one is silent, and not for long.
+pub(crate) const LONG_MESSAGES: usize = 16;
 
 /// Bytes of a channel's end that its place pays for. A longer one takes more places until it is sent: clients that ask
 /// and do not read must not cost more than what they may open.
@@ -124,6 +129,7 @@ impl Server {
             lanes: Lanes::new(Bounds::of(settings)),
             boot_id: boot_id(),
             lanes_per_connection: settings.max_lanes_per_connection(),
+            long_messages: Arc::new(Semaphore::new(LONG_MESSAGES)),
             memory_bound: settings.memory_bound(),
             places: Arc::new(Semaphore::new(settings.max_channels())),
             channels: Count::default(),

@@ -265,3 +265,32 @@ async fn an_error_that_repeats_something_long_arrives() {
     assert_eq!(error.code, Code::CommandNotFound);
     assert!(error.message.len() <= 8 << 10 && error.message.contains("the program x"));
 }
+
+/// A message of a mebibyte that never ends is held for few connections only; the others are not read that far.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_never_end_cost_little_and_hold_nobody() {
+    const CONNECTIONS: usize = 100;
+    let server = Server::start();
+    let other = Client::connect(server.url()).await.unwrap();
+    crate::common::run(&other, &shell("true")).await.2.unwrap();
+    let idle = server.rss();
+    let mut unfinished = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let raw = Raw::greeted(&server).await;
+        let mut stream = raw.0.into_inner();
+        // The head of a masked binary message of a mebibyte (RFC 6455, section 5.2), and most of it.
+        let mut head = vec![0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0];
+        head.resize(1_000_000, b'x');
+        // What is not read fills the kernel's buffers.
+        let _ = tokio::time::timeout(Duration::from_millis(50), stream.write_all(&head)).await;
+        unfinished.push(stream);
+    }
+    assert_eq!(crate::common::run(&other, &shell("echo here")).await.0, b"here\n");
+    let grown = server.rss().saturating_sub(idle);
+    // 16 of them whole, 80 KiB of each of the others, and tables.
+    assert!(grown < 60 << 20, "{grown}");
+    drop(unfinished);
+    // Long messages of others are read again.
+    let long = crate::common::argv(&["printf", "%.3s", &"x".repeat(120_000)]);
+    assert_eq!(crate::common::run(&other, &long).await.0, b"xxx");
+}

@@ -71,7 +71,7 @@ impl End {
     async fn take(&self, take: impl Fn(&mut Lane, u32) -> Option<RawItem>) -> Result<RawItem, Error> {
         loop {
             let readable = self.slot.readable.notified();
-            let (item, over) = self.link.with_lane(|lane| (take(lane, self.id), lane.is_over(self.id)));
+            let (item, over) = self.link.take(|lane| (take(lane, self.id), lane.is_over(self.id)));
             match item {
                 Some(item) => return Ok(item),
                 None if over => return Err(gave_up()),

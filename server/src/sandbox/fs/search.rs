@@ -16,7 +16,6 @@ use sandwire_protocol::{ByteString, Code, Error};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::Files;
 use super::blocking::{self, Stop, StopOnDrop};
 use super::error::failed;
 use super::gitignore::Gitignore;
@@ -24,16 +23,17 @@ use super::globs::Globs;
 use super::info::describe_entry;
 use super::path::Need;
 use super::walk::{Entry, Rules, Step, Walk};
+use super::{Files, MAX_SEARCHES, place};
 
 /// Results found and not yet taken.
 const QUEUE: usize = 64;
 
 /// Longest line that can be searched, in bytes; a file with a longer one counts as unreadable.
-const LINE_HEAP: usize = 4 << 20;
+const LINE_HEAP: usize = 2 << 20;
 
 /// Largest compiled pattern, and largest cache of its states, in bytes: a pattern of a few characters can ask for
 /// gigabytes.
-const PATTERN_SIZE: usize = 2 << 20;
+const PATTERN_SIZE: usize = 1 << 20;
 
 /// Bytes of a line that are told.
 const MAX_TEXT: usize = 4096;
@@ -69,6 +69,10 @@ impl Files {
     /// Begins to search. Errors in the parameters are told here, those of the directory by [`Found::end`].
     pub(crate) fn search(&self, params: Search) -> Result<Found, Error> {
         let globs = Globs::new(&params.include, &params.exclude)?;
+        let place = match params.pattern {
+            Some(_) => Some(place(&self.searches, "searches by content", MAX_SEARCHES)?),
+            None => None,
+        };
         let matcher = params.pattern.as_deref().map(|pattern| compile(pattern, &params)).transpose()?;
         let limit = params.limit.unwrap_or(DEFAULT_LIMIT);
         let context = params.context.unwrap_or(0);
@@ -79,7 +83,7 @@ impl Files {
             let text = format!("context is {context}; at most {MAX_CONTEXT} lines are possible");
             return Err(Error::new(Code::ValidationFailed, text).with("parameter", "context"));
         }
-        let place = self.long_work()?;
+        let place = (place, self.long_work()?);
         let (sender, results) = mpsc::channel(QUEUE);
         let stop = Stop::default();
         let guard = stop.guard();

@@ -1,7 +1,7 @@
 //! The background processes of a sandbox, by id.
 
 mod process;
-mod ready;
+pub(crate) mod ready;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use sandwire_protocol::kind::command::Target;
+use sandwire_protocol::kind::command::{Launch, Target};
 use sandwire_protocol::kind::process::{Info, Start, State, Stats};
 use sandwire_protocol::{Code, Error};
+use tokio::sync::Semaphore;
 
 pub(crate) use self::process::{Process, Reading};
 use super::log::{Bounds, now_ms};
@@ -20,6 +21,9 @@ use super::signal::Signal;
 
 /// Longest id, in characters.
 const MAX_ID: usize = 128;
+
+/// Longest launch that is kept to be started again, in bytes.
+pub(crate) const MAX_RESTARTED: usize = 32 << 10;
 
 /// Bytes of one answer that lists processes.
 const PAGE: usize = 512 << 10;
@@ -58,6 +62,8 @@ pub(crate) struct Registry {
     host: Host,
     settings: Settings,
     table: Arc<Table>,
+    /// Places for waits for a line, each with a compiled pattern.
+    waits: Semaphore,
 }
 
 /// What the registry and the supervisors share.
@@ -88,7 +94,7 @@ impl Table {
 impl Registry {
     /// An empty registry.
     pub(crate) fn new(host: Host, settings: Settings) -> Registry {
-        Registry { host, settings, table: Arc::default() }
+        Registry { host, settings, table: Arc::default(), waits: Semaphore::new(ready::MAX_WAITS) }
     }
 
     /// Starts a process.
@@ -101,6 +107,11 @@ impl Registry {
         }
         if let Some(id) = &params.id {
             check_id(id)?;
+        }
+        if params.restart.is_some() && size_of(&params.run) > MAX_RESTARTED {
+            let text =
+                format!("`argv` and `env` of a process that is started again have at most {MAX_RESTARTED} bytes");
+            return Err(Error::new(Code::ValidationFailed, text).with("limit", MAX_RESTARTED));
         }
         self.prune();
         let number = self.table.next.fetch_add(1, Ordering::Relaxed);
@@ -257,6 +268,14 @@ impl Registry {
 
 fn running(processes: &BTreeMap<String, Option<Arc<Process>>>) -> usize {
     processes.values().filter(|process| process.as_ref().is_none_or(|it| it.ended_ms().is_none())).count()
+}
+
+/// What keeping a launch takes at least, in bytes.
+fn size_of(launch: &Launch) -> usize {
+    const EACH: usize = 32;
+    let strings = launch.argv.iter().chain(launch.env.keys()).chain(launch.env.values().flatten());
+    let all = strings.chain(&launch.command).chain(&launch.cwd).chain(&launch.shell);
+    all.map(|string| string.as_bytes().len() + EACH).sum()
 }
 
 /// Who can be asked to forget a process.
