@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sandwire_protocol::kind::command::{Launch, Target};
 use sandwire_protocol::kind::process::{Info, Start, State, Stats};
@@ -15,7 +15,7 @@ use sandwire_protocol::{Code, Error};
 use tokio::sync::Semaphore;
 
 pub(crate) use self::process::{Process, Reading};
-use super::log::{Bounds, now_ms};
+use super::log::Bounds;
 use super::run::Host;
 use super::signal::Signal;
 
@@ -165,17 +165,18 @@ impl Registry {
 
     /// Forgets ended processes beyond what is kept.
     fn prune(&self) {
-        let oldest = now_ms().saturating_sub(u64::try_from(self.settings.keep_for.as_millis()).unwrap_or(u64::MAX));
         let mut processes = self.table.lock();
-        let mut ended: Vec<(u64, String)> = processes
+        let mut ended: Vec<(Instant, String)> = processes
             .values()
             .flatten()
-            .filter_map(|process| Some((process.ended_ms()?, process.id.clone())))
+            .filter_map(|process| Some((process.ended_at()?, process.id.clone())))
             .collect();
         ended.sort_unstable();
         let beyond = ended.len().saturating_sub(self.settings.keep);
-        for (_, id) in ended.iter().enumerate().filter(|(at, (ms, _))| *at < beyond || *ms < oldest).map(|(_, it)| it) {
-            processes.remove(id);
+        for (index, (at, id)) in ended.iter().enumerate() {
+            if index < beyond || at.elapsed() > self.settings.keep_for {
+                processes.remove(id);
+            }
         }
     }
 
@@ -234,7 +235,7 @@ impl Registry {
     /// `PROCESS_NOT_FOUND`, `VALIDATION_FAILED` when it runs and `force` is not given.
     pub(crate) async fn remove(&self, id: &str, force: bool) -> Result<(), Error> {
         let process = self.process(id)?;
-        if process.ended_ms().is_none() {
+        if process.ended_at().is_none() {
             if !force {
                 return Err(Error::new(
                     Code::ValidationFailed,
@@ -267,7 +268,7 @@ impl Registry {
 }
 
 fn running(processes: &BTreeMap<String, Option<Arc<Process>>>) -> usize {
-    processes.values().filter(|process| process.as_ref().is_none_or(|it| it.ended_ms().is_none())).count()
+    processes.values().filter(|process| process.as_ref().is_none_or(|it| it.ended_at().is_none())).count()
 }
 
 /// What keeping a launch takes at least, in bytes.
