@@ -169,7 +169,7 @@ impl Driver {
                 Ok(Inbound::Reset(_)) => return End::Lost("a relay lost the sandbox".to_owned()),
                 Ok(Inbound::Opened(_, incoming)) => {
                     let code = sandwire_protocol::Code::UnknownKind;
-                    incoming.refuse(&sandwire_protocol::Error::new(code, "this client serves no channels"));
+                    incoming.refuse(sandwire_protocol::Error::new(code, "this client serves no channels"));
                 }
                 Ok(Inbound::Welcome(_, welcome)) => self.welcomed(welcome),
                 Ok(Inbound::Hello(..)) => {}

@@ -260,6 +260,35 @@ impl Error {
         self.details.insert(name.to_owned(), value.into());
         self
     }
+
+    /// The same with at most 8 KiB of message and 4 KiB of each text beside it: an error that repeats what was asked
+    /// for must fit in a frame, however long that was.
+    #[must_use]
+    pub fn shortened(mut self) -> Self {
+        shorten(&mut self.message, MAX_MESSAGE);
+        for detail in self.details.values_mut() {
+            if let Detail::Text(text) = detail {
+                shorten(text, MAX_TEXT);
+            }
+        }
+        self
+    }
+}
+
+/// Longest message of an error on the wire, in bytes.
+const MAX_MESSAGE: usize = 8 << 10;
+
+/// Longest text beside it, in bytes: a path as long as it can be.
+const MAX_TEXT: usize = 4 << 10;
+
+/// Cuts a text at a character, and says so.
+fn shorten(text: &mut String, most: usize) {
+    const CUT: &str = "…";
+    if text.len() > most {
+        let end = (0..=most - CUT.len()).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+        text.push_str(CUT);
+    }
 }
 
 /// A malformed or forbidden frame. It ends the connection, whose close reason begins with [`WireError::name`].

@@ -189,6 +189,16 @@ impl Lane {
         self.replay.bytes()
     }
 
+    /// Lets the receive windows of all channels together grow by so many bytes more.
+    pub const fn add_growth(&mut self, bytes: usize) {
+        self.config.growth += bytes;
+    }
+
+    /// Takes back all that is left of it.
+    pub const fn take_growth(&mut self) -> usize {
+        std::mem::replace(&mut self.config.growth, 0)
+    }
+
     /// Sets the limit of retained bytes.
     pub fn set_retain(&mut self, bytes: usize) {
         self.config.retain = bytes.max(MIN_RETAIN);

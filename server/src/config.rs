@@ -100,22 +100,22 @@ settings! {
         tls_key: PathBuf = None, "SANDWIRE_TLS_KEY";
     }
     "Bounds" {
-        /// Connections at once [default: 1024]
-        max_connections: usize = Some(1024), "SANDWIRE_MAX_CONNECTIONS";
-        /// Lanes at once, those included whose connection is lost [default: 512]
-        max_lanes: usize = Some(512), "SANDWIRE_MAX_LANES";
-        /// Lanes that one connection, a relay's, may carry [default: 256]
-        max_lanes_per_connection: usize = Some(256), "SANDWIRE_MAX_LANES_PER_CONNECTION";
-        /// Channels at once, of all lanes together [default: 4096]
-        max_channels: usize = Some(4096), "SANDWIRE_MAX_CHANNELS";
-        /// Channels at once in one lane [default: 1024]
-        max_channels_per_lane: usize = Some(1024), "SANDWIRE_MAX_CHANNELS_PER_LANE";
-        /// Bytes that were sent and are kept until acknowledged, of all lanes together [default: 256MiB]
-        retained_bytes: Size = Some(Size(256 << 20)), "SANDWIRE_RETAINED_BYTES";
+        /// Connections at once [default: 256]
+        max_connections: usize = Some(256), "SANDWIRE_MAX_CONNECTIONS";
+        /// Lanes at once, those included whose connection is lost [default: 128]
+        max_lanes: usize = Some(128), "SANDWIRE_MAX_LANES";
+        /// Lanes that one connection, a relay's, may carry [default: 128]
+        max_lanes_per_connection: usize = Some(128), "SANDWIRE_MAX_LANES_PER_CONNECTION";
+        /// Channels at once, of all lanes together [default: 512]
+        max_channels: usize = Some(512), "SANDWIRE_MAX_CHANNELS";
+        /// Channels at once in one lane [default: 256]
+        max_channels_per_lane: usize = Some(256), "SANDWIRE_MAX_CHANNELS_PER_LANE";
+        /// Bytes that were sent and are kept until acknowledged, of all lanes together [default: 96MiB]
+        retained_bytes: Size = Some(Size(96 << 20)), "SANDWIRE_RETAINED_BYTES";
         /// The same of one lane [default: 4MiB]
         retained_bytes_per_lane: Size = Some(Size(4 << 20)), "SANDWIRE_RETAINED_BYTES_PER_LANE";
-        /// Background processes at once [default: 1024]
-        max_processes: usize = Some(1024), "SANDWIRE_MAX_PROCESSES";
+        /// Background processes at once [default: 256]
+        max_processes: usize = Some(256), "SANDWIRE_MAX_PROCESSES";
         /// Ended processes that are kept with their logs [default: 64]
         keep_processes: usize = Some(64), "SANDWIRE_KEEP_PROCESSES";
         /// How long an ended process is kept [default: 1h]
@@ -126,6 +126,8 @@ settings! {
         log_spool: Size = Some(Size(16 << 20)), "SANDWIRE_LOG_SPOOL";
         /// Terminals at once [default: 256]
         max_terminals: usize = Some(256), "SANDWIRE_MAX_TERMINALS";
+        /// Memory of all terminals together: screens, lines above them, and what viewers have not read [default: 112MiB]
+        terminal_memory: Size = Some(Size(112 << 20)), "SANDWIRE_TERMINAL_MEMORY";
         /// Lines above the screen that a terminal keeps [default: 1000]
         scrollback: usize = Some(1000), "SANDWIRE_SCROLLBACK";
     }
@@ -231,7 +233,10 @@ impl Settings {
         for rule in &mut shown.tokens {
             rule.redact();
         }
-        toml::to_string(&shown).map_err(|error| ConfigError::Setting("print_config", error.to_string()))
+        let settings =
+            toml::to_string(&shown).map_err(|error| ConfigError::Setting("print_config", error.to_string()))?;
+        let bound = self.memory_bound().div_ceil(1 << 20);
+        Ok(format!("# With these settings the server itself takes at most {bound} MiB of memory.\n{settings}"))
     }
 }
 

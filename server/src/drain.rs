@@ -10,10 +10,12 @@ use crate::server::{Phase, Server};
 /// Time for the last answers to be written, beyond the time of grace.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// SIGTERM and SIGINT.
+/// SIGTERM, SIGINT, and SIGHUP, which comes when the terminal goes that the server was started on.
 pub(crate) struct Signals {
     term: Signal,
     int: Signal,
+    /// Absent when it was ignored from the start, as nohup(1) has it.
+    hup: Option<Signal>,
 }
 
 impl Signals {
@@ -22,16 +24,30 @@ impl Signals {
     /// # Errors
     /// As sigaction(2).
     pub(crate) fn new() -> std::io::Result<Self> {
-        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+        let hup = if ignored(libc::SIGHUP) { None } else { Some(signal(SignalKind::hangup())?) };
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())?, hup })
     }
 
     /// Waits for the next one.
     pub(crate) async fn next(&mut self) {
+        let hup = async {
+            match &mut self.hup {
+                Some(hup) => hup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.term.recv() => {}
             _ = self.int.recv() => {}
+            _ = hup => {}
         }
     }
+}
+
+/// Whether this process ignores a signal.
+fn ignored(number: i32) -> bool {
+    let status = procfs::process::Process::myself().and_then(|process| process.status());
+    status.is_ok_and(|status| status.sigign & (1 << (number - 1)) != 0)
 }
 
 /// Ends the server's work: GOAWAY; channels may end within `time`; the rest gets TERM, and KILL after `grace`.

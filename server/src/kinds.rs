@@ -32,15 +32,15 @@ pub(crate) struct Context {
 pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Access>) {
     let open = match Open::decode(&incoming.kind, &incoming.params) {
         Ok(open) => open,
-        Err(error) => return incoming.refuse(&error),
+        Err(error) => return incoming.refuse(error),
     };
     if let Err(error) = access.check(&open) {
         tracing::info!(kind = open.name(), code = %error.code, "refused");
-        return incoming.refuse(&error);
+        return incoming.refuse(error);
     }
-    let Ok(permit) = Arc::clone(&server.channels).try_acquire_owned() else {
-        let message = "the server's limit `channels` is reached: close something first";
-        return incoming.refuse(&Error::new(Code::LimitExceeded, message).with("limit", "channels"));
+    let place = match server.channel() {
+        Ok(place) => place,
+        Err(error) => return incoming.refuse(error),
     };
     server.sandbox.activity.touch();
     counter!("sandwire_channels_opened_total", "kind" => open.name()).increment(1);
@@ -59,8 +59,7 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
                     let kind = <kind::$kind as kind::Kind>::NAME;
                     counter!("sandwire_channels_failed_total", "kind" => kind, "code" => error.code.name()).increment(1);
                 }
-                channel.close(result);
-                drop(permit);
+                channel.close_holding(result, |bytes| place.hold(bytes));
             });
         }};
     }

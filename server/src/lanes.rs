@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use sandwire_link::{Budget, Link};
+use sandwire_link::{Budget, Budgets, Link};
 use sandwire_protocol::frame::Hello;
 use sandwire_protocol::lane::{Config, Role};
 use sandwire_protocol::limits::INITIAL_WINDOW;
 use sandwire_protocol::{Code, Error};
 use sha2::{Digest, Sha256};
+use tokio::task::AbortHandle;
 
 use crate::auth::Access;
 use crate::config::Settings;
@@ -30,8 +31,8 @@ pub(crate) struct Bounds {
     pub(crate) ttl: Duration,
 }
 
-/// Bytes by which the receive windows of one lane may grow together.
-pub(crate) const GROWTH: usize = 4 << 20;
+/// Bytes by which the receive windows of all lanes may grow together: eight readers at full speed.
+pub(crate) const GROWTH: usize = 32 << 20;
 
 /// Names a lane: the hash of its token, so that looking it up tells nothing about the token by its duration.
 pub(crate) type LaneKey = [u8; 32];
@@ -45,6 +46,8 @@ pub(crate) struct Entry {
     generation: u64,
     /// The last HELLO of the lane, as [`Hello::attempt`] counts them.
     attempt: u64,
+    /// While no connection has it: since when, and the task that ends it in time.
+    parked: Option<(Instant, AbortHandle)>,
 }
 
 /// What a HELLO leads to.
@@ -58,7 +61,7 @@ pub(crate) struct Greeting {
 #[derive(Clone, Debug)]
 pub(crate) struct Lanes {
     bounds: Bounds,
-    budget: Budget,
+    budgets: Budgets,
     entries: Arc<Mutex<BTreeMap<LaneKey, Entry>>>,
     generations: Arc<AtomicU64>,
 }
@@ -79,7 +82,8 @@ impl Bounds {
 impl Lanes {
     /// No lanes yet.
     pub(crate) fn new(bounds: Bounds) -> Self {
-        Self { bounds, budget: Budget::new(bounds.retained), entries: Arc::default(), generations: Arc::default() }
+        let budgets = Budgets { retained: Budget::new(bounds.retained), growth: Budget::new(GROWTH) };
+        Self { bounds, budgets, entries: Arc::default(), generations: Arc::default() }
     }
 
     /// Their bounds.
@@ -118,9 +122,12 @@ impl Lanes {
             }
             entry.attempt = entry.attempt.max(hello.attempt);
             entry.generation = self.next_generation();
+            if let Some((_, end)) = entry.parked.take() {
+                end.abort();
+            }
             return Ok(Greeting { key, entry: entry.clone(), resumed: true });
         }
-        if entries.len() >= self.bounds.lanes {
+        if entries.len() >= self.bounds.lanes && !evict(&mut entries) {
             return Err(limit("lanes", self.bounds.lanes));
         }
         let config = Config {
@@ -128,12 +135,17 @@ impl Lanes {
             retain: self.bounds.retained_per_lane,
             recv_window: INITIAL_WINDOW,
             send_window: hello.window.unwrap_or(INITIAL_WINDOW).clamp(INITIAL_WINDOW, 1 << 30),
-            growth: GROWTH,
+            growth: 0,
         };
-        let link = Link::with_budget(Role::Server, config, &self.budget)
-            .ok_or_else(|| limit("retained_bytes", self.bounds.retained))?;
-        let entry =
-            Entry { link, access: Arc::new(access), generation: self.next_generation(), attempt: hello.attempt };
+        let link = loop {
+            match Link::with_budgets(Role::Server, config, &self.budgets) {
+                Some(link) => break link,
+                None if evict(&mut entries) => {}
+                None => return Err(limit("retained_bytes", self.bounds.retained)),
+            }
+        };
+        let (access, generation) = (Arc::new(access), self.next_generation());
+        let entry = Entry { link, access, generation, attempt: hello.attempt, parked: None };
         entries.insert(key, entry.clone());
         Ok(Greeting { key, entry, resumed: false })
     }
@@ -147,8 +159,11 @@ impl Lanes {
     /// The connection of this generation is lost. The lane ends when no other comes in time.
     pub(crate) fn park(&self, key: LaneKey, entry: &Entry) {
         let generation = entry.generation;
+        let mut entries = self.lock();
+        // A lane that goes on elsewhere is none of this connection's business: one task a lane, not one a connection.
+        let Some(entry) = entries.get_mut(&key).filter(|entry| entry.generation == generation) else { return };
         let lanes = self.clone();
-        tokio::spawn(async move {
+        let end = tokio::spawn(async move {
             tokio::time::sleep(lanes.bounds.ttl).await;
             let expired = {
                 let mut entries = lanes.lock();
@@ -162,6 +177,7 @@ impl Lanes {
                 entry.link.fail("it was not resumed in time");
             }
         });
+        entry.parked = Some((Instant::now(), end.abort_handle()));
     }
 
     /// Ends a lane now.
@@ -174,7 +190,7 @@ impl Lanes {
 
     /// What is left of the budget for retained bytes.
     pub(crate) fn retained_left(&self) -> usize {
-        self.budget.left()
+        self.budgets.retained.left()
     }
 
     /// All lanes' links.
@@ -185,6 +201,19 @@ impl Lanes {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<LaneKey, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Ends the lane that has been without a connection for longest, of those in which nothing is open and nothing under way:
+/// nobody loses anything by it. False when there is none.
+fn evict(entries: &mut BTreeMap<LaneKey, Entry>) -> bool {
+    let idle = entries.iter().filter(|(_, entry)| entry.link.is_delivered());
+    let oldest = idle.filter_map(|(key, entry)| Some((entry.parked.as_ref()?.0, *key))).min();
+    let Some(entry) = oldest.and_then(|(_, key)| entries.remove(&key)) else { return false };
+    entry.link.fail("others needed its place");
+    if let Some((_, end)) = entry.parked {
+        end.abort();
+    }
+    true
 }
 
 fn limit(name: &str, value: usize) -> Error {
@@ -211,5 +240,48 @@ mod tests {
         assert!(lanes.greet(&hello(3), &access).unwrap().resumed);
         assert!(lanes.greet(&hello(0), &access).unwrap().resumed, "a client that does not count");
         assert_eq!(lanes.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn lanes_that_were_left_with_nothing_in_them_make_room() {
+        let lanes = Lanes::new(Bounds { lanes: 2, ..Bounds::of(&Settings::default()) });
+        let access = Access::full("local");
+        let greet = |token: u8| lanes.greet(&Hello { version: 1, token: vec![token; 16], ..Hello::default() }, &access);
+        let (first, second) = (greet(1).unwrap(), greet(2).unwrap());
+        assert_eq!(greet(3).err().unwrap().code, Code::LimitExceeded, "both are in use");
+        lanes.park(first.key, &first.entry);
+        lanes.park(second.key, &second.entry);
+        assert!(!greet(3).unwrap().resumed);
+        assert!(greet(2).unwrap().resumed, "the one that was left first had to go");
+        assert_eq!(greet(1).err().unwrap().code, Code::LimitExceeded);
+        // Work in a lane keeps it.
+        let busy = lanes.entry(&second.key);
+        busy.link
+            .open::<sandwire_protocol::kind::SandboxInfo>(&Default::default(), None)
+            .map(std::mem::forget)
+            .unwrap();
+        lanes.park(second.key, &busy);
+        assert_eq!(greet(4).err().unwrap().code, Code::LimitExceeded);
+    }
+
+    #[tokio::test]
+    async fn connections_that_come_and_go_leave_no_task_each() {
+        let lanes = Lanes::new(Bounds::of(&Settings::default()));
+        let access = Access::full("local");
+        let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        let before = tasks();
+        for _ in 0..100 {
+            let hello = Hello { version: 1, token: vec![7; 16], ..Hello::default() };
+            let greeting = lanes.greet(&hello, &access).unwrap();
+            lanes.park(greeting.key, &greeting.entry);
+            tokio::task::yield_now().await;
+        }
+        assert!(tasks() <= before + 2, "{} of {before}", tasks());
+    }
+
+    impl Lanes {
+        fn entry(&self, key: &LaneKey) -> Entry {
+            self.lock().get(key).cloned().unwrap()
+        }
     }
 }

@@ -4,6 +4,7 @@ mod auth;
 pub mod config;
 mod conn;
 mod drain;
+mod hide;
 mod http;
 mod kinds;
 mod lanes;

@@ -2,40 +2,57 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
 use crate::auth::{Origins, Tickets, Tokens};
 use crate::config::Settings;
 use crate::drain;
+use crate::hide;
 use crate::http::{self, Exporter, Http};
 use crate::logging::{self, LogFormat};
 use crate::sandbox::Sandbox;
+use crate::sandbox::fs::MAX_LONG;
+use crate::sandbox::process::reap;
 use crate::server::Server;
 use crate::tls;
 
-/// Threads that work which cannot be awaited may take: reading directories, files that are not in memory.
-const BLOCKING_THREADS: usize = 16;
+/// Threads that work which cannot be awaited may take: reading directories, files that are not in memory. Searches and
+/// trees keep theirs for as long as a slow client takes; whatever they do, so many are left for the others.
+pub(crate) const BLOCKING_THREADS: usize = MAX_LONG + 16;
+
+/// How long a blocking thread waits for more to do. One that has ended might not be had again.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Failed(String);
 
-/// Serves until SIGTERM or SIGINT, then lets what runs end, as the settings say.
+/// Serves until SIGTERM, SIGINT or SIGHUP, then lets what runs end, as the settings say.
 ///
 /// # Errors
 /// [`Failed`] when it cannot start.
 pub fn run(settings: Settings) -> Result<(), Failed> {
     let format = settings.log_format.unwrap_or(LogFormat::Auto);
     logging::start(settings.log.as_deref().unwrap_or("info"), format).map_err(Failed)?;
+    if settings.has_tokens() {
+        hide::secrets();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
+        .thread_keep_alive(FOR_EVER)
         .thread_name("sandwire")
         .build()
         .map_err(|error| Failed(format!("no threads can be started: {error}")))?;
-    let result = runtime.block_on(serve(settings));
+    let result = runtime.block_on(async {
+        // The first of the blocking threads, which stays: commands may use up all that the system allows, and files
+        // are to be reached even then.
+        tokio::task::spawn_blocking(|| {}).await.map_err(|error| Failed(error.to_string()))?;
+        serve(settings).await
+    });
     // A blocked thread, in a file system that hangs for example, does not hold the end.
     runtime.shutdown_background();
     result
@@ -63,16 +80,21 @@ async fn serve(settings: Settings) -> Result<(), Failed> {
         Failed(format!("{address} cannot be listened on: {error}; choose another address with --listen"))
     })?;
     let address = listener.local_addr().map_err(|error| Failed(error.to_string()))?;
+    server.sandbox.listens.get_or_init(|| address);
     let scheme = if tls.is_some() { "https" } else { "http" };
     // Who closed standard output does not want to know.
     writeln!(std::io::stdout(), "listening on {scheme}://{address}").unwrap_or_default();
-    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+    let memory_bound = server.memory_bound;
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), memory_bound, "listening");
 
     tokio::spawn(http::listen(Arc::new(http), listener, tls, settings.max_connections()));
     signals.next().await;
     tokio::select! {
         () = drain::drain(&server, settings.drain_time(), settings.drain_grace()) => tracing::info!("drained"),
-        () = signals.next() => tracing::warn!("ended at once by a second signal"),
+        () = signals.next() => {
+            tracing::warn!("ended at once by a second signal");
+            reap::kill_all();
+        }
     }
     Ok(())
 }

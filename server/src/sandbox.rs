@@ -9,7 +9,9 @@ pub(crate) mod pty;
 pub(crate) mod tcp;
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use activity::Activity;
@@ -29,6 +31,8 @@ pub(crate) struct Sandbox {
     pub(crate) files: fs::Files,
     /// Hosts besides this one that `tcp.connect` may reach.
     pub(crate) tcp_hosts: Vec<String>,
+    /// Where the server itself listens, once it does.
+    pub(crate) listens: OnceLock<SocketAddr>,
     pub(crate) activity: Activity,
 }
 
@@ -54,10 +58,16 @@ impl Sandbox {
                 ),
             },
         );
-        let terminals = pty::registry::Registry::new(host.clone(), settings.max_terminals(), settings.scrollback());
+        let terminals = pty::registry::Registry::new(
+            host.clone(),
+            settings.max_terminals(),
+            settings.scrollback(),
+            settings.terminal_memory(),
+        );
         let files = fs::Files::new(workspace.clone());
         let tcp_hosts = settings.tcp_hosts();
-        Ok(Self { workspace, host, processes, terminals, files, tcp_hosts, activity: Activity::default() })
+        let (listens, activity) = (OnceLock::new(), Activity::default());
+        Ok(Self { workspace, host, processes, terminals, files, tcp_hosts, listens, activity })
     }
 
     /// Ends everything: TERM, and KILL after this time.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sandwire_link::Link;
-use tokio::sync::{Semaphore, watch};
+use sandwire_link::{Held, Link};
+use sandwire_protocol::{Code, Error};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::config::Settings;
 use crate::lanes::{Bounds, Lanes};
@@ -29,11 +30,14 @@ pub(crate) struct Server {
     /// Changes whenever the server starts.
     pub(crate) boot_id: String,
     pub(crate) lanes_per_connection: usize,
+    /// Places for messages that are longer than most, of all connections together.
+    pub(crate) long_messages: Arc<Semaphore>,
     /// Upper bound of the server's memory, in bytes.
     pub(crate) memory_bound: u64,
     /// Places for channels, of all lanes together.
-    pub(crate) channels: Arc<Semaphore>,
-    max_channels: usize,
+    places: Arc<Semaphore>,
+    /// Channels that are served.
+    channels: Count,
     /// Connections now.
     pub(crate) connections: Count,
     pub(crate) phase: watch::Sender<Phase>,
@@ -49,11 +53,57 @@ pub(crate) struct Counts {
     pub(crate) terminals: u32,
 }
 
-/// A number that can be awaited to be zero.
+/// Long messages that may be on their way in at once. A connection that is slow with one is silent, and not for long.
+pub(crate) const LONG_MESSAGES: usize = 16;
+
+/// Bytes of a channel's end that its place pays for. A longer one takes more places until it is sent: clients that ask
+/// and do not read must not cost more than what they may open.
+pub(crate) const RESULT: usize = 128 << 10;
+
+/// A channel's place among all.
 #[derive(Debug)]
+pub(crate) struct Place {
+    permit: OwnedSemaphorePermit,
+    _served: OneMore,
+}
+
+impl Place {
+    /// The channel is served; its end, of so many bytes, is to be kept until it is sent.
+    pub(crate) fn hold(self, bytes: usize) -> Result<Held, (Error, Held)> {
+        let Self { mut permit, _served } = self;
+        let more = u32::try_from(bytes / RESULT).unwrap_or(u32::MAX);
+        match Arc::clone(permit.semaphore()).try_acquire_many_owned(more) {
+            Ok(others) => {
+                permit.merge(others);
+                Ok(Box::new(permit))
+            }
+            Err(_) => Err((no_place(), Box::new(permit))),
+        }
+    }
+}
+
+fn no_place() -> Error {
+    let message = "the server's limit `max_channels` is reached: read or close something first";
+    Error::new(Code::LimitExceeded, message).with("limit", "max_channels")
+}
+
+/// A number that can be awaited to be zero.
+#[derive(Debug, Default)]
 pub(crate) struct Count(watch::Sender<u32>);
 
 impl Count {
+    /// How many there are.
+    fn now(&self) -> u32 {
+        *self.0.borrow()
+    }
+
+    /// Waits until there is none.
+    async fn none(&self) {
+        let mut count = self.0.subscribe();
+        // The sender is `self`: the channel cannot close.
+        count.wait_for(|count| *count == 0).await.map(drop).unwrap_or_default();
+    }
+
     /// One more, until the guard is dropped.
     pub(crate) fn one_more(&self) -> OneMore {
         self.0.send_modify(|count| *count += 1);
@@ -74,16 +124,16 @@ impl Drop for OneMore {
 impl Server {
     /// A server that serves nobody yet.
     pub(crate) fn new(sandbox: Arc<Sandbox>, settings: &Settings) -> Self {
-        let max_channels = settings.max_channels();
         Self {
             sandbox,
             lanes: Lanes::new(Bounds::of(settings)),
             boot_id: boot_id(),
             lanes_per_connection: settings.max_lanes_per_connection(),
+            long_messages: Arc::new(Semaphore::new(LONG_MESSAGES)),
             memory_bound: settings.memory_bound(),
-            channels: Arc::new(Semaphore::new(max_channels)),
-            max_channels,
-            connections: Count(watch::Sender::new(0)),
+            places: Arc::new(Semaphore::new(settings.max_channels())),
+            channels: Count::default(),
+            connections: Count::default(),
             phase: watch::Sender::new(Phase::Serving),
         }
     }
@@ -101,16 +151,23 @@ impl Server {
         self.lanes.links().iter().for_each(Link::drain);
     }
 
-    /// Channels that are open.
-    pub(crate) fn open_channels(&self) -> usize {
-        self.max_channels - self.channels.available_permits()
+    /// A place for one more channel.
+    ///
+    /// # Errors
+    /// `LIMIT_EXCEEDED`.
+    pub(crate) fn channel(&self) -> Result<Place, Error> {
+        let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| no_place())?;
+        Ok(Place { permit, _served: self.channels.one_more() })
     }
 
-    /// Waits until no channel is open.
+    /// Channels that are served.
+    pub(crate) fn open_channels(&self) -> u32 {
+        self.channels.now()
+    }
+
+    /// Waits until no channel is served.
     pub(crate) async fn no_channels(&self) {
-        let all = u32::try_from(self.max_channels).unwrap_or(u32::MAX);
-        // Never closed, so that acquiring cannot fail; given back at once.
-        self.channels.acquire_many(all).await.map(drop).unwrap_or_default();
+        self.channels.none().await;
     }
 
     /// Waits until the clients of these lanes have all that was said to them. A lane that no connection carries waits for
@@ -133,18 +190,16 @@ impl Server {
 
     /// Waits until no connection is left.
     pub(crate) async fn no_connections(&self) {
-        let mut count = self.connections.0.subscribe();
-        // The sender is `self`: the channel cannot close.
-        count.wait_for(|count| *count == 0).await.map(drop).unwrap_or_default();
+        self.connections.none().await;
     }
 
     /// How many there are of what.
     pub(crate) fn counts(&self) -> Counts {
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         Counts {
-            connections: *self.connections.0.borrow(),
+            connections: self.connections.now(),
             lanes: count(self.lanes.len()),
-            channels: count(self.open_channels()),
+            channels: self.open_channels(),
             processes: count(self.sandbox.processes.running()),
             terminals: count(self.sandbox.terminals.living()),
         }

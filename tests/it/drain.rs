@@ -42,3 +42,32 @@ async fn what_does_not_end_in_time_is_ended_with_all_that_it_started() {
     assert!(server.wait_exit().success());
     assert!(server.started().is_empty(), "nothing is left behind");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_signal_leaves_nothing_behind() {
+    let mut server = Server::builder().args(["--drain-time", "60s"]).start();
+    let client = Client::connect(server.url()).await.unwrap();
+    let _call = client.open::<Exec>(&shell("trap '' TERM; while :; do sleep 1000; done")).unwrap();
+    let start =
+        process::Start { run: shell("trap '' TERM; while :; do sleep 1000; done").run, ..process::Start::default() };
+    client.call::<ProcessStart>(&start).await.unwrap();
+    wait_for("both run", || server.started().len() >= 4).await;
+    server.signal(Signal::TERM);
+    client.states().wait_for(|state| *state == State::Draining).await.unwrap();
+    server.signal(Signal::TERM);
+    assert!(server.wait_exit().success());
+    wait_for("nothing is left", || server.started().is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_terminal_that_goes_ends_it_like_any_signal_unless_that_is_ignored() {
+    let mut server = Server::start();
+    server.signal(Signal::HUP);
+    assert!(server.wait_exit().success());
+    let mut stays = Server::builder().through(["nohup"]).start();
+    stays.signal(Signal::HUP);
+    let client = Client::connect(stays.url()).await.unwrap();
+    assert_eq!(run(&client, &shell("echo here")).await.0, b"here\n");
+    stays.signal(Signal::TERM);
+    assert!(stays.wait_exit().success());
+}

@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use sandwire::protocol::Code;
 use sandwire::protocol::kind::command::{Launch, Limits, Target};
-use sandwire::protocol::kind::{Exec, exec};
+use sandwire::protocol::kind::file::Stat;
+use sandwire::protocol::kind::{Exec, FileStat, exec};
 use sandwire::{Client, Reply};
 use sandwire_tests::server::Server;
 use sandwire_tests::wait::wait_for;
@@ -197,4 +198,43 @@ async fn limits_are_held_and_told() {
         // A machine without writable cgroups says so instead of ignoring the limit.
         Err(error) => assert_eq!(error.code, Code::NotSupported),
     }
+}
+
+#[tokio::test]
+async fn the_server_takes_all_descriptors_and_commands_get_what_it_was_given() {
+    let server = Server::builder().through(["prlimit", "--nofile=64:4096"]).start();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid())).unwrap();
+    let own = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert_eq!(own.split_ascii_whitespace().nth(3), Some("4096"), "{own}");
+    let client = Client::connect(server.url()).await.unwrap();
+    let ask = shell("ulimit -Sn; ulimit -Hn");
+    assert_eq!(run(&client, &ask).await.0, b"64\n4096\n");
+    // The same for a command that is forked: it has a limit of its own.
+    let mut limited = ask;
+    limited.run.limits = Some(Limits { file_bytes: Some(1 << 30), ..Limits::default() });
+    assert_eq!(run(&client, &limited).await.0, b"64\n4096\n");
+}
+
+/// As where `ulimit -u` or the cgroup's `pids.max` is reached. Only root can become a user who has no processes yet.
+#[tokio::test]
+async fn without_room_for_processes_the_error_says_so_and_files_are_still_reached() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let become_nobody = ["setpriv", "--reuid=64321", "--regid=64321", "--clear-groups", "prlimit", "--nproc=16"];
+    let server = Server::builder().through(become_nobody).start();
+    let client = Client::connect(server.url()).await.unwrap();
+    let mut running = Vec::new();
+    let refused = loop {
+        let call = client.open::<Exec>(&exec::Params { report_start: true, ..argv(&["sleep", "1000"]) }).unwrap();
+        match call.recv().await {
+            Reply::Closed(result) => break result.unwrap_err(),
+            _ => running.push(call),
+        }
+        assert!(running.len() < 16, "nothing bounds the processes");
+    };
+    assert_eq!(refused.code, Code::ProcessSpawnFailed);
+    assert!(refused.message.contains("ulimit -u"), "{refused}");
+    let stat = Stat { path: "/".into(), ..Stat::default() };
+    client.call::<FileStat>(&stat).await.unwrap();
 }

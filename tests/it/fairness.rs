@@ -3,11 +3,13 @@
 //! No time is measured here, machines are noisy: what is counted is the bytes of flood that go before an answer.
 
 use bytes::Bytes;
-use sandwire::protocol::kind::pty;
-use sandwire::protocol::kind::{Exec, PtyOpen};
+use sandwire::protocol::Code;
+use sandwire::protocol::kind::file::{Stat, TreeRead};
+use sandwire::protocol::kind::{self, Exec, FileStat, PtyOpen, pty};
 use sandwire::{Call, Client, Reply};
 use sandwire_tests::proxy::{Direction, Proxy};
 use sandwire_tests::server::{self, Server};
+use sandwire_tests::wait::DEADLINE;
 
 use crate::common::{run, shell};
 
@@ -57,4 +59,30 @@ async fn a_key_and_a_short_command_go_before_a_flood_that_a_slow_network_holds()
     assert!(!flooding.is_finished(), "the flood was over too soon for this test to mean anything");
     proxy.throttle(Direction::Down, None);
     assert_eq!(flooding.await.unwrap(), size);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn searches_and_trees_that_nobody_reads_leave_threads_for_others() {
+    let server = Server::start();
+    let file = std::fs::File::create(server.workspace().join("large")).unwrap();
+    file.set_len(16 << 20).unwrap();
+    let slow = Client::connect(server.url()).await.unwrap();
+    let tree = TreeRead { path: ".".into(), ..TreeRead::default() };
+    // Each fills what can wait on the way, and then holds its thread, until there is no place for one more.
+    let mut held = Vec::new();
+    loop {
+        let call = slow.open::<kind::TreeRead>(&tree).unwrap();
+        match call.recv().await {
+            Reply::Closed(Err(error)) => {
+                assert_eq!(error.code, Code::LimitExceeded);
+                break;
+            }
+            _ => held.push(call),
+        }
+    }
+    assert!(held.len() > 16);
+    let other = Client::connect(server.url()).await.unwrap();
+    let stat = other.open::<FileStat>(&Stat { path: "large".into(), ..Stat::default() }).unwrap();
+    let info = tokio::time::timeout(DEADLINE, stat.result()).await.expect("a thread is left").unwrap();
+    assert_eq!(info.size, 16 << 20);
 }

@@ -224,3 +224,73 @@ async fn connections_beyond_the_limit_are_told_so() {
     drop(first);
     sandwire_tests::wait::wait_until_async("a place is free again", || Client::connect(server.url())).await;
 }
+
+/// What a client asks for and does not read must not cost more than the channels that it may open.
+#[tokio::test(flavor = "multi_thread")]
+async fn results_that_nobody_reads_hold_the_places_of_their_channels() {
+    let args = ["--max-channels", "16", "--retained-bytes-per-lane", "512KiB", "--lane-ttl", "0s"];
+    let server = Server::builder().args(args).start();
+    for number in 0..600 {
+        std::fs::write(server.workspace().join(format!("{number:0>250}")), "").unwrap();
+    }
+    let other = Client::connect(server.url()).await.unwrap();
+    let mut raw = Raw::greeted(&server).await;
+    let list = kind::encode(&kind::file::List { path: ".".into(), ..kind::file::List::default() }).unwrap();
+    for number in 0..100 {
+        // Answers are neither read nor acknowledged.
+        raw.send(1, 2 * number + 1, Body::Open { kind: "file.list".to_owned(), class: None, params: list.clone() })
+            .await;
+    }
+    let ask = || async { crate::common::run(&other, &shell("true")).await.2 };
+    let refused = sandwire_tests::wait::wait_until_async("the places are taken", || async {
+        ask().await.err().ok_or("there is a place")
+    });
+    let refused = refused.await;
+    assert_eq!((refused.code, &refused.details["limit"]), (Code::LimitExceeded, &"max_channels".into()));
+    drop(raw);
+    sandwire_tests::wait::wait_until_async("the places are free again", ask).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_that_repeats_something_long_arrives() {
+    let server = Server::start();
+    let client = Client::connect(server.url()).await.unwrap();
+    let long = "x".repeat(900_000);
+    let get = kind::process::Get { id: long.clone() };
+    let sandwire::Error::Remote(error) = client.call::<kind::ProcessGet>(&get).await.unwrap_err() else {
+        panic!("the server answers")
+    };
+    assert_eq!(error.code, Code::ProcessNotFound);
+    let error = crate::common::run(&client, &crate::common::argv(&[&long])).await.2.unwrap_err();
+    assert_eq!(error.code, Code::CommandNotFound);
+    assert!(error.message.len() <= 8 << 10 && error.message.contains("the program x"));
+}
+
+/// A message of a mebibyte that never ends is held for few connections only; the others are not read that far.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_never_end_cost_little_and_hold_nobody() {
+    const CONNECTIONS: usize = 100;
+    let server = Server::start();
+    let other = Client::connect(server.url()).await.unwrap();
+    crate::common::run(&other, &shell("true")).await.2.unwrap();
+    let idle = server.rss();
+    let mut unfinished = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let raw = Raw::greeted(&server).await;
+        let mut stream = raw.0.into_inner();
+        // The head of a masked binary message of a mebibyte (RFC 6455, section 5.2), and most of it.
+        let mut head = vec![0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0];
+        head.resize(1_000_000, b'x');
+        // What is not read fills the kernel's buffers.
+        let _ = tokio::time::timeout(Duration::from_millis(50), stream.write_all(&head)).await;
+        unfinished.push(stream);
+    }
+    assert_eq!(crate::common::run(&other, &shell("echo here")).await.0, b"here\n");
+    let grown = server.rss().saturating_sub(idle);
+    // 16 of them whole, 80 KiB of each of the others, and tables.
+    assert!(grown < 60 << 20, "{grown}");
+    drop(unfinished);
+    // Long messages of others are read again.
+    let long = crate::common::argv(&["printf", "%.3s", &"x".repeat(120_000)]);
+    assert_eq!(crate::common::run(&other, &long).await.0, b"xxx");
+}

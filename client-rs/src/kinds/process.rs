@@ -40,7 +40,17 @@ impl Processes {
     /// # Errors
     /// Those of the connection and of the server.
     pub async fn list(&self, running: bool) -> Result<Vec<Info>, Error> {
-        Ok(self.client.call::<ProcessList>(&List { running }).await?.processes)
+        let mut all = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = self.client.call::<ProcessList>(&List { running, cursor }).await?;
+            all.extend(page.processes);
+            match page.cursor {
+                // Only forward, whatever the server says.
+                Some(next) if cursor.is_none_or(|last| next > last) => cursor = Some(next),
+                Some(_) | None => return Ok(all),
+            }
+        }
     }
 
     /// A handle of the process with this id. Nothing is asked: whether it exists shows when the handle is used.

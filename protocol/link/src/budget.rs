@@ -30,6 +30,47 @@ impl Budget {
     }
 }
 
+/// What one lane has taken from a budget for the growth of its receive windows, in steps as its readers need it.
+#[derive(Debug)]
+pub(crate) struct Growth {
+    budget: Budget,
+    taken: usize,
+}
+
+impl Growth {
+    /// What is taken at once, in bytes.
+    pub(crate) const STEP: usize = 1 << 20;
+
+    pub(crate) fn new(budget: &Budget) -> Self {
+        Self { budget: budget.clone(), taken: 0 }
+    }
+
+    /// One more step, if the budget has it.
+    pub(crate) fn grow(&mut self) -> bool {
+        let grown = self.budget.take(Self::STEP);
+        if grown {
+            self.taken += Self::STEP;
+        }
+        grown
+    }
+
+    /// What is taken, in bytes.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.taken
+    }
+
+    /// Gives everything back.
+    pub(crate) fn give_back(&mut self) {
+        self.budget.give(std::mem::take(&mut self.taken));
+    }
+}
+
+impl Drop for Growth {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
 /// What one lane has taken from a budget for its retained frames: at least [`Lease::STEP`], at most its own limit.
 #[derive(Debug)]
 pub(crate) struct Lease {

@@ -1,5 +1,6 @@
 //! What the users of a channel hold: [`Channel`] serves one, [`Call`] opened one.
 
+use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -12,6 +13,9 @@ use sandwire_protocol::limits::{MAX_DATA, MAX_EVENT};
 use sandwire_protocol::{Code, Error};
 
 use crate::lane::{Link, Slot};
+
+/// Something that is kept until a channel's end is on its way.
+pub type Held = Box<dyn Any + Send>;
 
 /// Something that the other side said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +58,8 @@ impl End {
         self.id
     }
 
-    pub(crate) fn close_error(&self, error: &Error) {
-        self.close(Outcome::Error(kind::encode(error).unwrap_or_default()));
+    pub(crate) fn close_error(&self, error: Error) {
+        self.close(outcome_of(error));
     }
 
     fn close(&self, outcome: Outcome) {
@@ -67,7 +71,7 @@ impl End {
     async fn take(&self, take: impl Fn(&mut Lane, u32) -> Option<RawItem>) -> Result<RawItem, Error> {
         loop {
             let readable = self.slot.readable.notified();
-            let (item, over) = self.link.with_lane(|lane| (take(lane, self.id), lane.is_over(self.id)));
+            let (item, over) = self.link.take(|lane| (take(lane, self.id), lane.is_over(self.id)));
             match item {
                 Some(item) => return Ok(item),
                 None if over => return Err(gave_up()),
@@ -142,6 +146,11 @@ impl End {
     fn end(&self, stream: u8) -> Result<(), Error> {
         self.link.with_lane(|lane| lane.end(self.id, stream)).map_err(blocked)
     }
+}
+
+/// The end with an error, which fits in a frame whatever it repeats.
+fn outcome_of(error: Error) -> Outcome {
+    Outcome::Error(kind::encode(&error.shortened()).unwrap_or_default())
 }
 
 fn gave_up() -> Error {
@@ -266,19 +275,36 @@ impl<K: Kind> Channel<K> {
     }
 
     /// Ends the channel.
-    pub fn close(mut self, result: Result<K::Result, Error>) {
+    pub fn close(self, result: Result<K::Result, Error>) {
+        self.close_holding(result, |_| Ok(Box::new(())));
+    }
+
+    /// Ends the channel. `hold` is told how many bytes its end has, and gives what is to be dropped when these have gone
+    /// to a connection, or never will. When there is no room for so many, it gives the error to end with instead.
+    pub fn close_holding(
+        mut self,
+        result: Result<K::Result, Error>,
+        hold: impl FnOnce(usize) -> Result<Held, (Error, Held)>,
+    ) {
         self.closed = true;
-        match result.and_then(|result| kind::encode(&result)) {
-            Ok(payload) => self.end.close(Outcome::Result(payload)),
-            Err(error) => self.end.close_error(&error),
-        }
+        let outcome = match result.and_then(|result| kind::encode(&result)) {
+            Ok(payload) => Outcome::Result(payload),
+            Err(error) => outcome_of(error),
+        };
+        let (Outcome::Result(payload) | Outcome::Error(payload)) = &outcome;
+        let (outcome, held) = match hold(payload.len()) {
+            Ok(held) => (outcome, held),
+            Err((error, held)) => (outcome_of(error), held),
+        };
+        self.end.close(outcome);
+        self.end.link.hold(self.end.id, held);
     }
 }
 
 impl<K: Kind> Drop for Channel<K> {
     fn drop(&mut self) {
         if !self.closed {
-            self.end.close_error(&Error::new(Code::Internal, "the operation ended without a result"));
+            self.end.close_error(Error::new(Code::Internal, "the operation ended without a result"));
         }
     }
 }

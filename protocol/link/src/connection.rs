@@ -125,10 +125,9 @@ impl Connection {
             Role::Client => WsRole::Client,
             Role::Server => WsRole::Server,
         };
-        let side = ReadSide::new(socket.read, Arc::clone(&signal));
-        let reader =
-            WebSocketStream::from_partially_read(side, socket.leftover, ws_role, Some(websocket_config())).await;
-        let writer = Writer::new(socket.write, Arc::clone(&signal), Arc::clone(&links), role);
+        let (side, leftover, write) = socket.split(&signal);
+        let reader = WebSocketStream::from_partially_read(side, leftover, ws_role, Some(websocket_config())).await;
+        let writer = Writer::new(write, Arc::clone(&signal), Arc::clone(&links), role);
         let dropped = Arc::clone(&signal);
         let writer = tokio::spawn(async move {
             tokio::select! {
@@ -197,6 +196,7 @@ impl Connection {
                 }
                 () = ended(&mut self.writer) => return Err(Closed::Lost("nothing more can be written".to_owned())),
             };
+            self.reader.get_mut().end_message();
             let bytes = match message {
                 Some(Ok(Message::Binary(bytes))) => bytes,
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {

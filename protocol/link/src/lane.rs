@@ -12,12 +12,22 @@ use sandwire_protocol::schedule::Class;
 use sandwire_protocol::{Code, Error, LaneError};
 use tokio::sync::Notify;
 
-use crate::budget::{Budget, Lease};
-use crate::channel::{Call, Channel, End};
+use crate::budget::{Budget, Growth, Lease};
+use crate::channel::{Call, Channel, End, Held};
 use crate::signal::Signal;
 
-/// Payloads shorter than this are copied out of the socket's read buffer, which they would keep alive.
-const COPY_BELOW: usize = 2048;
+/// Payloads shorter than this are copied out of the socket's read buffer, which they would keep alive: it may be as large
+/// as the largest DATA frame, which is the only one that is worth it.
+const COPY_BELOW: usize = 48 << 10;
+
+/// What lanes share: their sum is bounded, whatever each of them may have.
+#[derive(Clone, Debug)]
+pub struct Budgets {
+    /// Bytes that were sent and are kept until acknowledged.
+    pub retained: Budget,
+    /// Bytes by which receive windows grow.
+    pub growth: Budget,
+}
 
 /// A lane made awaitable. Clones are the same lane.
 #[derive(Clone, Debug)]
@@ -33,6 +43,9 @@ struct State {
     slots: BTreeMap<u32, Arc<Slot>>,
     port: Option<Port>,
     lease: Option<Lease>,
+    growth: Option<Growth>,
+    /// What is kept for channels whose CLOSE waits to be sent.
+    held: BTreeMap<u32, Held>,
 }
 
 /// Where the users of one channel wait.
@@ -70,7 +83,7 @@ impl Incoming {
     }
 
     /// Ends the channel without serving it.
-    pub fn refuse(self, error: &Error) {
+    pub fn refuse(self, error: Error) {
         self.end.close_error(error);
     }
 
@@ -83,18 +96,21 @@ impl Incoming {
 impl Link {
     /// A new lane that no connection carries yet.
     pub fn new(role: Role, config: Config) -> Self {
-        let state = State { lane: Lane::new(role, config), slots: BTreeMap::new(), port: None, lease: None };
-        Self { state: Arc::new(Mutex::new(state)), delivered: Arc::default() }
+        Self::with_leases(Lane::new(role, config), None, None)
     }
 
-    /// A new lane whose retained bytes come out of a budget that others share: at least
-    /// [`MIN_RETAIN`](sandwire_protocol::limits::MIN_RETAIN), or nothing when the budget is used up.
-    pub fn with_budget(role: Role, config: Config, budget: &Budget) -> Option<Self> {
-        let lease = Lease::new(budget, config.retain)?;
-        let mut lane = Lane::new(role, config);
+    /// A new lane whose retained bytes and growth come out of budgets that others share. Of the former it has at least
+    /// [`MIN_RETAIN`](sandwire_protocol::limits::MIN_RETAIN); there is no lane when that budget is used up.
+    pub fn with_budgets(role: Role, config: Config, budgets: &Budgets) -> Option<Self> {
+        let lease = Lease::new(&budgets.retained, config.retain)?;
+        let mut lane = Lane::new(role, Config { growth: 0, ..config });
         lane.set_retain(lease.bytes());
-        let state = State { lane, slots: BTreeMap::new(), port: None, lease: Some(lease) };
-        Some(Self { state: Arc::new(Mutex::new(state)), delivered: Arc::default() })
+        Some(Self::with_leases(lane, Some(lease), Some(Growth::new(&budgets.growth))))
+    }
+
+    fn with_leases(lane: Lane, lease: Option<Lease>, growth: Option<Growth>) -> Self {
+        let state = State { lane, slots: BTreeMap::new(), port: None, lease, growth, held: BTreeMap::new() };
+        Self { state: Arc::new(Mutex::new(state)), delivered: Arc::default() }
     }
 
     /// Opens a channel.
@@ -152,6 +168,11 @@ impl Link {
         }
     }
 
+    /// Whether every channel is over and the peer has acknowledged all that was sent.
+    pub fn is_delivered(&self) -> bool {
+        self.with(|state| state.lane.is_delivered())
+    }
+
     /// Open channels.
     pub fn channels(&self) -> usize {
         self.with(|state| state.lane.channels())
@@ -168,6 +189,8 @@ impl Link {
             state.lane.fail(reason);
             state.port = None;
             state.lease = None;
+            state.growth = None;
+            state.held.clear();
         });
     }
 
@@ -233,6 +256,9 @@ impl Link {
                     state.lane.set_retain(lease.bytes());
                 }
             }
+            if let Some(Frame { channel, body: Body::Close(_), .. }) = &frame {
+                state.held.remove(channel);
+            }
             frame
         })
     }
@@ -249,9 +275,32 @@ impl Link {
         self.with(|state| state.lane.acknowledge_now())
     }
 
+    /// Takes something that arrived on a channel. A reader that keeps up may want a larger window: there is a step of
+    /// growth for it, if others have left one.
+    pub(crate) fn take<T>(&self, take: impl FnOnce(&mut Lane) -> T) -> T {
+        self.with(|state| {
+            if let Some(growth) = &mut state.growth
+                && state.lane.growth_left() == 0
+                && growth.grow()
+            {
+                state.lane.add_growth(Growth::STEP);
+            }
+            take(&mut state.lane)
+        })
+    }
+
     /// Does something to the lane under the lock, then wakes whoever has news.
     pub(crate) fn with_lane<T>(&self, work: impl FnOnce(&mut Lane) -> T) -> T {
         self.with(|state| work(&mut state.lane))
+    }
+
+    /// Keeps something until the CLOSE of this channel is sent, or never will be.
+    pub(crate) fn hold(&self, id: u32, held: Held) {
+        self.with(|state| {
+            if state.lane.state(id).is_some() {
+                state.held.insert(id, held);
+            }
+        });
     }
 
     /// Nobody waits for this channel any more.
@@ -282,6 +331,7 @@ impl Link {
                 }),
             }
         }
+        state.give_back_growth();
         state.tell_writer();
         if state.lane.is_delivered() {
             self.delivered.notify_waiters();
@@ -294,6 +344,17 @@ impl State {
     fn wake(&self, id: u32, wake: impl FnOnce(&Slot)) {
         if let Some(slot) = self.slots.get(&id) {
             wake(slot);
+        }
+    }
+
+    /// What no window needs is for other lanes.
+    fn give_back_growth(&mut self) {
+        if let Some(growth) = &mut self.growth
+            && growth.bytes() > 0
+            && self.lane.growth_left() == growth.bytes()
+        {
+            self.lane.take_growth();
+            growth.give_back();
         }
     }
 

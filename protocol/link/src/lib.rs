@@ -12,7 +12,7 @@ mod socket;
 mod writer;
 
 pub use budget::Budget;
-pub use channel::{Call, Channel, Item, Reply};
+pub use channel::{Call, Channel, Held, Item, Reply};
 pub use connection::{Closed, Connection, Handle, Inbound};
-pub use lane::{Incoming, Link};
-pub use socket::{Socket, tune, websocket_config};
+pub use lane::{Budgets, Incoming, Link};
+pub use socket::{SHORT, Socket, tune, websocket_config};

@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use sandwire_protocol::limits::MAX_FRAME;
+use sandwire_protocol::limits::{MAX_DATA, MAX_FRAME};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::signal::Signal;
@@ -29,6 +30,8 @@ pub struct Socket {
     pub(crate) write: BoxWrite,
     /// What was read behind the upgrade already.
     pub(crate) leftover: Vec<u8>,
+    /// Places for long messages.
+    long: Option<Arc<Semaphore>>,
 }
 
 impl std::fmt::Debug for Socket {
@@ -42,15 +45,30 @@ impl Socket {
     pub fn tcp(stream: TcpStream, leftover: Vec<u8>) -> Self {
         tune(&stream);
         let (read, write) = stream.into_split();
-        Self { read: Box::new(read), write: Box::new(write), leftover }
+        Self { read: Box::new(read), write: Box::new(write), leftover, long: None }
     }
 
     /// Any other byte stream, for example TLS. The TCP connection below it wants to be [tuned](tune) too.
     pub fn stream(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, leftover: Vec<u8>) -> Self {
         let (read, write) = tokio::io::split(stream);
-        Self { read: Box::new(read), write: Box::new(write), leftover }
+        Self { read: Box::new(read), write: Box::new(write), leftover, long: None }
+    }
+
+    /// Reads messages longer than [`SHORT`] only while it has one of these places, which connections share: each of them
+    /// holds up to two buffers of [`MAX_FRAME`].
+    #[must_use]
+    pub fn sharing(self, long: Arc<Semaphore>) -> Self {
+        Self { long: Some(long), ..self }
+    }
+
+    pub(crate) fn split(self, signal: &Arc<Signal>) -> (ReadSide, Vec<u8>, BoxWrite) {
+        let gate = self.long.map(|places| Gate { places, waiting: None, place: None, read: self.leftover.len() });
+        (ReadSide { read: self.read, signal: Arc::clone(signal), gate }, self.leftover, self.write)
     }
 }
+
+/// Bytes of an unfinished message that every connection may hold: the largest DATA frame with all that is around it.
+pub const SHORT: usize = MAX_DATA + (16 << 10);
 
 /// Sets TCP_NODELAY and TCP_NOTSENT_LOWAT (tcp(7)), as far as the system has them: a key's echo neither waits for an
 /// acknowledgement nor behind what the kernel has taken already.
@@ -78,17 +96,59 @@ pub fn websocket_config() -> WebSocketConfig {
 pub(crate) struct ReadSide {
     read: BoxRead,
     signal: Arc<Signal>,
+    gate: Option<Gate>,
+}
+
+/// What keeps too many connections from holding long messages at once.
+struct Gate {
+    places: Arc<Semaphore>,
+    waiting: Option<Waiting>,
+    place: Option<OwnedSemaphorePermit>,
+    /// Bytes read since the last message was whole.
+    read: usize,
+}
+
+type Waiting = Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send + Sync>>;
+
+impl Gate {
+    /// Whether more of the message may be read.
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.read <= SHORT || self.place.is_some() {
+            return Poll::Ready(());
+        }
+        let places = &self.places;
+        let waiting = self.waiting.get_or_insert_with(|| {
+            let places = Arc::clone(places);
+            // Never closed.
+            Box::pin(async move { places.acquire_owned().await.ok() })
+        });
+        waiting.as_mut().poll(cx).map(|place| {
+            self.waiting = None;
+            self.place = place;
+        })
+    }
 }
 
 impl ReadSide {
-    pub(crate) const fn new(read: BoxRead, signal: Arc<Signal>) -> Self {
-        Self { read, signal }
+    /// The message is whole.
+    pub(crate) fn end_message(&mut self) {
+        if let Some(gate) = &mut self.gate {
+            (gate.read, gate.place) = (0, None);
+        }
     }
 }
 
 impl AsyncRead for ReadSide {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.read).poll_read(cx, buf)
+        if let Some(gate) = &mut self.gate {
+            std::task::ready!(gate.poll_open(cx));
+        }
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.read).poll_read(cx, buf);
+        if let Some(gate) = &mut self.gate {
+            gate.read += buf.filled().len() - before;
+        }
+        polled
     }
 }
 

@@ -103,8 +103,10 @@ pub struct Usage {
     pub user_us: u64,
     /// CPU time in the kernel, in microseconds.
     pub system_us: u64,
-    /// Largest resident set of any one process, in bytes.
-    pub max_rss: u64,
+    /// Largest resident set of any one process, in bytes; absent when it is not known. On Linux a process that was just
+    /// started counts with its parent's memory: only what is more than the server ever had is the command's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_rss: Option<u64>,
 }
 
 /// Which of the two output streams.

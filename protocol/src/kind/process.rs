@@ -108,6 +108,9 @@ pub struct List {
     /// Only those that have not ended. Default: false.
     #[serde(skip_serializing_if = "is_false")]
     pub running: bool,
+    /// Go on after the page before: its `cursor`. Default: from the oldest on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<u64>,
 }
 
 /// Result of `process.list`, oldest first.
@@ -115,6 +118,9 @@ pub struct List {
 pub struct Listing {
     /// The processes.
     pub processes: Vec<Info>,
+    /// There are more than fit in one answer: ask again with this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<u64>,
 }
 
 /// Parameters of `process.get` and `process.stats`.

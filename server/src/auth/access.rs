@@ -170,6 +170,41 @@ mod tests {
         }
     }
 
+    /// The vectors hold parameters of every kind, so that a kind that is forgotten here cannot be.
+    #[test]
+    fn each_kind_is_refused_without_its_scope_and_let_in_with_it() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../protocol/vectors/kinds");
+        for row in kind::TABLE {
+            let text = std::fs::read_to_string(format!("{folder}/{}.json", row.name)).unwrap();
+            let vectors: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let all = vectors["params"].as_array().unwrap();
+            assert!(!all.is_empty(), "{}", row.name);
+            for params in all {
+                let hex = params["hex"].as_str().unwrap();
+                let bytes: Vec<u8> =
+                    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
+                let open = Open::decode(row.name, &bytes).unwrap();
+                let without: Vec<Scope> = Scope::ALL
+                    .iter()
+                    .copied()
+                    .filter(|scope| *scope != row.scope)
+                    // These bring the scopes that only look along.
+                    .filter(|scope| row.scope != Scope::ProcessRead || *scope != Scope::Process)
+                    .filter(|scope| row.scope != Scope::PtyRead || *scope != Scope::Pty)
+                    .collect();
+                let error = Access::new("t", without, None).check(&open).unwrap_err();
+                assert_eq!(error.code, Code::PermissionDenied, "{}", row.name);
+                assert_eq!(error.details["scope"], row.scope.name().into());
+                let typing = matches!(&open, Open::PtyAttach(attach) if !attach.read_only);
+                let away = matches!(&open, Open::ProcessWaitPort(wait)
+                    if wait.host.as_deref().is_some_and(|host| !is_own(host)));
+                let more = typing.then_some(Scope::Pty).or(away.then_some(Scope::Tcp));
+                let with = Access::new("t", [row.scope].into_iter().chain(more), None);
+                assert_eq!(with.check(&open), Ok(()), "{}", row.name);
+            }
+        }
+    }
+
     #[test]
     fn a_viewer_may_look_at_a_terminal_and_not_type() {
         let viewer = Access::new("viewer", [Scope::PtyRead], None);

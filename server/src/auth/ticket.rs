@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use sandwire_protocol::kind::Scope;
@@ -51,6 +51,27 @@ pub(crate) struct Tickets {
     encode: EncodingKey,
     decode: DecodingKey,
     used: Mutex<BTreeMap<String, u64>>,
+    clock: Clock,
+}
+
+/// Seconds since 1970 that go on at the speed of time, also when somebody sets the machine's clock back: else a ticket
+/// would be good again.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    /// The seconds at `since`.
+    began: u64,
+    since: Instant,
+}
+
+impl Clock {
+    fn start() -> Self {
+        let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        Self { began, since: Instant::now() }
+    }
+
+    fn now(self) -> u64 {
+        self.began + self.since.elapsed().as_secs()
+    }
 }
 
 impl std::fmt::Debug for Tickets {
@@ -71,6 +92,7 @@ impl Tickets {
             encode: EncodingKey::from_secret(&key),
             decode: DecodingKey::from_secret(&key),
             used: Mutex::default(),
+            clock: Clock::start(),
         })
     }
 
@@ -91,7 +113,7 @@ impl Tickets {
         getrandom::fill(&mut number).map_err(|error| Error::new(Code::Internal, error.to_string()))?;
         let claims = Claims {
             sub: access.name.clone(),
-            exp: now() + ttl,
+            exp: self.clock.now() + ttl,
             jti: format!("{:032x}", u128::from_be_bytes(number)),
             once: request.once,
             scopes: access.scopes().collect(),
@@ -105,10 +127,14 @@ impl Tickets {
     /// What a ticket allows; nothing when it is forged, expired, or used up.
     pub(crate) fn access(&self, ticket: &str) -> Option<Access> {
         let mut validation = Validation::new(Algorithm::HS256);
-        validation.leeway = 0;
+        // By the clock that it was minted by.
+        validation.validate_exp = false;
         let claims = jsonwebtoken::decode::<Claims>(ticket, &self.decode, &validation).ok()?.claims;
+        let now = self.clock.now();
+        if claims.exp <= now {
+            return None;
+        }
         if claims.once {
-            let now = now();
             let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
             used.retain(|_, exp| *exp > now);
             if used.len() >= MAX_USED || used.insert(claims.jti, claims.exp).is_some() {
@@ -119,13 +145,12 @@ impl Tickets {
     }
 }
 
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     use super::*;
 
@@ -162,7 +187,23 @@ mod tests {
         forged[middle] = if forged[middle] == b'A' { b'B' } else { b'A' };
         assert!(tickets.access(&String::from_utf8(forged).unwrap()).is_none());
         assert!(tickets.access("").is_none());
-        let old = Claims { sub: "t".into(), exp: now() - 1, jti: "1".into(), once: false, scopes: vec![], paths: None };
+        // The algorithm is the server's choice, not the ticket's.
+        let mut parts = ticket.split('.');
+        let (_, claims, signature) = (parts.next(), parts.next().unwrap(), parts.next().unwrap());
+        for algorithm in ["none", "None", "HS384", "HS512", "RS256"] {
+            let header = URL_SAFE_NO_PAD.encode(format!("{{\"typ\":\"JWT\",\"alg\":\"{algorithm}\"}}"));
+            for signature in ["", signature] {
+                assert!(tickets.access(&format!("{header}.{claims}.{signature}")).is_none(), "{algorithm}");
+            }
+        }
+        let old = Claims {
+            sub: "t".into(),
+            exp: tickets.clock.now() - 1,
+            jti: "1".into(),
+            once: false,
+            scopes: vec![],
+            paths: None,
+        };
         let old = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &old, &tickets.encode).unwrap();
         assert!(tickets.access(&old).is_none());
         let once = TicketRequest { once: true, ..TicketRequest::default() };

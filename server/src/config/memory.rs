@@ -4,30 +4,119 @@ use sandwire_protocol::limits::{INITIAL_WINDOW, MAX_DATA, MAX_FRAME, OUTBOX};
 
 use super::Settings;
 use crate::lanes::GROWTH;
-use crate::sandbox::pty::{budget, registry};
+use crate::sandbox::fs::{MAX_LONG, MAX_SEARCHES, MAX_WATCHES, pieces};
+use crate::sandbox::process::log::{SEGMENT, SHARED_MEMORY};
+use crate::sandbox::process::pipe::READ;
+use crate::sandbox::process::registry::{MAX_RESTARTED, ready};
+use crate::sandbox::pty::budget;
+use crate::server::LONG_MESSAGES;
 
-/// The program itself: code, runtime, stacks, the allocator's slack.
-const BASE: u64 = 16 << 20;
+/// The program itself: code, runtime, stacks, what threads keep for reading, the allocator's slack.
+const BASE: u64 = 48 << 20;
 
-/// Buffers of one connection beside the frame that it reads: tungstenite's, the writer's batch, the task itself.
+/// Buffers of one connection beside the message that it reads: tungstenite's, the writer's batch, the task itself.
 const CONNECTION: u64 = 48 << 10;
 
-/// Tables of one channel.
-const CHANNEL: u64 = 4 << 10;
+/// What TLS adds to it: records on their way in and out.
+const TLS: u64 = 128 << 10;
+
+/// A message that is not whole is held twice while its buffer grows.
+const GROWING: u64 = 2;
+
+/// A channel that was refused and whose end the client has not read yet.
+const REFUSED: u64 = 1 << 10;
+
+/// Tables of one channel, its task, and what payloads hold beside what they are.
+const CHANNEL: u64 = 24 << 10;
 
 /// A process beside its log: the table entry and the tasks that watch it.
 const PROCESS: u64 = 16 << 10;
 
+/// A search by content: its line, its pattern and the pattern's states, its results (see `fs/search.rs`).
+const SEARCH: u64 = 5 << 20;
+
+/// A tree: pieces on their way (see `fs/tree_read.rs`).
+const TREE: u64 = 512 << 10;
+
+/// Names that walks hold (see `fs/walk.rs`): what they share, and what each may have begun to read.
+const WALKS: u64 = 20 << 20;
+const WALK: u64 = 640 << 10;
+
+/// A watch: changes on their way and its globs; and the directories of all watches (see `fs/watch`).
+const WATCH: u64 = 11 << 18;
+const WATCHED: u64 = 24 << 20;
+
 impl Settings {
     /// Upper bound of the server's own memory, in bytes, whatever clients and commands do.
     pub(crate) fn memory_bound(&self) -> u64 {
-        let connections = self.max_connections() as u64 * (CONNECTION + MAX_FRAME as u64);
-        let lanes = self.retained_bytes() as u64 + self.max_lanes() as u64 * GROWTH as u64;
-        let channel = CHANNEL + u64::from(INITIAL_WINDOW) + OUTBOX as u64 + MAX_DATA as u64;
-        let channels = self.max_channels() as u64 * channel;
-        let kept = (self.max_processes() + self.keep_processes()) as u64;
-        let processes = kept * (PROCESS + self.log_memory() as u64);
-        let terminals = budget::memory(self.max_terminals() + registry::KEEP, self.scrollback());
-        BASE + connections + lanes + channels + processes + terminals
+        BASE + self.connections()
+            + self.lanes()
+            + self.channels()
+            + self.processes()
+            + self.files()
+            + budget::memory(if self.max_terminals() == 0 { 0 } else { self.terminal_memory() })
+    }
+
+    fn connections(&self) -> u64 {
+        let tls = if self.tls_cert.is_some() { TLS } else { 0 };
+        let each = CONNECTION + tls + GROWING * sandwire_link::SHORT as u64;
+        self.max_connections() as u64 * each + LONG_MESSAGES as u64 * (GROWING + 1) * MAX_FRAME as u64
+    }
+
+    fn lanes(&self) -> u64 {
+        // The last frame of each goes a little beyond what it may retain.
+        let each = MAX_DATA as u64 + self.max_channels_per_lane() as u64 * REFUSED;
+        (self.retained_bytes() + GROWTH) as u64 + self.max_lanes() as u64 * each
+    }
+
+    fn channels(&self) -> u64 {
+        // What waits to be sent is an outbox or a result; a piece is on its way in or out of a file or a command.
+        let each = CHANNEL + u64::from(INITIAL_WINDOW) + OUTBOX as u64 + pieces::SMALL as u64;
+        let fast = pieces::FAST * 2 * pieces::LARGE;
+        let waits = ready::MAX_WAITS * (ready::PATTERN_SIZE + ready::STATES_SIZE + 2 * ready::LINE);
+        self.max_channels() as u64 * each + (fast + waits) as u64
+    }
+
+    fn processes(&self) -> u64 {
+        let (running, kept) = (self.max_processes(), self.max_processes() + self.keep_processes());
+        // A log begins with all that is left of what they share, and is only made smaller by its next write.
+        let logs: usize = (1..=kept).map(|logs| self.log_memory().min((SHARED_MEMORY / logs).max(SEGMENT))).sum();
+        // Twice what was counted: strings of their own.
+        kept as u64 * PROCESS + (logs + running * (READ + 2 * MAX_RESTARTED)) as u64
+    }
+
+    #[expect(clippy::unused_self, reason = "of the same shape as the others")]
+    fn files(&self) -> u64 {
+        let long = MAX_SEARCHES as u64 * SEARCH + MAX_LONG as u64 * TREE;
+        long + WALKS + crate::run::BLOCKING_THREADS as u64 * WALK + MAX_WATCHES as u64 * WATCH + WATCHED
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_for_a_small_machine_and_each_setting_counts() {
+        let bound = Settings::default().memory_bound();
+        assert!(bound <= 1 << 30, "{} MiB", bound >> 20);
+        let double = |change: fn(&mut Settings)| {
+            let mut settings = Settings::default();
+            change(&mut settings);
+            settings.memory_bound()
+        };
+        for (name, changed) in [
+            ("max_connections", double(|it| it.max_connections = Some(512))),
+            ("max_lanes", double(|it| it.max_lanes = Some(256))),
+            ("max_channels", double(|it| it.max_channels = Some(1024))),
+            ("retained_bytes", double(|it| it.retained_bytes = Some(super::super::Size(192 << 20)))),
+            ("max_processes", double(|it| it.max_processes = Some(512))),
+            ("keep_processes", double(|it| it.keep_processes = Some(128))),
+            ("log_memory", double(|it| it.log_memory = Some(super::super::Size(512 << 10)))),
+            ("terminal_memory", double(|it| it.terminal_memory = Some(super::super::Size(224 << 20)))),
+            ("tls_cert", double(|it| it.tls_cert = Some("cert.pem".into()))),
+        ] {
+            assert!(changed > bound, "{name} costs nothing");
+        }
     }
 }

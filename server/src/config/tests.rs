@@ -19,7 +19,7 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
     assert_eq!(settings.max_lanes, Some(7));
     assert_eq!(settings.lane_ttl, Some(Time::secs(240)));
     assert_eq!(settings.retained_bytes, Some(Size(64 << 20)));
-    assert_eq!(settings.max_channels, Some(4096));
+    assert_eq!(settings.max_channels, Some(512));
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn what_is_printed_can_be_read_again_and_has_no_secret() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     std::io::Write::write_all(&mut file, printed.as_bytes()).unwrap();
     let again = settings(&["--config", file.path().to_str().unwrap()]).unwrap();
-    assert_eq!(again.retained_bytes, Some(Size(256 << 20)));
+    assert_eq!(again.retained_bytes, Some(Size(96 << 20)));
 }
 
 #[test]

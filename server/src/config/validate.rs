@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{ConfigError, Settings, Size};
 use crate::auth::Origins;
+use crate::sandbox::pty::budget;
 
 /// Most of anything that is counted. More is a slip of the finger; the tables reckon with 32 bits.
 const MOST: usize = 1 << 20;
@@ -62,6 +63,11 @@ impl Settings {
             if !(least..=MOST).contains(&value) {
                 return Err(ConfigError::Setting(name, format!("{value} is not from {least} to {}", MOST)));
             }
+        }
+        let least = Size(budget::least(self.scrollback()).next_multiple_of(1 << 20));
+        if self.max_terminals() > 0 && self.terminal_memory() < least.bytes() {
+            let message = format!("it is at least {least} with --scrollback {}", self.scrollback());
+            return Err(ConfigError::Setting("terminal_memory", message));
         }
         let least = Size(MIN_RETAIN as u64);
         if self.retained_bytes_per_lane() < least.bytes() {

@@ -48,6 +48,8 @@ values! {
     log_spool: size;
     /// Terminals at once.
     max_terminals: count;
+    /// Memory of all terminals, in bytes.
+    terminal_memory: size;
     /// Lines above the screen.
     scrollback: count;
     /// How long a lane outlives its connection.

@@ -1,6 +1,7 @@
 //! Accepts connections, as many as may be at once, and reads their requests in time.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,16 +50,21 @@ pub(super) struct Peer {
 pub(crate) async fn listen(http: Arc<Http>, listener: TcpListener, tls: Option<TlsAcceptor>, max_connections: usize) {
     let places = Arc::new(Semaphore::new(max_connections));
     let refusals = Arc::new(Semaphore::new(REFUSALS));
-    let mut full = false;
+    let (mut full, mut lacking) = (false, false);
     loop {
         let (stream, remote) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "a connection cannot be accepted");
+                if !lacking {
+                    let hint = lacks(&error);
+                    tracing::warn!(%error, hint, "connections cannot be accepted; it is tried again and again");
+                }
+                lacking = true;
                 tokio::time::sleep(ACCEPT_AGAIN).await;
                 continue;
             }
         };
+        lacking = false;
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
             if !full {
                 tracing::warn!(%remote, "connections are refused: the setting `max_connections` is reached");
@@ -86,6 +92,16 @@ pub(crate) async fn listen(http: Arc<Http>, listener: TcpListener, tls: Option<T
                 Err(_) => tracing::debug!(%remote, "the TLS handshake took too long"),
             }
         });
+    }
+}
+
+/// What the system has not got for one more connection, and where it is set.
+fn lacks(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EMFILE) => "the server has no file descriptor left: raise the hard limit (ulimit -Hn)",
+        Some(libc::ENFILE) => "the machine has no file descriptor left: raise fs.file-max",
+        Some(libc::ENOBUFS | libc::ENOMEM) => "the kernel has no memory left for sockets",
+        Some(_) | None => "",
     }
 }
 

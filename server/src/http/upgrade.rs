@@ -41,7 +41,8 @@ pub(super) fn answer(server: &Arc<Server>, mut request: Request<Body>, access: A
         match upgrade.await {
             Ok(upgraded) => {
                 let _counted = server.connections.one_more();
-                crate::conn::serve(server, socket(upgraded), access).await;
+                let socket = socket(upgraded).sharing(Arc::clone(&server.long_messages));
+                crate::conn::serve(server, socket, access).await;
             }
             Err(error) => tracing::debug!(%error, "the upgrade failed"),
         }

@@ -26,6 +26,8 @@ pub(super) async fn serve(params: Params, channel: &Channel<Exec>, context: &Con
         grace: params.grace_ms.map_or(GRACE, Duration::from_millis),
     };
     let Started { run, mut outputs, stdin } = run::start(&context.sandbox.host, &params.run, &spec)?;
+    // What it was started with may be large, and it may run for long.
+    drop(params.run);
     let stop = Stop::new();
     let mut given_up = None;
     let (exit, delivered) = {

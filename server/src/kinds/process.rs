@@ -29,7 +29,8 @@ pub(super) async fn start(params: Start, _: &Channel<ProcessStart>, context: &Co
 
 #[expect(clippy::unused_async, reason = "all kinds have one shape")]
 pub(super) async fn list(params: List, _: &Channel<ProcessList>, context: &Context) -> Result<Listing, Error> {
-    Ok(Listing { processes: context.sandbox.processes.list(params.running) })
+    let (processes, cursor) = context.sandbox.processes.page(params.running, params.cursor);
+    Ok(Listing { processes, cursor })
 }
 
 #[expect(clippy::unused_async, reason = "all kinds have one shape")]

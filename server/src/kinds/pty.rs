@@ -19,7 +19,10 @@ use crate::sandbox::pty::viewer::Viewer;
 
 pub(super) async fn open(params: Open, channel: &Channel<PtyOpen>, context: &Context) -> Result<Ended, Error> {
     let (terminal, created) = context.sandbox.terminals.open(&params)?;
-    let viewer = terminal.attach(Size::of(params.cols, params.rows), false, usize::MAX).await?;
+    let size = Size::of(params.cols, params.rows);
+    // What it was started with may be large, and it may run for long.
+    drop(params);
+    let viewer = terminal.attach(size, false, usize::MAX).await?;
     look(channel, &terminal, &viewer, created).await
 }
 

@@ -15,7 +15,9 @@ use crate::sandbox::tcp;
 const BYTES: u8 = 0;
 
 pub(super) async fn connect(params: Connect, channel: &Channel<TcpConnect>, context: &Context) -> Result<Ended, Error> {
-    let stream = channel.until_cancelled(tcp::connect(&params, &context.sandbox.tcp_hosts)).await?;
+    let sandbox = &context.sandbox;
+    let stream =
+        channel.until_cancelled(tcp::connect(&params, &sandbox.tcp_hosts, sandbox.listens.get().copied())).await?;
     channel.event(Down::Connected {}).await?;
     let (from_port, to_port) = stream.into_split();
     let both = async { tokio::try_join!(up(channel, to_port), down(channel, from_port)) };

@@ -199,7 +199,7 @@ async fn a_process_lives_through_every_kind() {
     };
     assert_eq!(ask::<ProcessWaitLog>(&link, found("^rea(dy)$")).await.unwrap().groups[1].as_deref(), Some("dy"));
     assert_eq!(ask::<ProcessGet>(&link, Get { id: id() }).await.unwrap().pid, started.pid);
-    assert_eq!(ask::<ProcessList>(&link, List { running: true }).await.unwrap().processes.len(), 1);
+    assert_eq!(ask::<ProcessList>(&link, List { running: true, cursor: None }).await.unwrap().processes.len(), 1);
     assert!(ask::<ProcessStats>(&link, Get { id: id() }).await.unwrap().processes >= 1);
     let hup = Signal { id: id(), signal: "HUP".to_owned(), target: Target::Leader };
     ask::<ProcessSignal>(&link, hup.clone()).await.unwrap();

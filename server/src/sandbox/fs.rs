@@ -13,6 +13,7 @@ mod globs;
 mod info;
 mod list;
 mod path;
+pub(crate) mod pieces;
 mod read;
 mod remove;
 mod search;
@@ -36,7 +37,13 @@ pub(crate) use path::PathPolicy;
 use watch::Watching;
 
 /// Searches and trees at once. Each keeps a blocking thread while its channel is slow; the others must find one.
-const MAX_LONG: usize = 64;
+pub(crate) const MAX_LONG: usize = 32;
+
+/// Watches at once.
+pub(crate) const MAX_WATCHES: usize = 48;
+
+/// Searches by content at once, each with a compiled pattern and a long line.
+pub(crate) const MAX_SEARCHES: usize = 12;
 
 /// The file system as a caller may see it. A clone is cheap and shares the watches' one inotify instance.
 #[derive(Clone, Debug)]
@@ -45,6 +52,8 @@ pub(crate) struct Files {
     policy: Arc<PathPolicy>,
     hub: Arc<watch::Hub>,
     long: Arc<Semaphore>,
+    watches: Arc<Semaphore>,
+    searches: Arc<Semaphore>,
 }
 
 impl Files {
@@ -55,6 +64,8 @@ impl Files {
             policy: Arc::new(PathPolicy::everything()),
             hub: Arc::new(watch::Hub::default()),
             long: Arc::new(Semaphore::new(MAX_LONG)),
+            watches: Arc::new(Semaphore::new(MAX_WATCHES)),
+            searches: Arc::new(Semaphore::new(MAX_SEARCHES)),
         }
     }
 
@@ -65,9 +76,14 @@ impl Files {
 
     /// A place for work that keeps a thread for as long as its reader or sender takes.
     fn long_work(&self) -> Result<OwnedSemaphorePermit, Error> {
-        Arc::clone(&self.long).try_acquire_owned().map_err(|_| {
-            let text = format!("{MAX_LONG} searches and trees are under way; end one first");
-            Error::new(Code::LimitExceeded, text).with("limit", MAX_LONG)
-        })
+        place(&self.long, "searches and trees", MAX_LONG)
     }
+}
+
+/// One of so many places.
+fn place(places: &Arc<Semaphore>, what: &str, most: usize) -> Result<OwnedSemaphorePermit, Error> {
+    Arc::clone(places).try_acquire_owned().map_err(|_| {
+        let text = format!("{most} {what} are under way, the most that there may be; end one first");
+        Error::new(Code::LimitExceeded, text).with("limit", most)
+    })
 }

@@ -1,6 +1,7 @@
 //! What the log says, and what it does not.
 
 use bytes::Bytes;
+use sandwire_link::Reply;
 use sandwire_protocol::ByteString;
 use sandwire_protocol::kind::command::Launch;
 use sandwire_protocol::kind::{Exec, exec};
@@ -50,4 +51,24 @@ fn people_can_have_lines_without_braces() {
     assert_eq!(server.get("/healthz", &[]).status, 200);
     let log = server.log();
     assert!(log.contains("INFO") && log.contains("listening") && !log.contains('{') && !log.contains('\x1b'), "{log}");
+}
+
+/// Commands run as the server's own user, and its parent is the server.
+#[tokio::test]
+async fn a_command_does_not_find_the_token_in_its_parent() {
+    let server = Server::start_with(&[], &[("SANDWIRE_TOKEN", TOKEN)]);
+    let lane = lane::open(&server, &[&format!("Authorization: Bearer {TOKEN}")]).await;
+    // Where it may not look at all, there is nothing to find either.
+    let look = format!("cat /proc/$PPID/environ /proc/$PPID/cmdline | grep -ac {TOKEN}; env | grep -c {TOKEN}");
+    let run = Launch { command: Some(look.as_str().into()), ..Launch::default() };
+    let call = lane.link.open::<Exec>(&exec::Params { run, ..exec::Params::default() }, None).unwrap();
+    let mut found = Vec::new();
+    loop {
+        match call.recv().await {
+            Reply::Data(1, bytes) => found.extend_from_slice(&bytes),
+            Reply::Data(..) | Reply::End(_) | Reply::Event(_) => {}
+            Reply::Closed(result) => break drop(result.unwrap()),
+        }
+    }
+    assert_eq!(found, b"0\n0\n");
 }

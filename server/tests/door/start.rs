@@ -30,7 +30,8 @@ fn flags_win_over_variables_those_over_the_file_and_that_over_defaults() {
     assert_eq!(printed["lane_ttl"].as_str(), Some("5m"));
     assert_eq!(printed["max_lanes"].as_integer(), Some(8));
     assert_eq!(printed["max_channels"].as_integer(), Some(9));
-    assert_eq!(printed["max_connections"].as_integer(), Some(1024));
+    assert_eq!(printed["max_connections"].as_integer(), Some(256));
+    assert!(text(&output).contains(" MiB of memory"));
     assert_eq!(printed["token"].as_str(), Some("(secret)"));
     assert!(!text(&output).contains(TOKEN) && !text(&output).contains("from-the-file"));
 }

@@ -23,7 +23,7 @@ use crate::proxy::{Cut, Proxy};
 use crate::server::{Server, binary, url};
 
 /// The settings that let every row run; all others are the defaults.
-const ROOM: [&str; 10] = [
+const ROOM: [&str; 12] = [
     "--max-channels",
     "20000",
     "--max-channels-per-lane",
@@ -34,6 +34,8 @@ const ROOM: [&str; 10] = [
     "4096",
     "--max-lanes-per-connection",
     "4096",
+    "--max-processes",
+    "2048",
 ];
 
 /// sandwire.

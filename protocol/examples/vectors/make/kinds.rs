@@ -94,7 +94,7 @@ fn exited() -> Exit {
     Exit {
         code: Some(0),
         duration_us: 12_345,
-        usage: Usage { user_us: 1_000, system_us: 250, max_rss: 3 << 20 },
+        usage: Usage { user_us: 1_000, system_us: 250, max_rss: Some(3 << 20) },
         ..Exit::default()
     }
 }

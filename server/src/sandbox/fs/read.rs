@@ -13,12 +13,10 @@ use tokio::task::JoinHandle;
 use super::error::{failed, refused};
 use super::info::{describe, etag, size};
 use super::path::{Need, reopen};
+use super::pieces::{Pieces, SMALL};
 use super::{Files, blocking};
 
-/// Bytes taken from the file at once. A reader holds at most two such pieces.
-const PIECE: usize = 256 << 10;
-
-/// An open file that is being read. It holds at most two pieces of 256 KiB.
+/// An open file that is being read. It holds at most two [`Pieces`].
 #[derive(Debug)]
 pub(crate) struct Reader {
     info: Info,
@@ -36,6 +34,7 @@ struct Source {
     before: Stat,
     position: u64,
     left: u64,
+    pieces: Pieces,
 }
 
 impl Files {
@@ -62,7 +61,7 @@ impl Files {
         regular(&stat, &path)?;
         let fd = reopen(&named, OFlags::RDONLY | OFlags::NONBLOCK)
             .map_err(|errno| failed("read", path.as_bytes(), errno))?;
-        let mut source = Source { fd, path, before: stat, position: 0, left: u64::MAX };
+        let mut source = Source { fd, path, before: stat, position: 0, left: u64::MAX, pieces: Pieces::new() };
         source.position = params.offset.unwrap_or(0);
         if let Some(tail) = params.tail {
             source.position = source.length()?.saturating_sub(tail);
@@ -136,11 +135,12 @@ impl Source {
     /// The next piece; empty at the end, which is then final.
     fn next(&mut self) -> Result<Bytes, Error> {
         // Not more than there seems to be: a small file gets a small buffer. A size of 0 says nothing in /proc.
+        let most = self.pieces.bytes();
         let seems = match size(&self.before) {
             0 => 16 << 10,
-            size => usize::try_from(size.saturating_sub(self.position)).unwrap_or(PIECE).clamp(1, PIECE),
+            size => usize::try_from(size.saturating_sub(self.position)).unwrap_or(most).clamp(1, most),
         };
-        let wanted = usize::try_from(self.left).unwrap_or(PIECE).min(seems);
+        let wanted = usize::try_from(self.left).unwrap_or(most).min(seems);
         let mut buffer = Vec::with_capacity(wanted);
         while buffer.len() < wanted {
             match rustix::io::pread(&self.fd, spare_capacity(&mut buffer), self.position) {
@@ -177,7 +177,7 @@ impl Source {
         }
         let mut length = 0;
         loop {
-            let mut buffer = Vec::with_capacity(PIECE);
+            let mut buffer = Vec::with_capacity(SMALL);
             match rustix::io::pread(&self.fd, spare_capacity(&mut buffer), length) {
                 Ok(0) => return Ok(length),
                 Ok(read) => length += read as u64,

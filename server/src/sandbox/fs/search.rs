@@ -1,6 +1,7 @@
 //! `file.search`: by name and by content, on a thread of its own that stops when nobody listens.
 //!
-//! Memory: [`QUEUE`] results of at most about 12 KiB, and at most [`LINE_HEAP`] for the longest line.
+//! Memory: [`QUEUE`] results of at most about 12 KiB, at most [`LINE_HEAP`] for the longest line, and [`PATTERN_SIZE`]
+//! each for the compiled pattern and for the states that it has been in.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,7 +16,6 @@ use sandwire_protocol::{ByteString, Code, Error};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::Files;
 use super::blocking::{self, Stop, StopOnDrop};
 use super::error::failed;
 use super::gitignore::Gitignore;
@@ -23,12 +23,17 @@ use super::globs::Globs;
 use super::info::describe_entry;
 use super::path::Need;
 use super::walk::{Entry, Rules, Step, Walk};
+use super::{Files, MAX_SEARCHES, place};
 
 /// Results found and not yet taken.
 const QUEUE: usize = 64;
 
 /// Longest line that can be searched, in bytes; a file with a longer one counts as unreadable.
-const LINE_HEAP: usize = 8 << 20;
+const LINE_HEAP: usize = 2 << 20;
+
+/// Largest compiled pattern, and largest cache of its states, in bytes: a pattern of a few characters can ask for
+/// gigabytes.
+const PATTERN_SIZE: usize = 1 << 20;
 
 /// Bytes of a line that are told.
 const MAX_TEXT: usize = 4096;
@@ -64,6 +69,10 @@ impl Files {
     /// Begins to search. Errors in the parameters are told here, those of the directory by [`Found::end`].
     pub(crate) fn search(&self, params: Search) -> Result<Found, Error> {
         let globs = Globs::new(&params.include, &params.exclude)?;
+        let place = match params.pattern {
+            Some(_) => Some(place(&self.searches, "searches by content", MAX_SEARCHES)?),
+            None => None,
+        };
         let matcher = params.pattern.as_deref().map(|pattern| compile(pattern, &params)).transpose()?;
         let limit = params.limit.unwrap_or(DEFAULT_LIMIT);
         let context = params.context.unwrap_or(0);
@@ -74,7 +83,7 @@ impl Files {
             let text = format!("context is {context}; at most {MAX_CONTEXT} lines are possible");
             return Err(Error::new(Code::ValidationFailed, text).with("parameter", "context"));
         }
-        let place = self.long_work()?;
+        let place = (place, self.long_work()?);
         let (sender, results) = mpsc::channel(QUEUE);
         let stop = Stop::default();
         let guard = stop.guard();
@@ -250,6 +259,8 @@ fn compile(pattern: &str, params: &Search) -> Result<RegexMatcher, Error> {
         .case_insensitive(params.ignore_case)
         .fixed_strings(params.literal)
         .line_terminator(Some(b'\n'))
+        .size_limit(PATTERN_SIZE)
+        .dfa_size_limit(PATTERN_SIZE)
         .build(pattern)
         .map_err(|error| {
             Error::new(Code::ValidationFailed, format!("pattern cannot be used: {error}")).with("parameter", "pattern")

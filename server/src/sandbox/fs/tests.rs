@@ -68,7 +68,8 @@ fn names(dir: &Path) -> BTreeMap<std::ffi::OsString, u64> {
     std::fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap())
-        .map(|entry| (entry.file_name(), entry.metadata().unwrap().len()))
+        // A temporary file may go meanwhile.
+        .filter_map(|entry| Some((entry.file_name(), entry.metadata().ok()?.len())))
         .collect()
 }
 

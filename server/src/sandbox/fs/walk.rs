@@ -1,14 +1,15 @@
 //! Walks what is below an opened directory, in the order of the bytes of the paths, without following links.
 //!
 //! Memory has a bound: of each directory on the way only a batch of the next names is held (a directory larger than a
-//! batch is read again for the next one), [`BATCH`] names near the top and fewer further down, about 15 MB at
-//! the very worst. At most [`OPEN_DIRECTORIES`] descriptors are open.
+//! batch is read again for the next one), [`BATCH`] names near the top and fewer further down, about 8 MB at
+//! the very worst; all walks together hold little more than [`SHARED`]. At most [`OPEN_DIRECTORIES`] descriptors are open.
 
-use std::cmp::Ordering;
+use std::cmp;
 use std::collections::BinaryHeap;
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -18,7 +19,16 @@ use super::globs::Globs;
 use super::path::open_directory;
 
 /// Names held of one directory near the top.
-const BATCH: usize = 4096;
+const BATCH: usize = 2048;
+
+/// Names that all walks may hold before each takes only [`FEW`] of a directory at a time.
+const SHARED: usize = 64 << 10;
+
+/// Names held of one directory when there are many walks.
+const FEW: usize = 64;
+
+/// Names that all walks hold.
+static HELD: AtomicUsize = AtomicUsize::new(0);
 
 /// Directories held open on the way down.
 const OPEN_DIRECTORIES: usize = 64;
@@ -103,12 +113,31 @@ struct Frame {
     identity: (u64, u64),
     /// What is next, the last one first.
     items: Vec<Item>,
+    /// How many of them there were.
+    held: Held,
     /// The last name taken; with `more`, there are others after it.
     last: Option<Item>,
     more: bool,
     /// The name of the directory itself; the root has none.
     name: Option<CString>,
     ignores: bool,
+}
+
+/// A part of [`HELD`], given back when it is dropped.
+#[derive(Debug)]
+struct Held(usize);
+
+impl Held {
+    fn names(count: usize) -> Self {
+        HELD.fetch_add(count, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        HELD.fetch_sub(self.0, Ordering::Relaxed);
+    }
 }
 
 /// A name, or all that is in the directory of that name: these come later, after `name.txt` for example.
@@ -126,13 +155,13 @@ impl Item {
 }
 
 impl Ord for Item {
-    fn cmp(&self, other: &Self) -> Ordering {
+    fn cmp(&self, other: &Self) -> cmp::Ordering {
         self.key().cmp(other.key())
     }
 }
 
 impl PartialOrd for Item {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
@@ -201,6 +230,7 @@ impl Walk {
             dir: Some(Arc::new(fd)),
             identity: (stat.st_dev, stat.st_ino),
             items: Vec::new(),
+            held: Held(0),
             last: None,
             more: true,
             name: entry.map(|entry| entry.name),
@@ -217,6 +247,7 @@ impl Walk {
     fn fill(&mut self) -> Result<(), Errno> {
         let depth = self.stack.len();
         let limit = if depth <= 8 { BATCH } else { (BATCH * 8 / depth.pow(2)).max(8) };
+        let limit = if HELD.load(Ordering::Relaxed) < SHARED { limit } else { limit.min(FEW) };
         let Some(frame) = self.stack.last() else { return Ok(()) };
         let Some(dir) = frame.dir.clone() else { return Err(Errno::STALE) };
         let deeper = self.rules.depth.is_none_or(|levels| (depth as u64) < u64::from(levels));
@@ -264,6 +295,7 @@ impl Walk {
         }
         if let Some(frame) = self.stack.last_mut() {
             frame.items = heap.into_sorted_vec();
+            frame.held = Held::names(frame.items.len());
             frame.items.reverse();
             frame.more = more;
         }

@@ -19,7 +19,7 @@ mod target;
 
 use super::error::refused;
 use super::globs::Globs;
-use super::{Files, blocking};
+use super::{Files, MAX_WATCHES, blocking, place};
 pub(super) use hub::Hub;
 use hub::{Raw, RawChange, Subscription};
 use pending::{Pending, Record};
@@ -59,6 +59,7 @@ impl Files {
             let text = format!("debounce_ms is {debounce}; at most {MAX_DEBOUNCE} is possible");
             return Err(Error::new(Code::ValidationFailed, text).with("parameter", "debounce_ms"));
         }
+        let place = place(&self.watches, "watches", MAX_WATCHES)?;
         let globs = Globs::new(&params.include, &params.exclude)?;
         let subscription = self.hub.subscribe(&params.path)?;
         let mut target = Target::new(self.clone(), params, globs);
@@ -71,7 +72,11 @@ impl Files {
             pending: Pending::new(Duration::from_millis(debounce)),
             sender,
         };
-        Ok(Watching { events, task: tokio::spawn(driver.run()) })
+        let task = tokio::spawn(async move {
+            let _place = place;
+            driver.run().await
+        });
+        Ok(Watching { events, task })
     }
 }
 

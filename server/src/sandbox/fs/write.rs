@@ -7,13 +7,12 @@ use tokio::task::JoinHandle;
 
 pub(super) mod target;
 
+use super::pieces::Pieces;
 use super::{Files, blocking};
 use target::Target;
 
-/// Bytes collected before they are written. A writer holds at most two such batches.
-const BATCH_BYTES: usize = 256 << 10;
-
-/// Pieces collected before they are written, however small: each keeps the frame that it came in.
+/// Pieces collected before they are written, however small. A writer holds at most two batches, of so many pieces or of
+/// [`Pieces::bytes`].
 const BATCH_PIECES: usize = 64;
 
 /// A file that is being written. Dropped before [`Writer::finish`], it leaves what was there as it was (`replace`,
@@ -22,6 +21,7 @@ const BATCH_PIECES: usize = 64;
 pub(crate) struct Writer {
     files: Files,
     params: Write,
+    pieces: Pieces,
     batch: Vec<Bytes>,
     batch_bytes: usize,
     received: u64,
@@ -49,6 +49,7 @@ impl Files {
         Ok(Writer {
             files: self.clone(),
             params,
+            pieces: Pieces::new(),
             batch: Vec::new(),
             batch_bytes: 0,
             received: 0,
@@ -69,7 +70,7 @@ impl Writer {
         }
         self.batch_bytes += data.len();
         self.batch.push(data);
-        if self.batch_bytes >= BATCH_BYTES || self.batch.len() >= BATCH_PIECES {
+        if self.batch_bytes >= self.pieces.bytes() || self.batch.len() >= BATCH_PIECES {
             self.flush().await?;
         }
         Ok(())

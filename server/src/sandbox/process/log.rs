@@ -21,7 +21,7 @@ pub(crate) use self::store::SEGMENT;
 use self::store::Store;
 
 /// Memory that the logs of one server hold together, in bytes, before each of them spills earlier.
-const SHARED_MEMORY: usize = 16 << 20;
+pub(crate) const SHARED_MEMORY: usize = 16 << 20;
 
 /// Restarts whose place in the log is remembered.
 const MARKS: usize = 64;

@@ -49,6 +49,15 @@ pub(crate) fn is_registered(pid: i32) -> bool {
     registered().contains(&pid)
 }
 
+/// Kills the groups of all children that somebody waits for: nobody will any more.
+pub(crate) fn kill_all() {
+    for pid in registered().iter() {
+        if let Err(error) = spawn::signal_group(*pid, Signal::KILL) {
+            tracing::debug!(pid, %error, "a command could not be killed");
+        }
+    }
+}
+
 /// Waits for what nobody else waits for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reaper(());

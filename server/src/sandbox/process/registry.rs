@@ -1,25 +1,35 @@
 //! The background processes of a sandbox, by id.
 
 mod process;
-mod ready;
+pub(crate) mod ready;
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use sandwire_protocol::kind::command::Target;
+use sandwire_protocol::kind::command::{Launch, Target};
 use sandwire_protocol::kind::process::{Info, Start, State, Stats};
 use sandwire_protocol::{Code, Error};
+use tokio::sync::Semaphore;
 
 pub(crate) use self::process::{Process, Reading};
-use super::log::{Bounds, now_ms};
+use super::log::Bounds;
 use super::run::Host;
 use super::signal::Signal;
 
 /// Longest id, in characters.
 const MAX_ID: usize = 128;
+
+/// Longest launch that is kept to be started again, in bytes.
+pub(crate) const MAX_RESTARTED: usize = 32 << 10;
+
+/// Bytes of one answer that lists processes.
+const PAGE: usize = 512 << 10;
+
+/// Bytes of a process in it beside its id, command and directory.
+const INFO_BYTES: usize = 512;
 
 /// Bounds of the registry.
 #[derive(Clone, Debug)]
@@ -52,6 +62,8 @@ pub(crate) struct Registry {
     host: Host,
     settings: Settings,
     table: Arc<Table>,
+    /// Places for waits for a line, each with a compiled pattern.
+    waits: Semaphore,
 }
 
 /// What the registry and the supervisors share.
@@ -82,7 +94,7 @@ impl Table {
 impl Registry {
     /// An empty registry.
     pub(crate) fn new(host: Host, settings: Settings) -> Registry {
-        Registry { host, settings, table: Arc::default() }
+        Registry { host, settings, table: Arc::default(), waits: Semaphore::new(ready::MAX_WAITS) }
     }
 
     /// Starts a process.
@@ -95,6 +107,11 @@ impl Registry {
         }
         if let Some(id) = &params.id {
             check_id(id)?;
+        }
+        if params.restart.is_some() && size_of(&params.run) > MAX_RESTARTED {
+            let text =
+                format!("`argv` and `env` of a process that is started again have at most {MAX_RESTARTED} bytes");
+            return Err(Error::new(Code::ValidationFailed, text).with("limit", MAX_RESTARTED));
         }
         self.prune();
         let number = self.table.next.fetch_add(1, Ordering::Relaxed);
@@ -148,27 +165,41 @@ impl Registry {
 
     /// Forgets ended processes beyond what is kept.
     fn prune(&self) {
-        let oldest = now_ms().saturating_sub(u64::try_from(self.settings.keep_for.as_millis()).unwrap_or(u64::MAX));
         let mut processes = self.table.lock();
-        let mut ended: Vec<(u64, String)> = processes
+        let mut ended: Vec<(Instant, String)> = processes
             .values()
             .flatten()
-            .filter_map(|process| Some((process.ended_ms()?, process.id.clone())))
+            .filter_map(|process| Some((process.ended_at()?, process.id.clone())))
             .collect();
         ended.sort_unstable();
         let beyond = ended.len().saturating_sub(self.settings.keep);
-        for (_, id) in ended.iter().enumerate().filter(|(at, (ms, _))| *at < beyond || *ms < oldest).map(|(_, it)| it) {
-            processes.remove(id);
+        for (index, (at, id)) in ended.iter().enumerate() {
+            if index < beyond || at.elapsed() > self.settings.keep_for {
+                processes.remove(id);
+            }
         }
     }
 
-    /// The processes, oldest first.
-    pub(crate) fn list(&self, only_running: bool) -> Vec<Info> {
+    /// The processes, oldest first, behind `cursor`; as many as fit in one answer, and the cursor when there are more.
+    pub(crate) fn page(&self, only_running: bool, cursor: Option<u64>) -> (Vec<Info>, Option<u64>) {
         self.prune();
         let mut all: Vec<Arc<Process>> = self.table.lock().values().flatten().map(Arc::clone).collect();
         all.sort_unstable_by_key(|process| process.number);
-        let infos = all.iter().map(|process| process.info());
-        infos.filter(|info| !only_running || info.state != State::Exited).collect()
+        let mut page = Vec::new();
+        let (mut bytes, mut last) = (0, None);
+        for process in all.iter().filter(|process| cursor.is_none_or(|cursor| process.number > cursor)) {
+            let info = process.info();
+            if only_running && info.state == State::Exited {
+                continue;
+            }
+            bytes += INFO_BYTES + info.id.len() + info.command.len() + info.cwd.as_ref().map_or(0, String::len);
+            if bytes > PAGE && last.is_some() {
+                return (page, last);
+            }
+            page.push(info);
+            last = Some(process.number);
+        }
+        (page, None)
     }
 
     /// The process with that id.
@@ -204,7 +235,7 @@ impl Registry {
     /// `PROCESS_NOT_FOUND`, `VALIDATION_FAILED` when it runs and `force` is not given.
     pub(crate) async fn remove(&self, id: &str, force: bool) -> Result<(), Error> {
         let process = self.process(id)?;
-        if process.ended_ms().is_none() {
+        if process.ended_at().is_none() {
             if !force {
                 return Err(Error::new(
                     Code::ValidationFailed,
@@ -237,7 +268,15 @@ impl Registry {
 }
 
 fn running(processes: &BTreeMap<String, Option<Arc<Process>>>) -> usize {
-    processes.values().filter(|process| process.as_ref().is_none_or(|it| it.ended_ms().is_none())).count()
+    processes.values().filter(|process| process.as_ref().is_none_or(|it| it.ended_at().is_none())).count()
+}
+
+/// What keeping a launch takes at least, in bytes.
+fn size_of(launch: &Launch) -> usize {
+    const EACH: usize = 32;
+    let strings = launch.argv.iter().chain(launch.env.keys()).chain(launch.env.values().flatten());
+    let all = strings.chain(&launch.command).chain(&launch.cwd).chain(&launch.shell);
+    all.map(|string| string.as_bytes().len() + EACH).sum()
 }
 
 /// Who can be asked to forget a process.

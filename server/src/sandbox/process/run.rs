@@ -44,6 +44,9 @@ impl Host {
     /// When the kernel lacks what is needed.
     pub(crate) fn new(workspace: &Path) -> io::Result<Host> {
         spawn::seal_descriptors()?;
+        if let Err(error) = spawn::raise_descriptor_limit() {
+            tracing::warn!(%error, "the limit of open files (RLIMIT_NOFILE) stays as it is");
+        }
         let mut random = [0_u8; 8];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         Ok(Host {
@@ -170,10 +173,13 @@ fn spawn_run(host: &Host, prepared: Prepared, stdio: Stdio<'_>, spec: &Spec) -> 
 
 fn spawn_failed(prepared: &Prepared, errno: i32) -> Error {
     let cause = io::Error::from_raw_os_error(errno);
-    let hint = if errno == libc::ENOEXEC {
-        "; it is neither a binary for this machine nor does it begin with `#!`: run it by a shell"
-    } else {
-        ""
+    let hint = match errno {
+        libc::ENOEXEC => "; it is neither a binary for this machine nor does it begin with `#!`: run it by a shell",
+        libc::EAGAIN => "; no more processes or threads are allowed here (`ulimit -u`, or the cgroup's `pids.max`)",
+        libc::EMFILE => "; the server has no file descriptor left (`ulimit -n`)",
+        libc::ENFILE => "; the machine has no file descriptor left (`fs.file-max`)",
+        libc::E2BIG => "; `argv` and `env` together, or one of their strings, are longer than the kernel takes",
+        _ => "",
     };
     Error::new(Code::ProcessSpawnFailed, format!("{:?} could not be started: {cause}{hint}", prepared.program))
         .with("program", prepared.program.to_string_lossy().into_owned())
@@ -186,11 +192,8 @@ fn explain(prepared: &Prepared, Failure { step, errno }: Failure) -> Error {
     let cwd = Path::new(std::ffi::OsStr::from_bytes(prepared.cwd.to_bytes()));
     let program = prepared.program.to_string_lossy().into_owned();
     let cause = io::Error::from_raw_os_error(errno);
-    // posix_spawn does not say whether it was the directory or the program.
-    let enterable = || rustix::fs::access(cwd, rustix::fs::Access::EXEC_OK).is_ok() && cwd.is_dir();
     match step {
         Step::Directory => bad_cwd(cwd, &format!("cannot be entered: {cause}"), errno),
-        Step::Exec if !enterable() => bad_cwd(cwd, &format!("cannot be entered: {cause}"), errno),
         Step::Exec if errno == libc::EACCES || errno == libc::EPERM => {
             Error::new(Code::CommandPermissionDenied, format!("{program} may not be executed: {cause}"))
                 .with("program", program)

@@ -1,15 +1,17 @@
 //! Starting, signalling and reaping by the kernel's own calls: the home of what needs `unsafe`.
 //!
-//! The usual command goes through posix_spawn(3), which shares the address space until the exec and so costs the same
-//! however large the server is. Only a command with another user, resource limits or a cgroup is forked.
+//! The usual command shares the address space until its exec, as with vfork(2), and so costs the same however large the
+//! server is. Only a command with another user, resource limits or a cgroup is forked: one that is somebody else already
+//! must not share the server's memory.
 
-#![allow(unsafe_code, reason = "posix_spawn, fork, wait4 and signals by number have no safe wrapper that suits")]
+#![allow(unsafe_code, reason = "clone, fork, wait4 and signals by number have no safe wrapper that suits")]
 
 use std::ffi::{CStr, CString};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr;
+use std::sync::OnceLock;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -67,12 +69,12 @@ pub(crate) struct Confinement {
 /// Starts the program in its own session and process group, with default signal actions and no signal blocked.
 ///
 /// # Errors
-/// The step that failed. Without a fork, a failure of any step is said to be of [`Step::Exec`].
+/// The step that failed.
 pub(crate) fn spawn(prepared: &Prepared, stdio: Stdio<'_>, confinement: &Confinement) -> Result<i32, Failure> {
     let argv = pointers(&prepared.argv);
     let env = pointers(&prepared.env);
     if prepared.credentials.is_none() && confinement.rlimits.is_empty() && confinement.cgroups.is_empty() {
-        posix_spawn(prepared, stdio, &argv, &env).map_err(|errno| Failure { step: Step::Exec, errno })
+        share(prepared, stdio, confinement, &argv, &env)
     } else {
         fork(prepared, stdio, confinement, &argv, &env)
     }
@@ -82,109 +84,63 @@ fn pointers(strings: &[CString]) -> Vec<*mut libc::c_char> {
     strings.iter().map(|string| string.as_ptr().cast_mut()).chain([ptr::null_mut()]).collect()
 }
 
-fn check(result: libc::c_int) -> Result<(), i32> {
-    if result == 0 { Ok(()) } else { Err(result) }
+/// What the child that shares the server's memory is given, and where it says what failed.
+struct Request<'a> {
+    prepared: &'a Prepared,
+    stdio: Stdio<'a>,
+    confinement: &'a Confinement,
+    argv: &'a [*mut libc::c_char],
+    env: &'a [*mut libc::c_char],
+    failure: Option<Failure>,
 }
 
-/// An initialised `posix_spawn_file_actions_t`.
-struct Actions(libc::posix_spawn_file_actions_t);
+/// Stack of the child until its exec, in 16 bytes each: what it calls needs a few pages of it.
+const STACK: usize = (64 << 10) / 16;
 
-impl Actions {
-    fn new() -> Result<Actions, i32> {
-        let mut actions = MaybeUninit::uninit();
-        // SAFETY: the pointer is valid for writing; the value is used only when the call says that it is initialised.
-        unsafe {
-            check(libc::posix_spawn_file_actions_init(actions.as_mut_ptr()))?;
-            Ok(Actions(actions.assume_init()))
-        }
-    }
-
-    fn dup(&mut self, from: RawFd, to: RawFd) -> Result<(), i32> {
-        // SAFETY: the actions are initialised.
-        check(unsafe { libc::posix_spawn_file_actions_adddup2(&mut self.0, from, to) })
-    }
-
-    fn open(&mut self, fd: RawFd, path: &CStr, flags: libc::c_int) -> Result<(), i32> {
-        // SAFETY: the actions are initialised and the path is a C string, which the call copies.
-        check(unsafe { libc::posix_spawn_file_actions_addopen(&mut self.0, fd, path.as_ptr(), flags, 0) })
-    }
-
-    fn chdir(&mut self, path: &CStr) -> Result<(), i32> {
-        // SAFETY: as in `open`.
-        check(unsafe { libc::posix_spawn_file_actions_addchdir_np(&mut self.0, path.as_ptr()) })
-    }
-}
-
-impl Drop for Actions {
-    fn drop(&mut self) {
-        // SAFETY: initialised by `new`, destroyed once.
-        unsafe { libc::posix_spawn_file_actions_destroy(&mut self.0) };
-    }
-}
-
-/// An initialised `posix_spawnattr_t`.
-struct Attributes(libc::posix_spawnattr_t);
-
-impl Attributes {
-    fn new() -> Result<Attributes, i32> {
-        let mut attributes = MaybeUninit::uninit();
-        let mut every = MaybeUninit::uninit();
-        let mut none = MaybeUninit::uninit();
-        // SAFETY: each value is initialised by the call that fills it before it is read, or the function returns.
-        unsafe {
-            libc::sigfillset(every.as_mut_ptr());
-            libc::sigemptyset(none.as_mut_ptr());
-            check(libc::posix_spawnattr_init(attributes.as_mut_ptr()))?;
-            let mut attributes = Attributes(attributes.assume_init());
-            check(libc::posix_spawnattr_setsigdefault(&mut attributes.0, every.as_ptr()))?;
-            check(libc::posix_spawnattr_setsigmask(&mut attributes.0, none.as_ptr()))?;
-            let flags = libc::POSIX_SPAWN_SETSID
-                | libc::POSIX_SPAWN_SETSIGDEF as libc::c_short
-                | libc::POSIX_SPAWN_SETSIGMASK as libc::c_short;
-            check(libc::posix_spawnattr_setflags(&mut attributes.0, flags))?;
-            Ok(attributes)
-        }
-    }
-}
-
-impl Drop for Attributes {
-    fn drop(&mut self) {
-        // SAFETY: initialised by `new`, destroyed once.
-        unsafe { libc::posix_spawnattr_destroy(&mut self.0) };
-    }
-}
-
-fn posix_spawn(
+/// Starts without a copy of the address space, as posix_spawn(3) and vfork(2) do: the server's thread stands still until
+/// the child has executed the program or ended.
+fn share(
     prepared: &Prepared,
     stdio: Stdio<'_>,
+    confinement: &Confinement,
     argv: &[*mut libc::c_char],
     env: &[*mut libc::c_char],
-) -> Result<i32, i32> {
-    let mut actions = Actions::new()?;
-    match stdio {
-        Stdio::Pipes { stdin, stdout, stderr } => {
-            match stdin {
-                Some(stdin) => actions.dup(stdin.as_raw_fd(), 0)?,
-                None => actions.open(0, c"/dev/null", libc::O_RDONLY)?,
-            }
-            actions.dup(stdout.as_raw_fd(), 1)?;
-            actions.dup(stderr.as_raw_fd(), 2)?;
-        }
-        Stdio::Terminal(path) => {
-            actions.open(0, path, libc::O_RDWR)?;
-            actions.dup(0, 1)?;
-            actions.dup(0, 2)?;
+) -> Result<i32, Failure> {
+    extern "C" fn child(request: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: `share` passes a live `Request`, and does not touch it until this process is over with it.
+        let request = unsafe { &mut *request.cast::<Request<'_>>() };
+        let Request { prepared, stdio, confinement, argv, env, .. } = *request;
+        request.failure = Some(become_program(prepared, stdio, confinement, argv, env));
+        // SAFETY: ends the child without running anything of the server.
+        unsafe { libc::_exit(127) }
+    }
+    let mut request = Request { prepared, stdio, confinement, argv, env, failure: None };
+    let mut stack = vec![0_u128; STACK];
+    let top = stack.as_mut_ptr_range().end;
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // All signals are blocked, so that no handler of the server runs in the child.
+    let blocked = BlockedSignals::new();
+    // SAFETY: the child has a stack of its own, aligned as every ABI wants it, and calls nothing but what is
+    // async-signal-safe (see `become_program`); with CLONE_VFORK, `stack` and `request` outlive its use of them. Without
+    // CLONE_FILES, CLONE_FS and CLONE_SIGHAND, what it changes there is its own.
+    let pid = unsafe { libc::clone(child, top.cast(), flags, (&raw mut request).cast()) };
+    let errno = io::Error::last_os_error().raw_os_error().unwrap_or(0);
+    drop(blocked);
+    if pid < 0 {
+        return Err(Failure { step: Step::Start, errno });
+    }
+    match request.failure {
+        None => Ok(pid),
+        Some(failure) => {
+            reap_failed(pid);
+            Err(failure)
         }
     }
-    actions.chdir(&prepared.cwd)?;
-    let attributes = Attributes::new()?;
-    let mut pid = 0;
-    // SAFETY: `argv` and `env` end with a null pointer and point into C strings that `prepared` keeps alive; the other
-    // pointers are to live values.
-    check(unsafe {
-        libc::posix_spawn(&mut pid, prepared.program.as_ptr(), &actions.0, &attributes.0, argv.as_ptr(), env.as_ptr())
-    })?;
-    Ok(pid)
+}
+
+/// Reaps a child that did not become the program: nobody else knows its pid yet.
+fn reap_failed(pid: i32) {
+    while matches!(wait(pid, true), Err(error) if error.kind() == io::ErrorKind::Interrupted) {}
 }
 
 /// Forks, sets everything up, executes. A failure comes back through a pipe that a successful exec closes.
@@ -228,8 +184,7 @@ fn fork(
     if !matches!(read, Ok(5)) {
         return Ok(pid);
     }
-    // The child is over: nobody else knows its pid yet, so it is reaped here.
-    while matches!(wait(pid, true), Err(error) if error.kind() == io::ErrorKind::Interrupted) {}
+    reap_failed(pid);
     let [step, errno @ ..] = report;
     let step = [Step::Start, Step::Confine, Step::Limit, Step::User, Step::Directory, Step::Exec]
         .into_iter()
@@ -279,6 +234,11 @@ fn become_program(
             return failure(Step::Start);
         }
         // After the descriptors, which may be above the limit; before the user, who may not raise one.
+        if let Some(descriptors) = DESCRIPTORS.get()
+            && libc::setrlimit(libc::RLIMIT_NOFILE, descriptors) != 0
+        {
+            return failure(Step::Limit);
+        }
         for (resource, value) in &confinement.rlimits {
             // A hard limit a second later lets the first signal be SIGXCPU, which says what happened (setrlimit(2)).
             let later = u64::from(*resource == libc::RLIMIT_CPU);
@@ -351,6 +311,33 @@ pub(crate) fn seal_descriptors() -> io::Result<()> {
     Ok(())
 }
 
+/// The limit of descriptors that the server was started with, when it has raised its own.
+static DESCRIPTORS: OnceLock<libc::rlimit> = OnceLock::new();
+
+/// Lets the server itself open as many descriptors as the hard limit allows. Its commands get the limit that it was
+/// started with: programs that use select(2) break above 1024.
+///
+/// # Errors
+/// As setrlimit(2); the limit is as before then.
+pub(crate) fn raise_descriptor_limit() -> io::Result<()> {
+    let mut limit = MaybeUninit::uninit();
+    // SAFETY: the value is read only when the call has filled it.
+    let limit = unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, limit.as_mut_ptr()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        limit.assume_init()
+    };
+    if limit.rlim_cur >= limit.rlim_max {
+        return Ok(());
+    }
+    // Before it is raised, so that no command starts with the raised one.
+    DESCRIPTORS.get_or_init(|| limit);
+    let raised = libc::rlimit { rlim_cur: limit.rlim_max, ..limit };
+    // SAFETY: the pointer is to a live value.
+    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raised) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Makes a descriptor awaitable.
 ///
 /// # Errors
@@ -367,8 +354,8 @@ pub(crate) struct Waited {
     pub(crate) status: i32,
     pub(crate) user_us: u64,
     pub(crate) system_us: u64,
-    /// Bytes.
-    pub(crate) max_rss: u64,
+    /// Bytes, as far as they are known to be its own.
+    pub(crate) max_rss: Option<u64>,
 }
 
 /// Reaps one child, or says `None` when it has not ended and `block` is false.
@@ -393,9 +380,28 @@ pub(crate) fn wait(pid: i32, block: bool) -> io::Result<Option<Waited>> {
         status,
         user_us: micros(usage.ru_utime),
         system_us: micros(usage.ru_stime),
-        // ru_maxrss is in KiB (getrusage(2)).
-        max_rss: u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024,
+        // At its exec the child is charged with what the server had until then: less than that says nothing about it.
+        max_rss: Some(bytes_of(&usage)).filter(|bytes| *bytes > own_peak() + COUNTED_LATE),
     }))
+}
+
+/// What the kernel may have counted, in bytes, and not added up yet.
+const COUNTED_LATE: u64 = 1 << 20;
+
+/// Largest resident set that the server itself ever had, in bytes.
+fn own_peak() -> u64 {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the pointer is to a live value, and all zeroes is a valid rusage.
+    let usage = unsafe {
+        libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr());
+        usage.assume_init()
+    };
+    bytes_of(&usage)
+}
+
+/// ru_maxrss is in KiB (getrusage(2)).
+fn bytes_of(usage: &libc::rusage) -> u64 {
+    u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024
 }
 
 /// A child that has ended and is not reaped yet; it stays as it is.

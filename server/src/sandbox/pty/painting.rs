@@ -1,10 +1,14 @@
 //! The escape sequences that paint a model's screen elsewhere, and its text.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 
 use vt100::{Parser, Screen as Model};
 
 use super::screen::Screen;
+
+/// Held while a model is copied to be painted: the copies of one screen at a time are what there is memory for.
+static COPIES: Mutex<()> = Mutex::new(());
 
 /// Most bytes that paint the scrollback; of a longer one the newest lines are painted.
 pub(crate) const HISTORY: usize = 256 << 10;
@@ -16,6 +20,7 @@ impl Screen {
     /// Escape sequences that paint the last lines of the scrollback and the screen on a terminal that was reset, with
     /// cursor, attributes, modes and title; then the bytes of a sequence that is not complete yet.
     pub(crate) fn paint(&self, scrollback: usize) -> Vec<u8> {
+        let _one_at_a_time = COPIES.lock().unwrap_or_else(PoisonError::into_inner);
         catch_unwind(AssertUnwindSafe(|| self.painting(scrollback))).unwrap_or_else(|_panic| {
             tracing::error!("the terminal model could not be painted");
             RESET.to_vec()
@@ -54,6 +59,7 @@ impl Screen {
 
     /// The last lines of the scrollback and the screen as text, trailing blanks left out.
     pub(crate) fn text(&self, scrollback: usize) -> String {
+        let _one_at_a_time = COPIES.lock().unwrap_or_else(PoisonError::into_inner);
         catch_unwind(AssertUnwindSafe(|| self.plain(scrollback))).unwrap_or_else(|_panic| {
             tracing::error!("the terminal model could not be read");
             String::new()

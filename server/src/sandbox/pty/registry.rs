@@ -8,7 +8,7 @@ use sandwire_protocol::kind::command::Launch;
 use sandwire_protocol::kind::pty::{Info, Open};
 use sandwire_protocol::{ByteString, Code, Error};
 
-use super::budget::Budget;
+use super::budget::{Budget, Share};
 use super::master;
 use super::screen::{Screen, Size};
 use super::terminal::{GRACE, Parts, Terminal};
@@ -49,9 +49,10 @@ struct Table {
 
 impl Registry {
     /// No terminals yet; at most `max` that live, with at most `scrollback` lines above each screen.
-    pub(crate) fn new(host: Host, max: usize, scrollback: usize) -> Self {
+    /// All together take at most `memory` bytes.
+    pub(crate) fn new(host: Host, max: usize, scrollback: usize, memory: usize) -> Self {
         let scrollback = scrollback.min(MAX_SCROLLBACK);
-        let budget = Budget::new(max + KEEP, scrollback);
+        let budget = Budget::new(memory);
         Self { host, max, scrollback, budget, table: Arc::default() }
     }
 
@@ -84,7 +85,22 @@ impl Registry {
             let message = format!("the server's limit `max_terminals` ({}) is reached", self.max);
             return Err(Error::new(Code::LimitExceeded, message).with("limit", "max_terminals"));
         }
-        let terminal = Arc::new(self.start(id.clone(), number, params)?);
+        let size = Size::of(params.cols, params.rows).unwrap_or(SIZE);
+        let scrollback = params.scrollback.map_or(self.scrollback, |lines| self.scrollback.min(lines as usize));
+        let share = loop {
+            match self.budget.take(size, scrollback) {
+                Some(share) => break share,
+                // Who works goes before who looks at what has ended.
+                None if table.forget_oldest() => {}
+                None => {
+                    let message = "the terminals take what the setting `terminal_memory` allows; close one, or choose \
+                                   a smaller size or scrollback";
+                    return Err(Error::new(Code::LimitExceeded, message).with("limit", "terminal_memory"));
+                }
+            }
+        };
+        let screen = Screen::new(size, scrollback);
+        let terminal = Arc::new(self.start(id.clone(), number, params, (screen, share))?);
         table.next += 1;
         table.terminals.insert(id, Arc::clone(&terminal));
         drop(table);
@@ -93,13 +109,9 @@ impl Registry {
         Ok((terminal, true))
     }
 
-    fn start(&self, id: String, number: u64, params: &Open) -> Result<Terminal, Error> {
-        let size = Size::of(params.cols, params.rows).unwrap_or(SIZE);
-        let scrollback = params.scrollback.map_or(self.scrollback, |lines| self.scrollback.min(lines as usize));
-        let cells = self.budget.take(size, scrollback).ok_or_else(|| {
-            let message = "the terminals are as large as they may be together; close one, or choose a smaller size";
-            Error::new(Code::LimitExceeded, message).with("limit", "max_terminals")
-        })?;
+    fn start(&self, id: String, number: u64, params: &Open, model: (Screen, Share)) -> Result<Terminal, Error> {
+        let (screen, share) = model;
+        let size = screen.size();
         let (master, slave) = master::open(size).map_err(|error| {
             Error::new(Code::ProcessSpawnFailed, format!("no terminal can be made: {error}"))
                 .with("errno", error.raw_os_error().unwrap_or(0))
@@ -108,8 +120,7 @@ impl Registry {
         let spec = Spec { stdin: false, merge_stderr: false, timeout: None, grace: GRACE };
         let run = run::start_on_terminal(&self.host, &launch, &slave.path, &spec)?;
         drop(slave);
-        let screen = Screen::new(size, scrollback);
-        Ok(Terminal::new(Parts { id, number, run, master, screen, cells, transient: params.transient }))
+        Ok(Terminal::new(Parts { id, number, run, master, screen, share, transient: params.transient }))
     }
 
     /// One terminal, living or ended.
@@ -176,6 +187,12 @@ impl Registry {
 }
 
 impl Table {
+    /// Forgets the terminal that ended first. False when none has ended.
+    fn forget_oldest(&mut self) -> bool {
+        let ended = self.terminals.values().filter_map(|terminal| Some((terminal.ended_at()?, terminal.id.clone())));
+        ended.min().is_some_and(|(_, id)| self.terminals.remove(&id).is_some())
+    }
+
     /// An id that no terminal has; ids of another boot stay apart from it.
     fn unused_id(&self, boot: &str) -> String {
         let id = |number: u64| format!("pty-{}-{number}", boot.get(..4).unwrap_or_default());

@@ -9,10 +9,10 @@ use bytes::Bytes;
 use sandwire_protocol::kind::command::Exit;
 use sandwire_protocol::kind::pty::Info;
 use sandwire_protocol::{Code, Error};
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::Notify;
 
 use super::backlog::{self, Backlog};
-use super::budget::Cells;
+use super::budget::Share;
 use super::master::{LOOK_AGAIN, Look, Master};
 use super::queue::{Piece, Queue};
 use super::screen::{Screen, Size};
@@ -75,7 +75,7 @@ pub(crate) struct Terminal {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) model: Backlog,
-    cells: Cells,
+    share: Share,
     pub(super) viewers: BTreeMap<u64, Looking>,
     next_viewer: u64,
     /// How it ended, and when.
@@ -89,7 +89,6 @@ pub(super) struct Looking {
     wake: Arc<Notify>,
     /// The viewer's own size, if it said one.
     pub(super) size: Option<Size>,
-    _permit: OwnedSemaphorePermit,
 }
 
 /// What a new terminal is made of.
@@ -99,13 +98,13 @@ pub(super) struct Parts {
     pub(super) run: Run,
     pub(super) master: Master,
     pub(super) screen: Screen,
-    pub(super) cells: Cells,
+    pub(super) share: Share,
     pub(super) transient: bool,
 }
 
 impl Terminal {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { id, number, run, master, screen, cells, transient } = parts;
+        let Parts { id, number, run, master, screen, share, transient } = parts;
         let model = Backlog::new(screen);
         Self {
             id,
@@ -115,7 +114,7 @@ impl Terminal {
             master: Mutex::new(Some(Arc::new(master))),
             started_ms: now_ms(),
             transient,
-            state: Mutex::new(State { model, cells, viewers: BTreeMap::new(), next_viewer: 0, end: None }),
+            state: Mutex::new(State { model, share, viewers: BTreeMap::new(), next_viewer: 0, end: None }),
             taken: Notify::new(),
             ended: Notify::new(),
             waiting: AtomicU32::new(0),
@@ -334,10 +333,10 @@ impl Terminal {
                     let message = format!("the terminal has {MAX_VIEWERS} viewers, and no more are allowed");
                     return Err(Error::new(Code::LimitExceeded, message).with("limit", MAX_VIEWERS));
                 }
-                let Some(permit) = state.cells.viewer() else {
-                    let message = "the terminals have as many viewers as they may have together; close some";
-                    return Err(Error::new(Code::LimitExceeded, message));
-                };
+                if !state.share.view(state.viewers.len() + 1) {
+                    let message = "the terminals have as many viewers as the setting `terminal_memory` allows";
+                    return Err(Error::new(Code::LimitExceeded, message).with("limit", "terminal_memory"));
+                }
                 let mut queue = Queue::default();
                 queue.paint(state.model.screen().paint(scrollback));
                 queue.tell(Piece::Live);
@@ -346,7 +345,7 @@ impl Terminal {
                 }
                 let number = state.next_viewer;
                 state.next_viewer += 1;
-                state.viewers.insert(number, Looking { queue, wake: Arc::clone(&wake), size, _permit: permit });
+                state.viewers.insert(number, Looking { queue, wake: Arc::clone(&wake), size });
                 Ok((number, state.model.screen().size()))
             })
             .await?;
@@ -358,6 +357,9 @@ impl Terminal {
         let deserted = {
             let mut state = self.lock();
             state.viewers.remove(&number);
+            let viewers = state.viewers.len();
+            // Fewer always fit.
+            state.share.view(viewers);
             state.viewers.is_empty() && state.end.is_none()
         };
         self.taken.notify_one();
@@ -378,9 +380,10 @@ impl Terminal {
         }
         self.settled(|state| {
             let Some(master) = self.master().filter(|_| state.end.is_none()) else { return Ok(()) };
-            if !state.cells.resize(size) {
-                let message = "the terminals are as large as they may be together; close one, or choose a smaller size";
+            if !state.share.resize(size) {
+                let message = "the size is more than the setting `terminal_memory` allows; choose a smaller one";
                 return Err(Error::new(Code::LimitExceeded, message)
+                    .with("limit", "terminal_memory")
                     .with("cols", u32::from(size.cols))
                     .with("rows", u32::from(size.rows)));
             }

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const SIZE: Size = Size { cols: 80, rows: 24 };
 
 fn registry() -> Registry {
-    Registry::new(Host::new(Path::new("/tmp")).unwrap(), 8, 1000)
+    Registry::new(Host::new(Path::new("/tmp")).unwrap(), 8, 1000, 128 << 20)
 }
 
 fn argv(words: &[&str]) -> Launch {

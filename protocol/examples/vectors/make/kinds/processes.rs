@@ -85,13 +85,21 @@ fn start() -> Vectors<kind::ProcessStart> {
 
 fn unary() -> Vec<(String, Value)> {
     let list = Vectors::<kind::ProcessList> {
-        params: vec![("all", List::default()), ("only running ones", List { running: true })],
+        params: vec![
+            ("all", List::default()),
+            ("only running ones", List { running: true, ..List::default() }),
+            ("the next page", List { cursor: Some(70_000), ..List::default() }),
+        ],
         result: vec![
             ("none", Listing::default()),
             (
                 "each state",
-                Listing { processes: vec![running(), Info { state: State::Restarting, ..ended() }, ended()] },
+                Listing {
+                    processes: vec![running(), Info { state: State::Restarting, ..ended() }, ended()],
+                    cursor: None,
+                },
             ),
+            ("a page with another after it", Listing { processes: vec![ended()], cursor: Some(7) }),
         ],
         ..Vectors::default()
     };

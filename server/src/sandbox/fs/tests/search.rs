@@ -43,7 +43,9 @@ async fn by_content() {
     assert_eq!((results.len(), end.matches, end.truncated), (1, 1, true));
     let (_, end) = search(&files, Search { limit: Some(2), ..pattern("two") }).await.unwrap();
     assert!(!end.truncated);
-    assert_eq!(search(&files, pattern("(")).await.unwrap_err().code, Code::ValidationFailed);
+    for bad in ["(", r"(\w{200}){200}"] {
+        assert_eq!(search(&files, pattern(bad)).await.unwrap_err().code, Code::ValidationFailed, "{bad}");
+    }
     std::fs::write(dir.path().join("long"), [vec![b'x'; 10_000], b"needle\n".to_vec()].concat()).unwrap();
     let (results, _) = search(&files, pattern("needle|^x")).await.unwrap();
     let [SearchDown::Line { text, matches, .. }] = &results[..] else { panic!("{results:?}") };

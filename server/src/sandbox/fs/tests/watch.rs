@@ -5,6 +5,7 @@ use std::time::Duration;
 use sandwire_protocol::Code;
 use sandwire_protocol::kind::file::{Change, Watch, WatchDown};
 
+use super::super::MAX_WATCHES;
 use super::*;
 use crate::sandbox::fs::Watching;
 
@@ -161,11 +162,12 @@ async fn one_instance_serves_all_and_lets_go() {
     let instances =
         || shell(Path::new("/"), &format!("ls -l /proc/{}/fd | grep -c inotify || true", std::process::id()));
     let mut all = Vec::new();
-    for _ in 0..200 {
+    for _ in 0..MAX_WATCHES {
         all.push(watch(&files, everything("a")).await);
     }
+    assert_eq!(files.watch(everything("a")).await.unwrap_err().code, Code::LimitExceeded);
     // Other tests of this process have instances of their own.
-    assert!(instances().trim().parse::<u32>().unwrap() < 50);
+    assert!(instances().trim().parse::<usize>().unwrap() < MAX_WATCHES);
     shell(dir.path(), "echo > a/b/f");
     for watching in &mut all {
         assert_eq!(show(&watching.next().await.unwrap()), "Create b/f");

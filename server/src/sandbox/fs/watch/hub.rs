@@ -25,6 +25,12 @@ pub(super) const QUEUE: usize = 4096;
 /// Directories that one watch may hold.
 const MAX_DIRECTORIES: usize = 100_000;
 
+/// Bytes that the directories of all watches may take: their paths, and what leads to them.
+const MAX_BYTES: usize = 24 << 20;
+
+/// What a directory takes beside its path, in bytes.
+const ENTRY: usize = 160;
+
 /// Renamed directories whose second half is still to come.
 const MAX_MOVING: usize = 64;
 
@@ -87,6 +93,8 @@ struct Instance {
 struct State {
     next: u64,
     watches: BTreeMap<u64, Receiver>,
+    /// What `paths` and `numbers` take.
+    bytes: usize,
     /// By inotify's number and the watch: the directory, below the watched one.
     paths: BTreeMap<(i32, u64), Arc<[u8]>>,
     /// The same the other way round.
@@ -209,6 +217,10 @@ impl Instance {
             let what = format!("there are more than {MAX_DIRECTORIES} directories; exclude some");
             return Err(refused(Code::WatchFailed, shown.as_bytes(), &what).with("limit", MAX_DIRECTORIES));
         }
+        if state.bytes + path.len() + ENTRY > MAX_BYTES {
+            let what = "the directories of all watches take more memory than there is for them; exclude some";
+            return Err(refused(Code::WatchFailed, shown.as_bytes(), what).with("limit", MAX_BYTES));
+        }
         let number = inotify::add_watch(self.fd.get_ref(), magic_link(dir.as_fd()), flags).map_err(|errno| {
             let error = match errno {
                 Errno::NOSPC => refused(
@@ -244,8 +256,10 @@ impl Instance {
 impl State {
     fn put(&mut self, number: i32, id: u64, path: &[u8]) {
         let path: Arc<[u8]> = path.into();
+        self.bytes += path.len() + ENTRY;
         let old = self.paths.insert((number, id), Arc::clone(&path));
         if let Some(old) = &old {
+            self.bytes -= old.len() + ENTRY;
             self.numbers.remove(&(id, Arc::clone(old)));
         } else if let Some(receiver) = self.watches.get_mut(&id) {
             receiver.directories += 1;
@@ -253,16 +267,22 @@ impl State {
         if let Some(other) = self.numbers.insert((id, path), number)
             && other != number
         {
-            self.paths.remove(&(other, id));
+            self.forget(other, id);
             self.count_down(id);
         }
     }
 
     fn take(&mut self, id: u64, path: &Arc<[u8]>) -> Option<i32> {
         let number = self.numbers.remove(&(id, Arc::clone(path)))?;
-        self.paths.remove(&(number, id));
+        self.forget(number, id);
         self.count_down(id);
         Some(number)
+    }
+
+    fn forget(&mut self, number: i32, id: u64) {
+        if let Some(path) = self.paths.remove(&(number, id)) {
+            self.bytes -= path.len() + ENTRY;
+        }
     }
 
     fn count_down(&mut self, id: u64) {

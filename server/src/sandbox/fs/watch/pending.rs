@@ -9,6 +9,9 @@ use tokio::time::Instant;
 /// Changes that may wait.
 pub(super) const MAX_PENDING: usize = 4096;
 
+/// Bytes of their paths that may wait.
+const MAX_BYTES: usize = 256 << 10;
+
 /// How long the first half of a rename waits for the second, at least.
 const PAIRING: Duration = Duration::from_millis(10);
 
@@ -21,6 +24,8 @@ pub(super) struct Pending {
     /// The last record about a path.
     last: BTreeMap<Vec<u8>, u64>,
     overflow: bool,
+    /// At least those of the paths in `records`.
+    bytes: usize,
 }
 
 /// One change that waits.
@@ -65,7 +70,7 @@ impl Record {
 impl Pending {
     /// Nothing yet; changes wait for `debounce`.
     pub(super) fn new(debounce: Duration) -> Self {
-        Self { debounce, next: 0, records: BTreeMap::new(), last: BTreeMap::new(), overflow: false }
+        Self { debounce, next: 0, records: BTreeMap::new(), last: BTreeMap::new(), overflow: false, bytes: 0 }
     }
 
     /// When the next change is due.
@@ -83,6 +88,7 @@ impl Pending {
         self.records.clear();
         self.last.clear();
         self.overflow = false;
+        self.bytes = 0;
     }
 
     /// The next change that is due.
@@ -217,7 +223,12 @@ impl Pending {
     }
 
     fn push(&mut self, path: Vec<u8>, from: Option<Vec<u8>>, directory: bool, what: What) {
-        if self.records.len() >= MAX_PENDING {
+        self.bytes += path.len() + from.as_ref().map_or(0, Vec::len);
+        if self.bytes > MAX_BYTES {
+            // Counted up only: what was told meanwhile is taken off here.
+            self.bytes = self.records.values().map(|it| it.path.len() + it.from.as_ref().map_or(0, Vec::len)).sum();
+        }
+        if self.records.len() >= MAX_PENDING || self.bytes > MAX_BYTES {
             self.overflow = true;
             return;
         }

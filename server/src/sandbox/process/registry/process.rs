@@ -55,6 +55,8 @@ struct Life {
     pid: u32,
     started_ms: u64,
     ended_ms: Option<u64>,
+    /// The same by a clock that nobody sets.
+    ended: Option<Instant>,
     exit: Option<Exit>,
     restarts: u32,
 }
@@ -85,6 +87,7 @@ impl Process {
             pid: run.pid(),
             started_ms: now_ms(),
             ended_ms: None,
+            ended: None,
             exit: None,
             restarts: 0,
         };
@@ -153,9 +156,9 @@ impl Process {
     }
 
     /// When it ended for good.
-    pub(super) fn ended_ms(&self) -> Option<u64> {
+    pub(super) fn ended_at(&self) -> Option<Instant> {
         let life = self.life.borrow();
-        (life.state == State::Exited).then_some(life.ended_ms).flatten()
+        (life.state == State::Exited).then_some(life.ended).flatten()
     }
 
     /// Waits for the end. After it, the log is complete.
@@ -410,6 +413,7 @@ impl Supervisor {
         self.process.life.send_modify(|life| {
             // A restart that failed does not move the end of the last run.
             life.ended_ms = life.ended_ms.or_else(|| Some(now_ms()));
+            life.ended = life.ended.or_else(|| Some(Instant::now()));
             (life.state, life.exit) = (state, exit);
         });
     }
@@ -422,6 +426,7 @@ impl Supervisor {
         self.process.life.send_modify(|life| {
             life.state = State::Running;
             (life.pid, life.started_ms, life.ended_ms, life.exit) = (pid, now_ms(), None, None);
+            life.ended = None;
             life.restarts += 1;
         });
         started.outputs

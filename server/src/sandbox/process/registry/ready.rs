@@ -15,10 +15,16 @@ use super::super::pipe::READ;
 use super::{Registry, within};
 
 /// Largest compiled expression, in bytes: a pattern of a few characters can ask for gigabytes.
-const PATTERN_SIZE: usize = 1 << 20;
+pub(crate) const PATTERN_SIZE: usize = 256 << 10;
+
+/// Largest cache of the states that it has been in, in bytes.
+pub(crate) const STATES_SIZE: usize = 64 << 10;
+
+/// Waits for a line at once.
+pub(crate) const MAX_WAITS: usize = 64;
 
 /// Longest line that is looked at as one, in bytes. A longer one is looked at in parts.
-const LINE: usize = 64 << 10;
+pub(crate) const LINE: usize = 64 << 10;
 
 /// Pauses between attempts.
 const ATTEMPT_FIRST: Duration = Duration::from_millis(10);
@@ -37,13 +43,17 @@ impl Registry {
     /// `VALIDATION_FAILED` for a bad pattern, `PROCESS_NOT_FOUND`, `PROCESS_EXITED_BEFORE_READY`,
     /// `PROCESS_READY_TIMEOUT`.
     pub(crate) async fn wait_log(&self, params: &WaitLog) -> Result<LogMatch, Error> {
-        let pattern =
-            RegexBuilder::new(&params.pattern).size_limit(PATTERN_SIZE).dfa_size_limit(PATTERN_SIZE).build().map_err(
-                |error| {
-                    Error::new(Code::ValidationFailed, format!("`pattern` cannot be used: {error}"))
-                        .with("field", "pattern")
-                },
-            )?;
+        let _place = self.waits.try_acquire().map_err(|_| {
+            let text = format!("{MAX_WAITS} waits for a line are under way, the most that there may be");
+            Error::new(Code::LimitExceeded, text).with("limit", MAX_WAITS)
+        })?;
+        let pattern = RegexBuilder::new(&params.pattern)
+            .size_limit(PATTERN_SIZE)
+            .dfa_size_limit(STATES_SIZE)
+            .build()
+            .map_err(|error| {
+            Error::new(Code::ValidationFailed, format!("`pattern` cannot be used: {error}")).with("field", "pattern")
+        })?;
         let process = self.process(&params.id)?;
         let mut reading = process.read(params.from, params.output, false).await;
         let search = async {

@@ -53,7 +53,7 @@ async fn a_process_runs_is_listed_and_ends() {
     assert!(info.pid > 0 && info.started_ms > 0 && info.cwd.as_deref() == Some("/tmp"));
     let generated = registry.start(Start { id: None, ..bash("", "true") }).unwrap();
     assert!(check_id(&generated.id).is_ok());
-    let listed: Vec<_> = registry.list(false).into_iter().map(|info| info.id).collect();
+    let listed: Vec<_> = registry.page(false, None).0.into_iter().map(|info| info.id).collect();
     assert_eq!(listed, ["web".to_owned(), generated.id]);
     let ended = registry.process("web").unwrap().wait(None).await.unwrap();
     assert_eq!((ended.state, ended.exit.clone().unwrap().code), (State::Exited, Some(3)));
@@ -61,6 +61,35 @@ async fn a_process_runs_is_listed_and_ends() {
     assert!(ended.ended_ms >= Some(ended.started_ms));
     assert_eq!(text(&registry, "web", Some(Output::Stdout)).await, "out\n");
     assert_eq!(text(&registry, "web", Some(Output::Stderr)).await, "err\n");
+}
+
+#[tokio::test]
+async fn a_long_list_comes_in_pages() {
+    let registry = registry_with(|settings| settings.keep = 1000);
+    let deep = tempfile::tempdir().unwrap();
+    let mut cwd = deep.path().to_owned();
+    (0..14).for_each(|_| cwd.push("d".repeat(250)));
+    std::fs::create_dir_all(&cwd).unwrap();
+    let cwd: sandwire_protocol::ByteString = cwd.to_str().unwrap().into();
+    let mut started = Vec::new();
+    for _ in 0..140 {
+        let run = Launch { argv: vec!["true".into()], cwd: Some(cwd.clone()), ..Launch::default() };
+        started.push(registry.start(Start { run, ..Start::default() }).unwrap().id);
+    }
+    let (mut listed, mut cursor, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let (processes, next) = registry.page(false, cursor);
+        pages += 1;
+        let encoded = sandwire_protocol::kind::encode(&processes).unwrap();
+        assert!(encoded.len() <= PAGE, "{}", encoded.len());
+        listed.extend(processes.into_iter().map(|info| info.id));
+        cursor = next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(listed, started);
+    assert!(pages > 1);
 }
 
 #[tokio::test]
@@ -90,15 +119,10 @@ async fn ended_ones_are_kept_for_a_time() {
     for id in ["a", "b", "c"] {
         registry.start(bash(id, "true")).unwrap();
         registry.process(id).unwrap().ended().await;
-        // The order of the ends is that of their times.
-        let now = now_ms();
-        while now_ms() == now {
-            tokio::task::yield_now().await;
-        }
     }
-    let left: Vec<_> = registry.list(false).into_iter().map(|info| info.id).collect();
+    let left: Vec<_> = registry.page(false, None).0.into_iter().map(|info| info.id).collect();
     assert_eq!(left, ["b", "c"]);
-    assert!(registry.list(true).is_empty());
+    assert!(registry.page(true, None).0.is_empty());
     registry.remove("b", false).await.unwrap();
     assert_eq!(code(registry.remove("b", false).await), Code::ProcessNotFound);
     registry.start(bash("run", "sleep 1000")).unwrap();
@@ -108,7 +132,7 @@ async fn ended_ones_are_kept_for_a_time() {
     let short = registry_with(|settings| settings.keep_for = Duration::ZERO);
     short.start(bash("x", "true")).unwrap();
     short.process("x").unwrap().ended().await;
-    while !short.list(false).is_empty() {
+    while !short.page(false, None).0.is_empty() {
         tokio::task::yield_now().await;
     }
 }

@@ -81,7 +81,18 @@ async fn output_code_and_time_are_true() {
     let whole = run(&bash("printf out; printf err >&2; exit 3")).await;
     assert_eq!((whole.out.as_slice(), whole.err.as_slice()), (&b"out"[..], &b"err"[..]));
     assert_eq!((whole.exit.code, whole.exit.signal.clone(), whole.exit.timed_out), (Some(3), None, false));
-    assert!(whole.exit.duration_us > 0 && whole.exit.usage.max_rss > 0);
+    assert!(whole.exit.duration_us > 0);
+}
+
+#[tokio::test]
+async fn the_memory_of_the_server_is_not_that_of_the_command() {
+    // More than `true` could ever have.
+    let mut ours = vec![0_u8; 64 << 20];
+    ours.iter_mut().step_by(4096).for_each(|byte| *byte = 1);
+    assert_eq!(run(&bash("exec true")).await.exit.usage.max_rss, None);
+    let large = run(&bash("exec head -c 400M /dev/zero | exec tail -c 399M >/dev/null")).await.exit.usage.max_rss;
+    assert!(large.is_some_and(|bytes| bytes > 399 << 20), "{large:?}");
+    drop(ours);
 }
 
 #[tokio::test]

@@ -174,21 +174,26 @@ async fn ids_are_checked_used_once_and_found_again() {
 
 #[tokio::test]
 async fn bounds_hold() {
-    let registry = Registry::new(Host::new(Path::new("/tmp")).unwrap(), 3, 1000);
-    // Cut to 1000 by 1000, of which there may not be three.
+    let of = |memory| Registry::new(Host::new(Path::new("/tmp")).unwrap(), 3, 1000, memory);
+    // Cut to 1000 by 1000, which is more than a quarter of what there may be at first.
     let huge = Open { cols: Some(5000), rows: Some(5000), ..shell() };
+    let registry = of(64 << 20);
+    let refused = registry.open(&huge).unwrap_err();
+    assert_eq!((refused.code, &refused.details["limit"]), (Code::LimitExceeded, &"terminal_memory".into()));
+    let terminal = registry.open(&shell()).unwrap().0;
+    let largest = terminal.resize(Size { cols: 1000, rows: 1000 }, None).await.unwrap_err();
+    assert_eq!(largest.code, Code::LimitExceeded);
+    assert_eq!(terminal.info().cols, 80);
+    registry.shutdown(Duration::ZERO).await;
+    let registry = of(400 << 20);
     assert_eq!(registry.open(&huge).unwrap().0.info().cols, 1000);
     registry.open(&huge).unwrap();
-    assert_eq!(registry.open(&huge).unwrap_err().code, Code::LimitExceeded);
     let zero = Open { cols: Some(0), rows: Some(50), ..shell() };
     let info = registry.open(&zero).unwrap().0.info();
     assert_eq!((info.cols, info.rows), (80, 24));
     let error = registry.open(&shell()).unwrap_err();
     assert_eq!((error.code, &error.details["limit"]), (Code::LimitExceeded, &"max_terminals".into()));
     let terminal = registry.terminal(&info.id).unwrap();
-    let largest = terminal.resize(Size { cols: 1000, rows: 1000 }, None).await.unwrap_err();
-    assert_eq!(largest.code, Code::LimitExceeded);
-    assert_eq!(terminal.info().cols, 80);
     let mut viewers = Vec::new();
     let refused = loop {
         match terminal.attach(None, true, 0).await {
@@ -198,6 +203,17 @@ async fn bounds_hold() {
     };
     assert_eq!((refused.code, viewers.len()), (Code::LimitExceeded, 64));
     registry.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn ended_terminals_make_room_for_new_ones() {
+    // Room for five.
+    let registry = Registry::new(Host::new(Path::new("/tmp")).unwrap(), 100, 1000, 16 << 20);
+    for _ in 0..8 {
+        let (terminal, _) = registry.open(&Open { run: argv(&["true"]), ..Open::default() }).unwrap();
+        within(terminal.wait()).await;
+    }
+    assert!((1..8).contains(&registry.list().len()));
 }
 
 #[tokio::test]
