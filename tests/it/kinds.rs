@@ -1,0 +1,4 @@
+//! A module a family of channel kinds: every parameter, every result, every event, every error.
+
+mod file;
+mod place;
