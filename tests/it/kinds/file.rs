@@ -3,5 +3,6 @@
 mod change;
 mod list;
 mod paths;
+mod policy;
 mod read;
 mod write;

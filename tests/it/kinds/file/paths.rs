@@ -17,7 +17,17 @@ use crate::kinds::place::{Place, told};
 const FOLLOWING: [&str; 8] = ["read", "write", "stat", "list", "chmod", "search", "watch", "tree_read"];
 
 /// Asks every kind about a path that none should take, and returns what each says. With `only`, only these are asked.
-pub(super) async fn all(place: &Place, path: &[u8], only: Option<&[&str]>) -> BTreeMap<&'static str, Option<Code>> {
+async fn all(place: &Place, path: &[u8], only: Option<&[&str]>) -> BTreeMap<&'static str, Option<Code>> {
+    all_in(place, "", path, only).await
+}
+
+/// As [`all`], with the other path of kinds that take two in this directory: it ends in a slash.
+pub(super) async fn all_in(
+    place: &Place,
+    dir: &str,
+    path: &[u8],
+    only: Option<&[&str]>,
+) -> BTreeMap<&'static str, Option<Code>> {
     let path = || ByteString::new(path);
     let mut said = BTreeMap::new();
     macro_rules! ask {
@@ -27,8 +37,8 @@ pub(super) async fn all(place: &Place, path: &[u8], only: Option<&[&str]>) -> BT
             }
         };
     }
-    let from = || "there".into();
-    let to = || "free".into();
+    let from = || format!("{dir}there").as_str().into();
+    let to = || format!("{dir}free").as_str().into();
     ask!("read", FileRead, Read { path: path(), ..Read::default() });
     ask!("stat", FileStat, Stat { path: path(), no_follow: false });
     ask!("list", FileList, List { path: path(), ..List::default() });
