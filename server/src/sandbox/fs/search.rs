@@ -1,6 +1,7 @@
 //! `file.search`: by name and by content, on a thread of its own that stops when nobody listens.
 //!
-//! Memory: [`QUEUE`] results of at most about 12 KiB, and at most [`LINE_HEAP`] for the longest line.
+//! Memory: [`QUEUE`] results of at most about 12 KiB, at most [`LINE_HEAP`] for the longest line, and twice
+//! [`MAX_COMPILED`] for the pattern.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -39,6 +40,9 @@ const MAX_RANGES: usize = 256;
 const DEFAULT_LIMIT: u32 = 10_000;
 const MAX_CONTEXT: u32 = 100;
 const MAX_PATTERN: usize = 64 << 10;
+
+/// Bytes of a compiled pattern, and again of what its matching keeps.
+const MAX_COMPILED: usize = 8 << 20;
 
 /// A search that is under way. Dropped, it stops.
 #[derive(Debug)]
@@ -221,8 +225,9 @@ impl Sink for Lines<'_> {
         if !self.work.count_match() {
             return Ok(false);
         }
-        let line = found.bytes();
-        let end = line.strip_suffix(b"\n").unwrap_or(line).len().min(MAX_TEXT);
+        // Without its newline, so that `$` is found at its end.
+        let line = found.bytes().strip_suffix(b"\n").unwrap_or(found.bytes());
+        let end = line.len().min(MAX_TEXT);
         let mut matches = Vec::new();
         self.matcher
             .find_iter(line, |range| {
@@ -249,6 +254,9 @@ fn compile(pattern: &str, params: &Search) -> Result<RegexMatcher, Error> {
     RegexMatcherBuilder::new()
         .case_insensitive(params.ignore_case)
         .fixed_strings(params.literal)
+        .size_limit(MAX_COMPILED)
+        .dfa_size_limit(MAX_COMPILED)
+        .multi_line(true)
         .line_terminator(Some(b'\n'))
         .build(pattern)
         .map_err(|error| {
