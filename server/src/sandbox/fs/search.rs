@@ -111,7 +111,7 @@ impl Work {
         context: usize,
     ) -> Result<(), Error> {
         let root = files.open_directory(&params.path, Need::Read)?;
-        let gitignore = params.gitignore.then(|| Gitignore::new(true));
+        let gitignore = params.gitignore.then(|| Gitignore::new(files, &root, true));
         let rules = Rules { globs: globs.clone(), gitignore, ..Rules::default() };
         let mut walk = Walk::new(root, rules).map_err(|errno| failed("search", params.path.as_bytes(), errno))?;
         let mut searcher = SearcherBuilder::new()

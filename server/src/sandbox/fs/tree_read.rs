@@ -110,7 +110,7 @@ impl Archive {
             return self.file(name, &stat, File::from(file));
         }
         let root = reopen(&top, rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY).map_err(wrong)?;
-        let gitignore = params.gitignore.then(|| Gitignore::new(false));
+        let gitignore = params.gitignore.then(|| Gitignore::new(files, &root, false));
         let rules = Rules { globs: globs.clone(), gitignore, ..Rules::default() };
         let mut walk = Walk::new(root, rules).map_err(wrong)?;
         while let Some(step) = walk.next() {
