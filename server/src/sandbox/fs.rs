@@ -35,7 +35,7 @@ pub(crate) use path::PathPolicy;
 #[cfg(test)]
 use watch::Watching;
 
-/// Searches and trees at once. Each keeps a blocking thread while its channel is slow; the others must find one.
+/// Searches and trees at once. Each has a thread of its own, also while its reader does not read.
 const MAX_LONG: usize = 64;
 
 /// The file system as a caller may see it. A clone is cheap and shares the watches' one inotify instance.

@@ -14,10 +14,9 @@ use rustix::io::Errno;
 use sandwire_protocol::kind::file::{Search, SearchDown, SearchEnd};
 use sandwire_protocol::{ByteString, Code, Error};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use super::Files;
-use super::blocking::{self, Stop, StopOnDrop};
+use super::blocking::{Long, Stop, StopOnDrop};
 use super::error::failed;
 use super::gitignore::Gitignore;
 use super::globs::Globs;
@@ -48,7 +47,7 @@ const MAX_COMPILED: usize = 8 << 20;
 #[derive(Debug)]
 pub(crate) struct Found {
     results: mpsc::Receiver<SearchDown>,
-    task: JoinHandle<Result<SearchEnd, Error>>,
+    task: Long<SearchEnd>,
     _stop: StopOnDrop,
 }
 
@@ -60,7 +59,7 @@ impl Found {
 
     /// The figures, after the last result.
     pub(crate) async fn end(self) -> Result<SearchEnd, Error> {
-        blocking::join(self.task).await
+        self.task.end().await
     }
 }
 
@@ -83,13 +82,12 @@ impl Files {
         let stop = Stop::default();
         let guard = stop.guard();
         let files = self.clone();
-        let task = tokio::task::spawn_blocking(move || {
-            let _place = place;
+        let task = Long::start(place, move || {
             let end = SearchEnd::default();
             let mut work = Work { sender, stop, limit: u64::from(limit), end };
             work.walk(&files, &params, globs, matcher.as_ref(), context as usize)?;
             Ok(work.end)
-        });
+        })?;
         Ok(Found { results, task, _stop: guard })
     }
 }
