@@ -3,3 +3,4 @@
 mod file;
 mod place;
 mod search;
+mod tree;
