@@ -4,3 +4,4 @@ mod file;
 mod place;
 mod search;
 mod tree;
+mod watch;
