@@ -3,5 +3,6 @@
 mod file;
 mod place;
 mod search;
+mod tcp;
 mod tree;
 mod watch;
