@@ -218,6 +218,12 @@ async fn the_end_of_what_is_watched_is_told() {
         let (last, error) = watch.end().await;
         assert_eq!((last, error.code), (format!("Remove {directory}"), Code::WatchFailed), "{script}");
     }
+    // One that is no longer where it was, because a directory above it was moved, ends when that shows.
+    place.sh("mkdir -p up/watched");
+    let mut watch = Watching::begin(&place, of("up/watched")).await;
+    place.sh("mv up down; mkdir down/watched/new");
+    let (last, error) = watch.end().await;
+    assert_eq!((last.as_str(), error.code), ("Remove /", Code::WatchFailed));
     // A file is watched through its replacement, through a link to it too.
     place.sh("echo 1 > f; ln -s f link; touch other");
     for path in ["f", "link"] {
@@ -237,6 +243,8 @@ async fn too_many_changes_are_told_as_such_and_it_goes_on() {
     let mut watch = Watching::begin(&place, of(".")).await;
     let other = Place { server: Server::start(), client: sandwire::Client::connect(place.server.url()).await.unwrap() };
     let mut unread = Watching::begin(&other, of(".")).await;
+    place.sh("mkdir going");
+    let mut going = Watching::begin(&place, of("going")).await;
     // More than the kernel's queue holds, while the server cannot take any.
     place.server.signal(Signal::STOP);
     let queue = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
@@ -246,6 +254,7 @@ async fn too_many_changes_are_told_as_such_and_it_goes_on() {
         std::fs::write(place.at(format!("f{number}")), "").unwrap();
     }
     std::fs::create_dir(place.at("late")).unwrap();
+    std::fs::remove_dir(place.at("going")).unwrap();
     place.server.signal(Signal::CONT);
     let mut events = 0;
     while watch.next().await.unwrap() != "overflow" {
@@ -257,6 +266,9 @@ async fn too_many_changes_are_told_as_such_and_it_goes_on() {
     place.sh(": > late/x; : > many/y; : > mark2");
     let events = watch.until("mark2").await;
     assert_eq!(events, ["Create late/x", "Create many/y"]);
+    // An end that nobody heard is told.
+    let (last, error) = going.end().await;
+    assert_eq!((last.as_str(), error.code), ("Remove /", Code::WatchFailed));
     // Who did not read is told as well.
     while unread.next().await.unwrap() != "overflow" {}
     unread.settle(&place, "end").await;
