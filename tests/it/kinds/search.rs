@@ -29,7 +29,7 @@ async fn search(place: &Place, params: Search) -> Result<(Vec<String>, SearchEnd
     told.result.map(|end| (told.events.iter().map(show).collect(), end))
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn lines_are_found_with_their_places() {
     let place = Place::start().await;
     place.sh(
@@ -87,7 +87,7 @@ async fn lines_are_found_with_their_places() {
     assert_eq!(search(&place, Search { path: "a".into(), ..pattern("x") }).await.unwrap_err().code, Code::NotDirectory);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn names_are_found_with_what_they_are() {
     let place = Place::start().await;
     place.sh("mkdir -p src/sub; touch src/a.rs src/sub/b.rs c.rs c.txt; ln -s nowhere src/l.rs; mkfifo f.rs");
@@ -112,7 +112,7 @@ async fn names_are_found_with_what_they_are() {
     assert_eq!(found, ["c.rs", "c.txt", "f.rs", "src/a.rs", "src/l.rs", "src/sub/b.rs"], "directories are no files");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_limit_stops_and_says_so() {
     let place = Place::start().await;
     place.sh("seq 1 3 > a; seq 1 3 > b; mkdir many; seq 1 10001 > many/n");
@@ -130,7 +130,7 @@ async fn a_limit_stops_and_says_so() {
     assert!(found.starts_with(&["a:1:1:".to_owned(), "a:2:2:0-1".to_owned()]) && end.matches == 1, "{found:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn binary_long_and_closed_files() {
     let place = Place::without_override().await;
     place.sh(
@@ -158,7 +158,7 @@ async fn binary_long_and_closed_files() {
     assert_eq!(place.code::<FileSearch>(Search { path: "shut".into(), ..names() }).await, Code::PermissionDenied);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn ignore_files_are_held_as_git_holds_them() {
     let place = Place::start().await;
     place.sh("git init -q r; cd r; mkdir -p src/deep/er target/x docs node_modules/m src/target; \
@@ -188,7 +188,7 @@ async fn ignore_files_are_held_as_git_holds_them() {
     assert!(search(&place, ignoring(".")).await.unwrap().0.is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_search_that_is_given_up_stops_and_gives_its_place_back() {
     let place = Place::start().await;
     place.sh("yes $(printf 'y%.0s' {1..4000}) | head -c 30000000 > lines");

@@ -44,7 +44,7 @@ async fn closed_port() -> u16 {
     listen("127.0.0.1:0").await.1
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn both_directions_carry_everything_at_once() {
     let place = Place::start().await;
     let (call, stream) = connected(&place).await;
@@ -69,7 +69,7 @@ async fn both_directions_carry_everything_at_once() {
     assert_eq!(told.result.unwrap(), Ended { sent: 5_000_000, received: 4_000_000 });
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn each_direction_ends_by_itself() {
     let place = Place::start().await;
     // The opener first.
@@ -101,7 +101,7 @@ async fn each_direction_ends_by_itself() {
     assert_eq!(told(&call).await.result.unwrap(), Ended { sent: 0, received: 0 });
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_connection_that_breaks_or_is_given_up_is_told_on_the_other_side() {
     let place = Place::start().await;
     // Reset by the port.
@@ -147,7 +147,7 @@ async fn a_connection_that_breaks_or_is_given_up_is_told_on_the_other_side() {
     assert_eq!(told(&call).await.result.unwrap_err().code, Code::ValidationFailed, "there is only stream 0");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn who_does_not_read_stops_the_other_side() {
     let place = Place::start().await;
     let (call, mut stream) = connected(&place).await;
@@ -167,7 +167,7 @@ async fn who_does_not_read_stops_the_other_side() {
     assert_eq!((said.bytes.len(), said.result.unwrap().received), (written, written as u64));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn where_it_goes_is_as_asked_for() {
     let place = Place::start().await;
     let works = async |connect: Connect| place.client.tcp_with(&connect).await.map(drop);
@@ -206,7 +206,7 @@ async fn where_it_goes_is_as_asked_for() {
     assert_eq!(told(&call).await.result.unwrap_err().code, Code::Cancelled);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn other_hosts_only_as_the_server_allows() {
     let place = Place::start().await;
     let asks = async |place: &Place, host: &str, port| {

@@ -92,7 +92,7 @@ fn picture_with(time: &str, dir: &Path) -> String {
     )
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_is_packed_is_what_tar_unpacks() {
     let place = Place::start().await;
     place.sh(TREE);
@@ -111,7 +111,7 @@ async fn what_is_packed_is_what_tar_unpacks() {
     assert_eq!((piped(&place.at("u"), "tar", &["-xO"], &single), end.entries, end.bytes), (b"a\n".to_vec(), 1, 2));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_others_pack_is_unpacked() {
     let place = Place::start().await;
     place.sh(TREE);
@@ -155,7 +155,7 @@ async fn what_others_pack_is_unpacked() {
     assert_eq!(picture(&dir.join("pieces")), picture(&dir.join("t")));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn globs_and_ignore_files_choose() {
     let place = Place::start().await;
     place.sh(
@@ -185,7 +185,7 @@ async fn globs_and_ignore_files_choose() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_could_not_be_packed_as_it_is_is_told() {
     let place = Place::without_override().await;
     place.sh("mkdir -p t/shut; echo x > t/closed; echo y > t/shut/in; chmod 000 t/closed t/shut; echo z > t/open");
@@ -219,7 +219,7 @@ async fn what_could_not_be_packed_as_it_is_is_told() {
     place.wait_open(0).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn rights_are_taken_only_when_asked_for() {
     let place = Place::start().await;
     let made = archive(
@@ -240,7 +240,7 @@ async fn rights_are_taken_only_when_asked_for() {
     assert_eq!(std::fs::metadata(other.path().join("y/f")).unwrap().uid(), 65534);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn hostile_archives_stay_inside_and_are_told_apart() {
     let place = Place::start().await;
     place.sh("mkdir out; echo secret > out/secret; mkdir in; ln -s ../out in/there");
@@ -316,7 +316,7 @@ async fn hostile_archives_stay_inside_and_are_told_apart() {
     assert_eq!(unpack(&place, &into("odd/f"), archive("add('x')")).await.unwrap_err().code, Code::NotDirectory);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_did_not_come_whole_leaves_no_part_of_a_file() {
     let place = Place::start().await;
     let content = noise(7, 4_000_000);

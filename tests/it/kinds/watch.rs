@@ -105,7 +105,7 @@ fn burst(place: &Place, script: &str) {
     place.server.signal(Signal::CONT);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn each_change_is_told_as_what_it_is() {
     let place = Place::start().await;
     place.sh("mkdir -p d/e; echo x | tee d/old gone mode a b > d/e/deep; mkdir full; touch full/x; ln -s a link");
@@ -153,7 +153,7 @@ async fn each_change_is_told_as_what_it_is() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn globs_flatness_and_time_are_as_asked_for() {
     let place = Place::start().await;
     place.sh("mkdir -p src/sub node_modules/x; touch src/a.rs src/sub/b.rs");
@@ -184,7 +184,7 @@ async fn globs_flatness_and_time_are_as_asked_for() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn nothing_in_new_directories_is_missed() {
     let place = Place::start().await;
     let mut watch = Watching::begin(&place, of(".")).await;
@@ -205,7 +205,7 @@ async fn nothing_in_new_directories_is_missed() {
     watch.see(["Create repo/end".to_owned()]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_end_of_what_is_watched_is_told() {
     let place = Place::start().await;
     for (script, directory) in
@@ -237,7 +237,7 @@ async fn the_end_of_what_is_watched_is_told() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn too_many_changes_are_told_as_such_and_it_goes_on() {
     let place = Place::start().await;
     let mut watch = Watching::begin(&place, of(".")).await;
@@ -274,7 +274,7 @@ async fn too_many_changes_are_told_as_such_and_it_goes_on() {
     unread.settle(&place, "end").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_watch_sees_only_what_its_token_may_see() {
     let dir = tempfile::tempdir().unwrap();
     bash(dir.path(), "mkdir -p open/sub outside/in; ln -s ../outside open/link");
@@ -296,7 +296,7 @@ async fn a_watch_sees_only_what_its_token_may_see() {
     assert_eq!(place.code::<FileWatch>(of(dir.path().to_str().unwrap())).await, Code::PermissionDenied);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn watches_share_one_instance_and_let_go() {
     let place = Place::start().await;
     place.sh("mkdir -p a/b");

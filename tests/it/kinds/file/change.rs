@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use sandwire::protocol::Code;
 use sandwire::protocol::kind::file::{Chmod, Copied, Copy, Mkdir, Remove, Rename, Symlink};
 use sandwire::protocol::kind::{FileChmod, FileCopy, FileMkdir, FileMove, FileRemove, FileRename, FileSymlink};
+use sandwire_tests::wait::wait_for;
 
 use crate::common::noise;
 use crate::kinds::place::{Place, told};
@@ -29,7 +30,7 @@ fn picture(place: &Place, dir: &str) -> String {
     ))
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn directories_are_made() {
     let place = Place::start().await;
     let mkdir = async |path: &str, parents, mode| {
@@ -61,7 +62,7 @@ async fn directories_are_made() {
     assert!(!place.at("no").exists());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_is_removed_is_gone_and_nothing_else() {
     let place = Place::start().await;
     let remove = async |path: &str, recursive, force| {
@@ -95,7 +96,7 @@ async fn what_is_removed_is_gone_and_nothing_else() {
     assert_eq!(place.names(), ["keep"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn renames_replace_as_the_kernel_does_or_not_at_all() {
     let place = Place::start().await;
     // (from, to, no_replace, what is said); each twice, as a rename and as a move.
@@ -143,7 +144,7 @@ async fn renames_replace_as_the_kernel_does_or_not_at_all() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_move_goes_to_other_file_systems_and_a_rename_says_so() {
     let mounts = "mkdir other small; mount -t tmpfs none other; mount -t tmpfs -o size=200k none small; mkdir other/{full,empty}; echo x > other/full/x; echo f > other/f";
     let place = Place::with_mounts(mounts).await;
@@ -185,7 +186,7 @@ async fn a_move_goes_to_other_file_systems_and_a_rename_says_so() {
     assert!(!place.at("t/a/big").exists());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn copies_are_like_what_they_were_made_from() {
     let place = Place::start().await;
     place.sh(
@@ -234,12 +235,12 @@ async fn copies_are_like_what_they_were_made_from() {
     assert_eq!((place.names(), picture(&place, "t")), (names, before));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_copy_that_is_given_up_leaves_no_part_of_a_file() {
     let place = Place::start().await;
     place.sh("mkdir t; for i in {1..3000}; do echo x > t/$i; done");
     let call = place.client.open::<FileCopy>(&Copy { recursive: true, ..copy("t", "u") }).unwrap();
-    sandwire_tests::wait::wait_for("the copy to begin", || place.at("u").exists()).await;
+    wait_for("the copy to begin", || place.at("u").exists()).await;
     call.cancel();
     // It may have been done already.
     if let Err(error) = told(&call).await.result {
@@ -256,7 +257,7 @@ async fn a_copy_that_is_given_up_leaves_no_part_of_a_file() {
     assert_eq!(std::fs::read_dir(place.inside("small/t")).unwrap().count(), 0);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn permissions_are_set_on_one_or_on_all() {
     let place = Place::without_override().await;
     place.sh("mkdir -p t/a; touch t/f t/a/g out; ln -s ../out t/link; ln -s t link; chmod 644 t/f t/a/g out");
@@ -284,7 +285,7 @@ async fn permissions_are_set_on_one_or_on_all() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn links_say_what_was_asked_for() {
     let place = Place::start().await;
     place.sh("touch f; mkdir d");

@@ -16,7 +16,7 @@ fn paths(entries: &[Info]) -> Vec<String> {
     entries.iter().map(|entry| entry.path.to_string()).collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_a_path_is_is_told_in_full() {
     let place = Place::start().await;
     place.sh("printf 12345 > f; chown 1234:5678 f; chmod 4751 f; touch -d @1500000000.123456789 f; mkdir -m 1733 d; \
@@ -55,7 +55,7 @@ async fn what_a_path_is_is_told_in_full() {
     assert_ne!(stat("f", false).await.unwrap().etag, etag, "same size and time");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_listing_is_sorted_and_as_deep_as_asked_for() {
     let place = Place::start().await;
     place
@@ -84,7 +84,7 @@ async fn a_listing_is_sorted_and_as_deep_as_asked_for() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn globs_choose() {
     let place = Place::start().await;
     place.sh("mkdir -p t/src/sub t/target/src; touch t/{a.rs,b.txt,ab.rs} t/src/{a.rs,.rs} t/src/sub/{c.rs,ü.rs} t/target/src/d.rs 't/[x].rs'");
@@ -121,7 +121,7 @@ async fn globs_choose() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn pages_hold_every_entry_once() {
     let place = Place::start().await;
     place.sh("mkdir -p t/{a,b,c}/{d,e}; touch t/{a,b,c}/{d,e}/f{0..9} t/{a,b,c}.txt");
@@ -167,7 +167,7 @@ async fn pages_hold_every_entry_once() {
     assert_eq!(names.len(), 5000);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_directory_that_may_not_be_looked_into_is_listed_without_content() {
     let place = Place::without_override().await;
     place.sh("mkdir -p t/closed/in t/open; touch t/open/f; chmod 000 t/closed");

@@ -69,7 +69,7 @@ pub(super) async fn all_in(
     said
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_path_that_cannot_be_is_refused_by_every_kind() {
     let place = Place::start().await;
     place.sh("echo there > there; ln -s loop loop; ln -s nowhere dangling; mkdir d");
@@ -114,7 +114,7 @@ async fn a_path_that_cannot_be_is_refused_by_every_kind() {
     assert_eq!(place.names(), before, "nothing was left behind");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn devices_fifos_and_sockets_are_refused_and_nothing_hangs() {
     let place = Place::start().await;
     place.sh("mkdir d; mkfifo d/fifo; ln -s d/fifo link; echo needle > d/file; mknod d/null c 1 3");
@@ -158,7 +158,7 @@ async fn devices_fifos_and_sockets_are_refused_and_nothing_hangs() {
     assert_eq!(place.sh("stat -c %F f"), "fifo\n");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn names_that_are_not_utf_8_survive_every_kind() {
     let place = Place::start().await;
     let files = place.files();
@@ -192,7 +192,7 @@ async fn names_that_are_not_utf_8_survive_every_kind() {
     assert!(error.message.contains("moved\u{fffd}("), "{error}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn dots_are_resolved_by_the_kernel_and_relative_paths_from_the_workspace() {
     let place = Place::start().await;
     place.sh("mkdir -p a/b other/sub; echo here > a/x; echo there > other/x; ln -s ../other/sub a/link");

@@ -26,7 +26,7 @@ async fn limited(dir: &Path) -> Place {
     Place { server, client }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn nothing_outside_is_read_changed_or_told_to_exist() {
     let dir = tempfile::tempdir().unwrap();
     let place = limited(dir.path()).await;
@@ -79,7 +79,7 @@ async fn nothing_outside_is_read_changed_or_told_to_exist() {
     assert_eq!(bash(dir.path(), "find . -printf '%P %y %m %l %T@ %s\\n' | LC_ALL=C sort"), before);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_is_inside_works_and_ends_at_links() {
     let dir = tempfile::tempdir().unwrap();
     let place = limited(dir.path()).await;
@@ -112,7 +112,7 @@ async fn what_is_inside_works_and_ends_at_links() {
     assert_eq!(bash(dir.path(), "cat outside/secret; ls outside/sub"), "hidden\n");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn scopes_part_reading_from_changing() {
     let Place { server, client: _all } = Place::start().await;
     std::fs::write(server.workspace().join("there"), "").unwrap();

@@ -13,7 +13,7 @@ fn of(path: &str) -> Read {
     Read { path: path.into(), ..Read::default() }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn every_range_is_what_the_file_has_there() {
     let place = Place::start().await;
     let content = noise(1, 700_001);
@@ -50,7 +50,7 @@ async fn every_range_is_what_the_file_has_there() {
     assert_eq!((both.code, both.details.get("parameter")), (Code::ValidationFailed, Some(&"tail".into())));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn meta_comes_before_the_content_and_only_when_asked_for() {
     let place = Place::start().await;
     std::fs::write(place.at("f"), "content").unwrap();
@@ -67,7 +67,7 @@ async fn meta_comes_before_the_content_and_only_when_asked_for() {
     assert!(told.events.is_empty() && told.result.unwrap_err().code == Code::FileNotFound);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_file_that_changes_while_it_is_read_is_told() {
     let place = Place::start().await;
     // More than all windows and buffers on the way, so that the reader is held up in the middle.
@@ -98,7 +98,7 @@ async fn a_file_that_changes_while_it_is_read_is_told() {
     assert!([first.as_ref(), &rest.bytes].concat() == content);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn files_whose_size_is_not_known_are_read_whole() {
     let place = Place::start().await;
     for path in ["/proc/version", "/proc/filesystems", "/sys/kernel/mm/transparent_hugepage/enabled"] {
@@ -112,7 +112,7 @@ async fn files_whose_size_is_not_known_are_read_whole() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_may_not_be_read_is_refused() {
     let place = Place::without_override().await;
     place.sh("echo secret > f; chmod 000 f; mkdir d; echo x > d/f; chmod 600 d; echo y > g");
@@ -123,7 +123,7 @@ async fn what_may_not_be_read_is_refused() {
     assert_eq!(place.read(of("g")).await.unwrap().0, b"y\n");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_reader_that_goes_leaves_nothing_open() {
     let place = Place::start().await;
     std::fs::write(place.at("f"), noise(3, 8 << 20)).unwrap();

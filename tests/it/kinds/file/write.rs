@@ -21,7 +21,7 @@ fn how(how: WriteMode, path: &str) -> Write {
 
 const MODES: [WriteMode; 4] = [WriteMode::Replace, WriteMode::Create, WriteMode::Append, WriteMode::Patch];
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_old_content_is_seen_until_the_new_is_whole() {
     let place = Place::start().await;
     std::fs::write(place.at("f"), "old").unwrap();
@@ -55,7 +55,7 @@ async fn the_old_content_is_seen_until_the_new_is_whole() {
     assert!(std::fs::read(place.at("f")).unwrap() == content && place.names() == ["f"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn each_way_to_treat_what_is_there() {
     let place = Place::start().await;
     // (how, offset, content of the file before, of the write, of the file after)
@@ -113,7 +113,7 @@ async fn each_way_to_treat_what_is_there() {
     assert_eq!((std::fs::read(place.at("late")).unwrap(), place.names().len()), (b"theirs".to_vec(), 2));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn appends_of_many_are_all_there_and_seen_at_once() {
     let place = Place::start().await;
     let lines = |writer: usize| (0..200).map(|line| format!("{writer} {line}\n")).collect::<String>();
@@ -137,7 +137,7 @@ async fn appends_of_many_are_all_there_and_seen_at_once() {
     assert_eq!(std::fs::read_to_string(place.at("live")).unwrap(), "one\ntwo\n");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn modes_and_owners_are_kept_or_set() {
     let place = Place::of(Server::builder().through(["bash", "-c", "umask 027; exec \"$@\"", "bash"])).await;
     let mode = |name: &str| std::fs::metadata(place.at(name)).unwrap().permissions().mode() & 0o7777;
@@ -169,7 +169,7 @@ async fn modes_and_owners_are_kept_or_set() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn conditions_are_held() {
     let place = Place::start().await;
     std::fs::write(place.at("f"), "one").unwrap();
@@ -206,7 +206,7 @@ async fn conditions_are_held() {
     assert_eq!(place.write(sized(4), "1234").await.unwrap().bytes, 4);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn links_are_followed_and_kept() {
     let place = Place::start().await;
     place.sh("mkdir d e; echo old > d/f; chmod 600 d/f; ln -s ../d/f e/link; ln -s e/link twice; ln -s new e/dangling");
@@ -227,7 +227,7 @@ async fn links_are_followed_and_kept() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn when_asked_to_it_is_synced_before_it_is_seen() {
     // The kernel refuses fsync(2) to this server, so that who calls it is found out.
     let script = "import ctypes, os, platform, sys\n\
@@ -254,7 +254,7 @@ async fn when_asked_to_it_is_synced_before_it_is_seen() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_full_or_read_only_disk_is_told_and_nothing_is_left() {
     let mounts = "mkdir full fixed; echo old > fixed/f; mount -t tmpfs -o size=1m none full; \
                   mount --bind fixed fixed; mount -o remount,ro,bind fixed; echo old > full/f; echo there > full/g";
