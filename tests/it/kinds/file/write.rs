@@ -94,8 +94,8 @@ async fn each_way_to_treat_what_is_there() {
                 );
             }
         }
-        if matches!(mode, Some(WriteMode::Append | WriteMode::Patch)) && inode.is_some() {
-            assert_eq!(std::fs::metadata(place.at("f")).unwrap().ino(), inode.unwrap(), "{what}: in place");
+        if let (Some(WriteMode::Append | WriteMode::Patch), Some(inode)) = (mode, inode) {
+            assert_eq!(std::fs::metadata(place.at("f")).unwrap().ino(), inode, "{what}: in place");
         }
         assert_eq!(place.names(), ["f"], "{what}");
     }
