@@ -92,7 +92,7 @@ settings! {
         token: Secret = None, "SANDWIRE_TOKEN";
         /// Origins whose pages may connect beside the server's own, with commas between, as `https://app.example`
         origins: String = None, "SANDWIRE_ORIGINS";
-        /// Hosts beside localhost that `tcp.connect` may reach, with commas between; `*` for all
+        /// Hosts beside localhost that `tcp.connect` and `process.wait_port` may reach, with commas between; `*` for all
         tcp_hosts: String = None, "SANDWIRE_TCP_HOSTS";
         /// Certificate chain, PEM: serve TLS. Needs --tls-key
         tls_cert: PathBuf = None, "SANDWIRE_TLS_CERT";
@@ -219,7 +219,7 @@ impl Settings {
         self.workspace.as_deref().unwrap_or(Path::new("."))
     }
 
-    /// Hosts beside localhost that `tcp.connect` may reach.
+    /// Hosts beside localhost that `tcp.connect` and `process.wait_port` may reach.
     pub fn tcp_hosts(&self) -> Vec<String> {
         let hosts = self.tcp_hosts.as_deref().unwrap_or_default().split(',').map(str::trim);
         hosts.filter(|host| !host.is_empty()).map(str::to_owned).collect()

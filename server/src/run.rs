@@ -13,14 +13,13 @@ use crate::hide;
 use crate::http::{self, Exporter, Http};
 use crate::logging::{self, LogFormat};
 use crate::sandbox::Sandbox;
-use crate::sandbox::fs::MAX_LONG;
 use crate::sandbox::process::reap;
 use crate::server::Server;
 use crate::tls;
 
 /// Threads that work which cannot be awaited may take: reading directories, files that are not in memory. Searches and
-/// trees keep theirs for as long as a slow client takes; whatever they do, so many are left for the others.
-pub(crate) const BLOCKING_THREADS: usize = MAX_LONG + 16;
+/// trees, which last as long as a slow client takes, have threads of their own.
+pub(crate) const BLOCKING_THREADS: usize = 16;
 
 /// How long a blocking thread waits for more to do. One that has ended might not be had again.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);

@@ -5,7 +5,7 @@
 //! limit holds for what a path resolves to, not for how it is written.
 //!
 //! A glob without a slash is for a name at any depth, one with a slash for the whole path below the directory; `*` and
-//! `?` do not match a slash, `**` does.
+//! `?` do not match a slash, `**` does. `?` and `[…]` stand for one byte, not for one character.
 
 use serde::{Deserialize, Serialize};
 
@@ -322,7 +322,8 @@ pub struct Search {
     /// Do not tell upper from lower case. Default: false.
     #[serde(skip_serializing_if = "is_false")]
     pub ignore_case: bool,
-    /// Leave out what `.gitignore` and hidden-file rules leave out. Default: false.
+    /// Leave out what `.gitignore` and hidden-file rules leave out. In a Git repository the ignore files above the
+    /// directory hold too. Default: false.
     #[serde(skip_serializing_if = "is_false")]
     pub gitignore: bool,
     /// Lines before and after each match. Default: 0.
@@ -439,7 +440,8 @@ pub struct TreeRead {
     /// Leave out what matches one of these globs, with all that is in it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
-    /// Leave out what `.gitignore` leaves out. Default: false.
+    /// Leave out what `.gitignore` leaves out. In a Git repository the ignore files above the directory hold too.
+    /// Default: false.
     #[serde(skip_serializing_if = "is_false")]
     pub gitignore: bool,
 }

@@ -310,7 +310,8 @@ pub struct WaitPort {
     pub id: Option<String>,
     /// The port.
     pub port: u16,
-    /// The host. Default: `localhost`.
+    /// The host. Default: `localhost`. Others need the scope `tcp` and the server's `tcp_hosts` setting, as for
+    /// `tcp.connect`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// Ask by HTTP and look at the status. Default: a TCP connection is enough.

@@ -21,6 +21,7 @@ use super::Context;
 use crate::sandbox::process::log::Piece;
 use crate::sandbox::process::registry::{Process, Reading};
 use crate::sandbox::process::signal::Signal;
+use crate::sandbox::tcp;
 
 #[expect(clippy::unused_async, reason = "all kinds have one shape")]
 pub(super) async fn start(params: Start, _: &Channel<ProcessStart>, context: &Context) -> Result<Info, Error> {
@@ -67,6 +68,9 @@ pub(super) async fn wait_port(
     channel: &Channel<ProcessWaitPort>,
     context: &Context,
 ) -> Result<PortReady, Error> {
+    if let Some(host) = &params.host {
+        tcp::allowed(host, &context.sandbox.tcp_hosts)?;
+    }
     channel.until_cancelled(context.sandbox.processes.wait_port(&params)).await
 }
 

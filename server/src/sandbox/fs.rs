@@ -36,7 +36,7 @@ pub(crate) use path::PathPolicy;
 #[cfg(test)]
 use watch::Watching;
 
-/// Searches and trees at once. Each keeps a blocking thread while its channel is slow; the others must find one.
+/// Searches and trees at once. Each has a thread of its own, also while its reader does not read.
 pub(crate) const MAX_LONG: usize = 32;
 
 /// Watches at once.

@@ -25,29 +25,13 @@ pub(crate) async fn connect(params: &Connect, hosts: &[String], own: Option<Sock
         return Err(Error::new(Code::ValidationFailed, text).with("parameter", "timeout_ms"));
     }
     let host = params.host.as_deref().unwrap_or("localhost");
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
-    let local = host.eq_ignore_ascii_case("localhost") || address.is_some_and(|address| address.is_loopback());
-    if !local && !hosts.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(host)) {
-        let text = format!("connections to {host:?} are not allowed; the server's `tcp_hosts` setting has to name it");
-        return Err(Error::new(Code::PermissionDenied, text).with("host", host));
-    }
+    allowed(host, hosts)?;
     let failed = |what: String| {
         Error::new(Code::ConnectFailed, format!("{host}:{port}: {what}"))
             .with("host", host)
             .with("port", u32::from(port))
     };
-    let connected = tokio::time::timeout(Duration::from_millis(timeout), async {
-        match address {
-            Some(address) => TcpStream::connect((address, port)).await,
-            None if local => match TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
-                // The IPv6 error would hide the one that people expect.
-                Err(first) => TcpStream::connect((Ipv6Addr::LOCALHOST, port)).await.map_err(|_| first),
-                stream => stream,
-            },
-            None => TcpStream::connect((host, port)).await,
-        }
-    })
-    .await;
+    let connected = tokio::time::timeout(Duration::from_millis(timeout), dial(host, port)).await;
     let result = match connected {
         Ok(result) => result.and_then(|stream| stream.set_nodelay(true).map(|()| stream)),
         Err(_) => return Err(failed(format!("no answer within {timeout} ms")).with("timeout_ms", timeout)),
@@ -74,6 +58,36 @@ fn is_to(stream: &TcpStream, own: SocketAddr) -> io::Result<bool> {
     let here = peer.ip().to_canonical().is_loopback() || peer.ip() == local.ip();
     let listens = own.ip().is_unspecified() || own.ip().to_canonical() == peer.ip().to_canonical();
     Ok(peer.port() == own.port() && here && listens)
+}
+
+/// Whether a host may be connected to: the sandbox's own, and those in `hosts`.
+pub(crate) fn allowed(host: &str, hosts: &[String]) -> Result<(), Error> {
+    let own = host.eq_ignore_ascii_case("localhost") || address(host).is_some_and(|address| address.is_loopback());
+    if own || hosts.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(host)) {
+        return Ok(());
+    }
+    let text = format!("connections to {host:?} are not allowed; the server's `tcp_hosts` setting has to name it");
+    Err(Error::new(Code::PermissionDenied, text).with("host", host))
+}
+
+/// Connects to a host that is allowed.
+pub(crate) async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
+    if let Some(address) = address(host) {
+        return TcpStream::connect((address, port)).await;
+    }
+    if !host.eq_ignore_ascii_case("localhost") {
+        return TcpStream::connect((host, port)).await;
+    }
+    match TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
+        // The IPv6 error would hide the one that people expect.
+        Err(first) => TcpStream::connect((Ipv6Addr::LOCALHOST, port)).await.map_err(|_| first),
+        stream => stream,
+    }
+}
+
+/// An address, perhaps in brackets.
+fn address(host: &str) -> Option<IpAddr> {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).parse().ok()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sandwire_protocol::{Code, Error};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// Asked for in the loops of long work.
@@ -39,6 +40,41 @@ pub(super) async fn run<T: Send + 'static>(
     let stop = Stop::default();
     let _guard = stop.guard();
     join(tokio::task::spawn_blocking(move || work(&stop))).await
+}
+
+/// Work that waits for its reader or its sender, on a thread of its own: the blocking threads are few, and short work
+/// has to find one however many readers have stopped.
+#[derive(Debug)]
+pub(super) struct Long<T> {
+    result: oneshot::Receiver<Result<T, Error>>,
+}
+
+impl<T: Send + 'static> Long<T> {
+    /// Starts it, for as long as it holds its place.
+    pub(super) fn start(
+        place: impl Send + 'static,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<Self, Error> {
+        let (sender, result) = oneshot::channel();
+        let run = move || {
+            let result = work();
+            drop(place);
+            // Nobody may wait any more.
+            drop(sender.send(result));
+        };
+        match std::thread::Builder::new().name("sandwire-files".to_owned()).spawn(run) {
+            Ok(_) => Ok(Self { result }),
+            Err(error) => Err(Error::new(Code::LimitExceeded, format!("no thread can be started: {error}"))),
+        }
+    }
+
+    /// Its result.
+    pub(super) async fn end(self) -> Result<T, Error> {
+        match self.result.await {
+            Ok(result) => result,
+            Err(_) => Err(Error::new(Code::Internal, "the file operation was abandoned")),
+        }
+    }
 }
 
 /// The result of a blocking task; a panic in it is a defect of ours and fails only this operation.

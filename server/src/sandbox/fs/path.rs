@@ -243,6 +243,12 @@ impl Files {
         if self.policy.permits(need, &real) { Ok(()) } else { Err(denied(need, shown)) }
     }
 
+    /// Whether what was opened by another way than a path of the caller may be read.
+    pub(super) fn may_read(&self, fd: &OwnedFd) -> bool {
+        self.policy.roots(Need::Read).is_none()
+            || real_path(fd).is_ok_and(|real| self.policy.permits(Need::Read, &real))
+    }
+
     /// The error of a path that could not be opened. Under a limit it says only what the caller could see anyway:
     /// whether something exists outside the roots is not told.
     fn hide(&self, path: &Path, need: Need, shown: &ByteString, errno: Errno) -> Error {
@@ -275,7 +281,7 @@ fn denied(need: Need, shown: &ByteString) -> Error {
 }
 
 /// Where something opened really is.
-fn real_path(fd: &OwnedFd) -> Result<PathBuf, Errno> {
+pub(super) fn real_path(fd: &OwnedFd) -> Result<PathBuf, Errno> {
     let target = rustix::fs::readlinkat(rustix::fs::CWD, magic_link(fd.as_fd()), Vec::new())?;
     Ok(PathBuf::from(std::ffi::OsString::from_vec(target.into_bytes())))
 }

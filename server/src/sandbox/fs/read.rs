@@ -67,7 +67,9 @@ impl Files {
             source.position = source.length()?.saturating_sub(tail);
             source.left = tail;
         }
-        source.left = source.left.min(params.length.unwrap_or(u64::MAX));
+        // No file goes further than that, and pread(2) refuses to look there.
+        let possible = i64::MAX.cast_unsigned().saturating_sub(source.position);
+        source.left = source.left.min(params.length.unwrap_or(u64::MAX)).min(possible);
         Ok(source)
     }
 }
@@ -104,7 +106,8 @@ impl Reader {
         };
         let after = rustix::fs::fstat(&source.fd).map_err(|errno| failed("read", source.path.as_bytes(), errno))?;
         let before = etag(&source.before);
-        let changed = after.st_size != 0 && before != etag(&after);
+        // In /proc a file has no size, and other times whenever it is looked at.
+        let changed = (source.before.st_size, after.st_size) != (0, 0) && before != etag(&after);
         Ok(ReadEnd { bytes: self.delivered, etag: before, changed })
     }
 
@@ -169,10 +172,13 @@ impl Source {
         Ok(buffer.into())
     }
 
-    /// The length, counted where the file system does not tell it.
+    /// The length, counted where the file system does not tell it: /proc says 0, /sys says a page.
     fn length(&self) -> Result<u64, Error> {
         let told = size(&self.before);
-        if told != 0 {
+        let mut last = Vec::with_capacity(1);
+        if told != 0
+            && let Ok(1) = rustix::io::pread(&self.fd, spare_capacity(&mut last), told - 1)
+        {
             return Ok(told);
         }
         let mut length = 0;

@@ -2,8 +2,8 @@
 
 use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
-use sandwire_protocol::Error;
 use sandwire_protocol::kind::file::{Remove, Removed};
+use sandwire_protocol::{Code, Error};
 use std::ffi::CStr;
 use std::os::fd::AsFd;
 
@@ -22,7 +22,8 @@ impl Files {
         let files = self.clone();
         blocking::run(move |stop| {
             let place = match files.place(&params.path, Need::Write) {
-                Err(error) if params.force && error.code == sandwire_protocol::Code::FileNotFound => {
+                // As rm(1): below what is no directory there is nothing either.
+                Err(error) if params.force && matches!(error.code, Code::FileNotFound | Code::NotDirectory) => {
                     return Ok(Removed::default());
                 }
                 place => place?,

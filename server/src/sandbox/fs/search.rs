@@ -14,9 +14,8 @@ use rustix::io::Errno;
 use sandwire_protocol::kind::file::{Search, SearchDown, SearchEnd};
 use sandwire_protocol::{ByteString, Code, Error};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
-use super::blocking::{self, Stop, StopOnDrop};
+use super::blocking::{Long, Stop, StopOnDrop};
 use super::error::failed;
 use super::gitignore::Gitignore;
 use super::globs::Globs;
@@ -49,7 +48,7 @@ const MAX_PATTERN: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Found {
     results: mpsc::Receiver<SearchDown>,
-    task: JoinHandle<Result<SearchEnd, Error>>,
+    task: Long<SearchEnd>,
     _stop: StopOnDrop,
 }
 
@@ -61,7 +60,7 @@ impl Found {
 
     /// The figures, after the last result.
     pub(crate) async fn end(self) -> Result<SearchEnd, Error> {
-        blocking::join(self.task).await
+        self.task.end().await
     }
 }
 
@@ -88,13 +87,12 @@ impl Files {
         let stop = Stop::default();
         let guard = stop.guard();
         let files = self.clone();
-        let task = tokio::task::spawn_blocking(move || {
-            let _place = place;
+        let task = Long::start(place, move || {
             let end = SearchEnd::default();
             let mut work = Work { sender, stop, limit: u64::from(limit), end };
             work.walk(&files, &params, globs, matcher.as_ref(), context as usize)?;
             Ok(work.end)
-        });
+        })?;
         Ok(Found { results, task, _stop: guard })
     }
 }
@@ -116,7 +114,7 @@ impl Work {
         context: usize,
     ) -> Result<(), Error> {
         let root = files.open_directory(&params.path, Need::Read)?;
-        let gitignore = params.gitignore.then(|| Gitignore::new(true));
+        let gitignore = params.gitignore.then(|| Gitignore::new(files, &root, true));
         let rules = Rules { globs: globs.clone(), gitignore, ..Rules::default() };
         let mut walk = Walk::new(root, rules).map_err(|errno| failed("search", params.path.as_bytes(), errno))?;
         let mut searcher = SearcherBuilder::new()
@@ -230,8 +228,9 @@ impl Sink for Lines<'_> {
         if !self.work.count_match() {
             return Ok(false);
         }
-        let line = found.bytes();
-        let end = line.strip_suffix(b"\n").unwrap_or(line).len().min(MAX_TEXT);
+        // Without its newline, so that `$` is found at its end.
+        let line = found.bytes().strip_suffix(b"\n").unwrap_or(found.bytes());
+        let end = line.len().min(MAX_TEXT);
         let mut matches = Vec::new();
         self.matcher
             .find_iter(line, |range| {
@@ -258,6 +257,7 @@ fn compile(pattern: &str, params: &Search) -> Result<RegexMatcher, Error> {
     RegexMatcherBuilder::new()
         .case_insensitive(params.ignore_case)
         .fixed_strings(params.literal)
+        .multi_line(true)
         .line_terminator(Some(b'\n'))
         .size_limit(PATTERN_SIZE)
         .dfa_size_limit(PATTERN_SIZE)

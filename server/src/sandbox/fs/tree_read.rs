@@ -15,10 +15,9 @@ use sandwire_protocol::kind::file::{TreeEnd, TreeRead};
 use sandwire_protocol::{Code, Error};
 use tar::{Builder, EntryType, Header};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use super::Files;
-use super::blocking::{self, Stop, StopOnDrop};
+use super::blocking::{Long, Stop, StopOnDrop};
 use super::error::{failed, failed_io};
 use super::gitignore::Gitignore;
 use super::globs::Globs;
@@ -46,7 +45,7 @@ const SHORT_NAME: usize = 100;
 pub(crate) struct TreeReader {
     pieces: mpsc::Receiver<Bytes>,
     piece: Bytes,
-    task: JoinHandle<Result<TreeEnd, Error>>,
+    task: Long<TreeEnd>,
     _stop: StopOnDrop,
 }
 
@@ -62,7 +61,7 @@ impl TreeReader {
     /// The result.
     pub(crate) async fn end(self) -> Result<TreeEnd, Error> {
         drop(self.pieces);
-        blocking::join(self.task).await
+        self.task.end().await
     }
 }
 
@@ -75,8 +74,7 @@ impl Files {
         let stop = Stop::default();
         let guard = stop.guard();
         let files = self.clone();
-        let task = tokio::task::spawn_blocking(move || {
-            let _place = place;
+        let task = Long::start(place, move || {
             let output = Output { sender, piece: Vec::with_capacity(PIECE) };
             let mut archive =
                 Archive { builder: Builder::new(output), stop, links: BTreeMap::new(), end: TreeEnd::default() };
@@ -85,7 +83,7 @@ impl Files {
             let finished = builder.finish().and_then(|()| builder.get_mut().flush());
             finished.map_err(|error| failed_io("archive", params.path.as_bytes(), &error))?;
             Ok(end)
-        });
+        })?;
         Ok(TreeReader { pieces, piece: Bytes::new(), task, _stop: guard })
     }
 }
@@ -110,7 +108,7 @@ impl Archive {
             return self.file(name, &stat, File::from(file));
         }
         let root = reopen(&top, rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY).map_err(wrong)?;
-        let gitignore = params.gitignore.then(|| Gitignore::new(false));
+        let gitignore = params.gitignore.then(|| Gitignore::new(files, &root, false));
         let rules = Rules { globs: globs.clone(), gitignore, ..Rules::default() };
         let mut walk = Walk::new(root, rules).map_err(wrong)?;
         while let Some(step) = walk.next() {

@@ -7,12 +7,11 @@ use bytes::Bytes;
 use sandwire_protocol::kind::file::{TreeEnd, TreeWrite};
 use sandwire_protocol::{Code, Error};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 mod archive;
 mod unpack;
 
-use super::blocking::{self, Stop, StopOnDrop};
+use super::blocking::{Long, Stop, StopOnDrop};
 use super::path::{Need, reopen};
 use super::{Files, error};
 use archive::Input;
@@ -25,7 +24,7 @@ const QUEUE: usize = 4;
 #[derive(Debug)]
 pub(crate) struct TreeWriter {
     pieces: mpsc::Sender<Option<Bytes>>,
-    task: JoinHandle<Result<TreeEnd, Error>>,
+    task: Long<TreeEnd>,
     _stop: StopOnDrop,
 }
 
@@ -40,7 +39,7 @@ impl TreeWriter {
     pub(crate) async fn finish(self) -> Result<TreeEnd, Error> {
         // When the unpacking has ended already, its result says why.
         drop(self.pieces.send(None).await);
-        blocking::join(self.task).await
+        self.task.end().await
     }
 }
 
@@ -56,8 +55,7 @@ impl Files {
         let stop = Stop::default();
         let guard = stop.guard();
         let files = self.clone();
-        let task = tokio::task::spawn_blocking(move || {
-            let _place = place;
+        let task = Long::start(place, move || {
             let wrong = |errno| error::failed("unpack", params.path.as_bytes(), errno);
             match files.open_path(&params.path, Need::Write, true) {
                 Err(missing) if missing.code == Code::FileNotFound => {
@@ -75,7 +73,7 @@ impl Files {
             let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY;
             let root = reopen(&top, flags).map_err(wrong)?;
             Unpack::new(root, params.owners, stop).all(Input::new(receiver))
-        });
+        })?;
         Ok(TreeWriter { pieces, task, _stop: guard })
     }
 }

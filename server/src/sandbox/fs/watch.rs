@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use sandwire_protocol::kind::file::{Change, Watch, WatchDown};
-use sandwire_protocol::{Code, Error};
+use sandwire_protocol::{ByteString, Code, Error};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
@@ -17,13 +17,14 @@ mod hub;
 mod pending;
 mod target;
 
+use super::blocking::Stop;
 use super::error::refused;
 use super::globs::Globs;
 use super::{Files, MAX_WATCHES, blocking, place};
 pub(super) use hub::Hub;
 use hub::{Raw, RawChange, Subscription};
 use pending::{Pending, Record};
-use target::Target;
+use target::{Lost, Target};
 
 /// Events ready and not yet taken.
 const EVENTS: usize = 64;
@@ -163,15 +164,9 @@ impl Driver {
 
     /// Watches a directory that is new, and tells what is in it already.
     async fn look_into(&mut self, path: Vec<u8>) -> Result<(), Error> {
-        let Some(target) = self.target.take() else { return Ok(()) };
         let id = self.subscription.id;
-        let (target, found) = blocking::run(move |stop| {
-            let found = target.extend(id, &path, stop)?;
-            Ok((target, found))
-        })
-        .await?;
-        self.target = Some(target);
-        for (path, directory) in found {
+        let found = self.work(move |target, stop| target.extend(id, &path, stop)).await?;
+        for (path, directory) in found.unwrap_or_default() {
             self.pending.add(path, Change::Create, directory);
         }
         Ok(())
@@ -179,10 +174,36 @@ impl Driver {
 
     /// After an overflow directories may be there that nobody watches.
     async fn look_again(&mut self) -> Result<(), Error> {
-        let Some(mut target) = self.target.take() else { return Ok(()) };
         let id = self.subscription.id;
-        self.target = Some(blocking::run(move |stop| target.establish(id, stop).map(|()| target)).await?);
-        Ok(())
+        self.work(move |target, stop| target.establish_again(id, stop)).await.map(drop)
+    }
+
+    /// Work on the target that blocks. When the target turns out to be gone, that is told as what it is.
+    async fn work<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Target, &Stop) -> Result<T, Lost> + Send + 'static,
+    ) -> Result<Option<T>, Error> {
+        let Some(mut target) = self.target.take() else { return Ok(None) };
+        let (target, done) = blocking::run(move |stop| {
+            let done = work(&mut target, stop);
+            Ok((target, done))
+        })
+        .await?;
+        match done {
+            Ok(done) => {
+                self.target = Some(target);
+                Ok(Some(done))
+            }
+            Err(Lost::Failed(error)) => Err(error),
+            Err(Lost::Gone) => {
+                let path = ByteString::default();
+                let event =
+                    WatchDown::Change { change: Change::Remove, path, from: None, directory: target.is_directory() };
+                // Nobody may listen any more; then nobody sees the error either.
+                drop(self.sender.send(event).await);
+                Err(gone(&target))
+            }
+        }
     }
 
     /// Tells what is due. Ends when the watched path itself is gone.
@@ -197,19 +218,22 @@ impl Driver {
                 self.look_into(record.path.clone()).await?;
             }
             let Some(target) = &self.target else { return Ok(Next::End) };
-            let gone = record.change() == Some(Change::Remove) && record.path.is_empty();
+            let ended = record.change() == Some(Change::Remove) && record.path.is_empty();
             if let Some(event) = visible(&target.globs, record)
                 && self.sender.send(event).await.is_err()
             {
                 return Ok(Next::End);
             }
-            if gone {
-                let what = "what was watched is gone; watch again once it is back";
-                return Err(refused(Code::WatchFailed, target.shown(), what));
+            if ended {
+                return Err(gone(target));
             }
         }
         Ok(Next::Go)
     }
+}
+
+fn gone(target: &Target) -> Error {
+    refused(Code::WatchFailed, target.shown(), "what was watched is gone; watch again once it is back")
 }
 
 /// The event for a record, as far as its paths are asked for.

@@ -1,10 +1,11 @@
 //! One file, link or special file from here to there.
 
 use std::ffi::CStr;
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, SeekFrom, Stat, Timespec, Timestamps, Uid};
 use rustix::io::Errno;
 use sandwire_protocol::Error;
 
@@ -31,7 +32,7 @@ pub(super) fn open_source(dir: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno>
     rustix::fs::openat(dir, name, flags, Mode::empty())
 }
 
-/// Copies everything, sharing blocks where the file system can. Returns the bytes.
+/// Copies everything, sharing blocks where the file system can, and holes as holes. Returns the bytes.
 pub(super) fn copy_content(
     from: &OwnedFd,
     to: &OwnedFd,
@@ -41,37 +42,78 @@ pub(super) fn copy_content(
         let stat = rustix::fs::fstat(to).map_err(CopyError::Errno)?;
         return Ok(u64::try_from(stat.st_size).unwrap_or(0));
     }
-    let mut copied = 0;
+    let stat = rustix::fs::fstat(from).map_err(CopyError::Errno)?;
+    // A file that takes little of a disk must not fill it with its copy.
+    let sparse = stat.st_blocks.saturating_mul(512) < stat.st_size;
+    let (mut copied, mut by_kernel) = (0, true);
     loop {
         check().map_err(CopyError::Stopped)?;
-        match rustix::fs::copy_file_range(from, None, to, None, STEP) {
-            Ok(0) => break,
-            Ok(bytes) => copied += bytes as u64,
-            Err(Errno::INTR) => {}
-            Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM | Errno::BADF) => break,
-            Err(errno) => return Err(CopyError::Errno(errno)),
+        let mut step = STEP;
+        if sparse {
+            let Some(data) = next_data(from, to, copied).map_err(CopyError::Errno)? else {
+                return end_in_hole(from, to).map_err(CopyError::Errno);
+            };
+            copied = data.start;
+            step = usize::try_from(data.end - data.start).unwrap_or(STEP).min(STEP);
         }
-    }
-    // Whatever the kernel left, from where it left it: a file in /proc says 0 there and has content.
-    let mut buffer = Vec::with_capacity(BUFFER);
-    loop {
-        check().map_err(CopyError::Stopped)?;
-        buffer.clear();
-        match rustix::io::read(from, spare_capacity(&mut buffer)) {
-            Ok(0) => return Ok(copied),
-            Ok(bytes) => copied += bytes as u64,
-            Err(Errno::INTR) => continue,
-            Err(errno) => return Err(CopyError::Errno(errno)),
-        }
-        let mut rest = buffer.as_slice();
-        while !rest.is_empty() {
-            match rustix::io::write(to, rest) {
-                Ok(written) => rest = &rest[written..],
+        if by_kernel {
+            match rustix::fs::copy_file_range(from, None, to, None, step) {
+                Ok(bytes) if bytes > 0 => copied += bytes as u64,
                 Err(Errno::INTR) => {}
+                // Whatever the kernel left, from where it left it: a file in /proc says 0 there and has content.
+                Ok(_)
+                | Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM | Errno::BADF) => {
+                    by_kernel = false;
+                }
                 Err(errno) => return Err(CopyError::Errno(errno)),
             }
+            continue;
+        }
+        match copy_piece(from, to, step.min(BUFFER)) {
+            Ok(0) => return Ok(copied),
+            Ok(bytes) => copied += bytes as u64,
+            Err(errno) => return Err(CopyError::Errno(errno)),
         }
     }
+}
+
+/// The next bytes at or after `at` that are no hole, with both files positioned there; `None` when there are no more.
+fn next_data(from: &OwnedFd, to: &OwnedFd, at: u64) -> Result<Option<Range<u64>>, Errno> {
+    let start = match rustix::fs::seek(from, SeekFrom::Data(at)) {
+        Ok(start) => start,
+        Err(Errno::NXIO) => return Ok(None),
+        Err(errno) => return Err(errno),
+    };
+    let end = rustix::fs::seek(from, SeekFrom::Hole(start))?;
+    rustix::fs::seek(from, SeekFrom::Start(start))?;
+    rustix::fs::seek(to, SeekFrom::Start(start))?;
+    Ok(Some(start..end))
+}
+
+/// The rest is a hole: the copy gets the same size. Returns it.
+fn end_in_hole(from: &OwnedFd, to: &OwnedFd) -> Result<u64, Errno> {
+    let size = u64::try_from(rustix::fs::fstat(from)?.st_size).unwrap_or(0);
+    rustix::fs::ftruncate(to, size)?;
+    Ok(size)
+}
+
+/// Some bytes through memory; 0 at the end.
+fn copy_piece(from: &OwnedFd, to: &OwnedFd, length: usize) -> Result<usize, Errno> {
+    let mut buffer = Vec::with_capacity(length);
+    while let Err(errno) = rustix::io::read(from, spare_capacity(&mut buffer)) {
+        if errno != Errno::INTR {
+            return Err(errno);
+        }
+    }
+    let mut rest = buffer.as_slice();
+    while !rest.is_empty() {
+        match rustix::io::write(to, rest) {
+            Ok(written) => rest = &rest[written..],
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(buffer.len())
 }
 
 /// Makes `to`/`new` what the link or special file `from`/`name` is.

@@ -29,6 +29,22 @@ pub(super) struct Target {
     single: Option<Vec<u8>>,
 }
 
+/// Why a watch that stood cannot go on.
+#[derive(Debug)]
+pub(super) enum Lost {
+    /// Its path is gone, or leads to something else.
+    Gone,
+    /// The kernel refused.
+    Failed(Error),
+}
+
+impl From<Error> for Lost {
+    fn from(error: Error) -> Self {
+        let elsewhere = [Code::FileNotFound, Code::NotDirectory, Code::PermissionDenied, Code::TooManyLinks];
+        if elsewhere.contains(&error.code) { Lost::Gone } else { Lost::Failed(error) }
+    }
+}
+
 impl Target {
     /// Not watched yet.
     pub(super) fn new(files: Files, params: Watch, globs: Globs) -> Self {
@@ -38,6 +54,11 @@ impl Target {
     /// The path as the caller wrote it.
     pub(super) fn shown(&self) -> &[u8] {
         self.params.path.as_bytes()
+    }
+
+    /// Whether a directory is watched, not a single file.
+    pub(super) fn is_directory(&self) -> bool {
+        self.single.is_none()
     }
 
     /// Whether directories below are watched too.
@@ -54,7 +75,7 @@ impl Target {
         }
     }
 
-    /// Watches all there is. Done again after an overflow.
+    /// Watches all there is.
     pub(super) fn establish(&mut self, id: u64, stop: &Stop) -> Result<(), Error> {
         let opened = self.files.open_path(&self.params.path, Need::Read, true)?;
         let stat = rustix::fs::fstat(&opened).map_err(|errno| self.failed(errno))?;
@@ -66,8 +87,7 @@ impl Target {
         }
         let identity = (stat.st_dev, stat.st_ino);
         if self.identity.is_some_and(|known| known != identity) {
-            let what = "what was watched has been replaced; watch again";
-            return Err(refused(Code::WatchFailed, self.shown(), what));
+            return Err(refused(Code::FileNotFound, self.shown(), "there is another directory now"));
         }
         self.identity = Some(identity);
         self.files.hub.add(id, &opened, b"", &self.params.path)?;
@@ -78,22 +98,30 @@ impl Target {
         Ok(())
     }
 
+    /// The same after an overflow, in which the end of what is watched may have gone unheard.
+    pub(super) fn establish_again(&mut self, id: u64, stop: &Stop) -> Result<(), Lost> {
+        self.establish(id, stop).map_err(Lost::from)
+    }
+
     /// Watches a directory that is new, with all below it. Returns what is in it already, as far as it can be told.
-    pub(super) fn extend(&self, id: u64, path: &[u8], stop: &Stop) -> Result<Vec<(Vec<u8>, bool)>, Error> {
+    pub(super) fn extend(&self, id: u64, path: &[u8], stop: &Stop) -> Result<Vec<(Vec<u8>, bool)>, Lost> {
         let mut found = Vec::new();
-        let dir = match self.open_below(path) {
+        // inotify does not tell that a directory above was moved away; then what is new cannot be reached any more, and
+        // an end is better than silence.
+        let dir = match open_below(self.top()?, path) {
             Ok(dir) => dir,
             // It is gone again, or is something else: that is told by other changes.
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::STALE) => return Ok(found),
-            Err(errno) => return Err(failed("watch", path, errno)),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(found),
+            Err(errno) => return Err(Lost::Failed(failed("watch", path, errno))),
         };
-        self.files.hub.add(id, &dir, path, &self.params.path)?;
-        self.walk(id, dir, path, stop, &mut |path, directory| {
+        self.files.hub.add(id, &dir, path, &self.params.path).map_err(Lost::Failed)?;
+        let each = &mut |path, directory| {
             // One more than can wait makes the overflow be told.
             if found.len() <= MAX_PENDING {
                 found.push((path, directory));
             }
-        })?;
+        };
+        self.walk(id, dir, path, stop, each).map_err(Lost::Failed)?;
         Ok(found)
     }
 
@@ -134,21 +162,20 @@ impl Target {
         Ok(())
     }
 
-    /// A directory below the watched one, reached without a link.
-    fn open_below(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
-        let top = self.files.open_directory(&self.params.path, Need::Read).map_err(|_| Errno::STALE)?;
-        let stat = rustix::fs::fstat(&top)?;
-        if self.identity != Some((stat.st_dev, stat.st_ino)) {
-            return Err(Errno::STALE);
-        }
-        let mut dir = top;
-        for component in path.split(|byte| *byte == b'/').filter(|component| !component.is_empty()) {
-            dir = open_directory(&dir, component)?;
-        }
-        Ok(dir)
+    /// The watched directory, if its path still leads to it.
+    fn top(&self) -> Result<OwnedFd, Lost> {
+        let top = self.files.open_directory(&self.params.path, Need::Read).map_err(Lost::from)?;
+        let stat = rustix::fs::fstat(&top).map_err(|errno| Lost::Failed(self.failed(errno)))?;
+        if self.identity == Some((stat.st_dev, stat.st_ino)) { Ok(top) } else { Err(Lost::Gone) }
     }
 
     fn failed(&self, errno: Errno) -> Error {
         failed("watch", self.shown(), errno)
     }
+}
+
+/// A directory below another, reached without a link.
+fn open_below(top: OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
+    let components = path.split(|byte| *byte == b'/').filter(|component| !component.is_empty());
+    components.into_iter().try_fold(top, |dir, component| open_directory(&dir, component))
 }

@@ -1,6 +1,5 @@
 //! Waiting until a process is ready: a line of its log, or a port.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use regex::{Regex, RegexBuilder};
@@ -8,11 +7,11 @@ use sandwire_protocol::kind::command::Output;
 use sandwire_protocol::kind::process::{HttpProbe, LogMatch, PortReady, State, WaitLog, WaitPort};
 use sandwire_protocol::{Code, Error};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::super::log::Piece;
 use super::super::pipe::READ;
 use super::{Registry, within};
+use crate::sandbox::tcp;
 
 /// Largest compiled expression, in bytes: a pattern of a few characters can ask for gigabytes.
 pub(crate) const PATTERN_SIZE: usize = 256 << 10;
@@ -140,7 +139,7 @@ struct Answer(Option<u16>);
 
 /// One attempt. `None` is not ready.
 async fn probe(host: &str, port: u16, http: Option<&HttpProbe>) -> Option<Answer> {
-    let mut stream = connect(host, port).await?;
+    let mut stream = tcp::dial(host, port).await.ok()?;
     // Where nobody listens, a connection from a port to itself can come about (simultaneous open, RFC 9293, 3.5).
     if stream.local_addr().ok()? == stream.peer_addr().ok()? {
         return None;
@@ -159,19 +158,6 @@ async fn probe(host: &str, port: u16, http: Option<&HttpProbe>) -> Option<Answer
     }
     let status = status_of(&answer)?;
     (http.min_status..=http.max_status).contains(&status).then_some(Answer(Some(status)))
-}
-
-async fn connect(host: &str, port: u16) -> Option<TcpStream> {
-    if host != "localhost" {
-        return TcpStream::connect((host.trim_matches(['[', ']']), port)).await.ok();
-    }
-    // Both, without a resolver, which an image may lack.
-    for address in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
-        if let Ok(stream) = TcpStream::connect(SocketAddr::new(address, port)).await {
-            return Some(stream);
-        }
-    }
-    None
 }
 
 /// The status of `HTTP/1.1 200 OK`.
