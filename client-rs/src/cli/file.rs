@@ -190,7 +190,7 @@ pub(crate) struct RmArgs {
 pub(crate) async fn rm(args: RmArgs, client: &Client) -> Result<i32, Failure> {
     for path in &args.paths {
         let remove = Remove { path: remote(path), recursive: args.recursive, force: args.force };
-        client.files().remove(&remove).await?;
+        client.files().remove_with(&remove).await?;
     }
     Ok(0)
 }

@@ -105,7 +105,8 @@ pub(crate) struct PsArgs {
 }
 
 pub(crate) async fn ps(args: &PsArgs, client: &Client, global: &Global) -> Result<i32, Failure> {
-    let processes = client.processes().list(!args.all).await?;
+    let processes = client.processes();
+    let processes = if args.all { processes.list().await? } else { processes.running().await? };
     if global.json {
         stdio::json(&processes)?;
         return Ok(0);

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 
 use bytes::Bytes;
+use futures_util::TryStreamExt;
 use sandwire::Client;
 use sandwire::kinds::terminal::{Terminal, TerminalInput, TerminalItem};
 use sandwire::protocol::Code;
@@ -127,7 +128,7 @@ fn open(
             return Err(Failure::Usage("--read-only attaches to what runs: it starts nothing".to_owned()));
         }
         let id = name.clone().unwrap_or_default();
-        return Ok(client.terminals().attach(&Attach { id, cols, rows, read_only, scrollback: None })?);
+        return Ok(client.terminals().attach_with(&Attach { id, cols, rows, read_only, scrollback: None })?);
     }
     let mut open = client.terminals().open().launch(run);
     if let Some(name) = name {
@@ -150,8 +151,8 @@ struct View {
 impl View {
     /// Waits until it is attached, so that a refusal is told on a terminal in its usual mode.
     async fn attached(&mut self, terminal: &mut Terminal) -> Result<(), Failure> {
-        loop {
-            match terminal.next().await? {
+        while let Some(item) = terminal.try_next().await? {
+            match item {
                 TerminalItem::Event(Down::Attached { id, created, .. }) => {
                     self.id = id;
                     self.created = created;
@@ -159,12 +160,11 @@ impl View {
                 }
                 TerminalItem::Event(Down::Live {} | Down::Resized { .. }) => {}
                 TerminalItem::Output(data) => stdio::stdout(&data)?,
-                TerminalItem::Ended(_) => {
-                    let message = "the terminal ended before it could be shown";
-                    return Err(sandwire::protocol::Error::new(Code::TerminalNotFound, message).into());
-                }
+                TerminalItem::Ended(_) => break,
             }
         }
+        let message = "the terminal ended before it could be shown";
+        Err(sandwire::protocol::Error::new(Code::TerminalNotFound, message).into())
     }
 }
 
@@ -188,7 +188,7 @@ async fn show(terminal: &mut Terminal, mut keys: Option<mpsc::Receiver<()>>, rea
     tokio::pin!(detached);
     loop {
         tokio::select! {
-            item = terminal.next() => match item? {
+            item = terminal.try_next() => match item?.ok_or_else(no_end)? {
                 TerminalItem::Output(data) => stdio::stdout(&data)?,
                 TerminalItem::Event(Down::Attached { .. } | Down::Live {} | Down::Resized { .. }) => {}
                 TerminalItem::Ended(ended) => return Ok(Left::Ended(end::code(&ended.exit)?)),
@@ -206,6 +206,11 @@ async fn show(terminal: &mut Terminal, mut keys: Option<mpsc::Receiver<()>>, rea
             _ = interrupt.recv() => return Ok(Left::Told(2)),
         }
     }
+}
+
+/// The stream of a terminal ends with its end, or with an error.
+fn no_end() -> Failure {
+    sandwire::protocol::Error::new(Code::Internal, "the server did not say how the terminal ended").into()
 }
 
 /// Passes keys on until the way out is typed; with no `input` it only looks for that.

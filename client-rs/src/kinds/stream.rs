@@ -186,6 +186,25 @@ impl AsyncWrite for Writer {
 }
 
 /// Content that is read from the sandbox, with the result that comes after it.
+///
+/// It is `AsyncRead`. Its end is the true end: when the operation fails or the lane is lost, reading fails with that error.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (server, client) = sandwire_tests::doc::served().await;
+/// client.exec("seq 1 300000 > numbers").run().await?;
+/// let mut download = client.files().read("numbers")?;
+/// let mut local = tokio::fs::File::from_std(tempfile::tempfile()?);
+/// let bytes = tokio::io::copy(&mut download, &mut local).await?;
+///
+/// // What the server says of it when all of it has been read.
+/// let end = download.finish().await?;
+/// assert_eq!(end.bytes, bytes);
+/// assert!(!end.changed, "nobody wrote to it meanwhile");
+/// # Ok(())
+/// # }
+/// ```
 pub struct Download<T> {
     reader: Reader,
     end: Arc<OnceLock<T>>,
@@ -263,6 +282,29 @@ impl<T: Unpin> AsyncRead for Download<T> {
 
 /// Content that is written into the sandbox. Nothing is complete before [`finish`](Self::finish); dropping it gives up,
 /// and what was there before stays.
+///
+/// ```
+/// use tokio::io::AsyncWriteExt;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (server, client) = sandwire_tests::doc::served().await;
+/// let files = client.files();
+/// let mut upload = files.write("big")?;
+/// for part in 0..100 {
+///     upload.write_all(&[part; 10_000]).await?;
+/// }
+/// let written = upload.finish().await?;
+/// assert_eq!(written.bytes, 1_000_000);
+///
+/// // One that is not finished changes nothing.
+/// let mut upload = files.write("big")?;
+/// upload.write_all(b"half of it").await?;
+/// drop(upload);
+/// assert_eq!(files.stat("big").await?.etag, written.etag);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Upload<K: Kind> {
     call: Arc<Explained<K>>,
     writer: Writer,
