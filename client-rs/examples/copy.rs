@@ -18,7 +18,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("left out: {}", path.display());
     }
 
-    let output = client.exec("find . -type f ! -name SUMS -exec sha256sum {} + | sort -k 2 > SUMS; wc -l < SUMS").cwd("work");
+    let output =
+        client.exec("find . -type f ! -name SUMS -exec sha256sum {} + | sort -k 2 > SUMS; wc -l < SUMS").cwd("work");
     print!("files: {}", output.run().await?.text());
 
     let read = client.files().download_tree("work", to).await?;

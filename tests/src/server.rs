@@ -21,7 +21,7 @@ use crate::wait::{DEADLINE, block_until};
 const LOG: usize = 64 << 10;
 
 /// Begins the line by which the server says where it listens.
-const LISTENING: &str = "listening on http://";
+const LISTENING: &str = "listening on ";
 
 /// A variable that marks what a server started, also what lost its parent. Not `SANDWIRE_…`: those the server keeps
 /// from its commands.
@@ -353,7 +353,9 @@ impl Log {
             // A line without an end is taken in pieces.
             while (&mut from).take(LOG as u64).read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
                 let address = String::from_utf8_lossy(&line);
-                let address = address.trim_end().strip_prefix(LISTENING).and_then(|address| address.parse().ok());
+                // `http://ADDRESS`, or `https://ADDRESS`.
+                let address = address.trim_end().strip_prefix(LISTENING).and_then(|url| url.split_once("://"));
+                let address = address.and_then(|(_, address)| address.parse().ok());
                 if let (Some(address), Some(found)) = (address, found.take_if(|_| address.is_some())) {
                     // Nobody waits any more when the start took too long.
                     found.send(address).ok();

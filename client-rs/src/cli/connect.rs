@@ -10,12 +10,15 @@ use super::fail::Failure;
 /// How long a lost connection goes unmentioned.
 const QUIET_LOSS: Duration = Duration::from_secs(2);
 
+/// Where the server listens unless it is told otherwise.
+const DEFAULT_URL: &str = "ws://127.0.0.1:7070/v1/connect";
+
 /// Flags of every subcommand.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Global {
     /// The server: `ws://` or `wss://`, `http://`, or host:port.
-    #[arg(long, global = true, env = "SANDWIRE_URL", default_value = "ws://127.0.0.1:7070/v1/connect")]
+    #[arg(long, global = true, env = "SANDWIRE_URL", default_value = DEFAULT_URL)]
     url: String,
     /// The server's token. Others can see it in the list of processes: the variable and the file are better.
     #[arg(long, global = true, env = "SANDWIRE_TOKEN", hide_env_values = true)]
@@ -37,7 +40,8 @@ pub(crate) struct Global {
 impl Global {
     /// Connects.
     pub(crate) async fn connect(&self) -> Result<Client, Failure> {
-        let mut builder = Client::builder(&self.url);
+        // A variable that is set to nothing is as good as none.
+        let mut builder = Client::builder(if self.url.is_empty() { DEFAULT_URL } else { &self.url });
         let token = match &self.token_file {
             Some(path) => {
                 let token = std::fs::read_to_string(path)
@@ -46,10 +50,10 @@ impl Global {
             }
             None => self.token.clone(),
         };
-        if let Some(token) = token.filter(|token| !token.is_empty()) {
+        if let Some(token) = token {
             builder = builder.token(token);
         }
-        if let Some(path) = &self.ca {
+        if let Some(path) = self.ca.as_ref().filter(|path| !path.as_os_str().is_empty()) {
             builder = builder.ca_file(path)?;
         }
         Ok(builder.connect().await?)
@@ -63,12 +67,23 @@ impl Global {
     }
 }
 
-/// Tells of a connection that is lost for more than [`QUIET_LOSS`], and of its return.
+/// Tells of a connection that is lost for more than [`QUIET_LOSS`], of its return, and of a server that shuts down.
 pub(crate) async fn tell(mut states: tokio::sync::watch::Receiver<State>, say: impl Fn(&str)) {
     loop {
-        let lost = states.wait_for(|state| matches!(state, State::Reconnecting { .. })).await.is_ok();
-        if !lost {
+        let Ok(state) = states.wait_for(|state| !matches!(state, State::Connected { .. })).await.map(|it| it.clone())
+        else {
             return;
+        };
+        match state {
+            State::Reconnecting { .. } => {}
+            State::Draining => {
+                say("the server is shutting down: what runs has a little time to end");
+                if states.wait_for(|state| !matches!(state, State::Draining)).await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            State::Connected { .. } | State::Closed(_) => return,
         }
         let back = states.wait_for(|state| !matches!(state, State::Reconnecting { .. }));
         if tokio::time::timeout(QUIET_LOSS, back).await.is_ok() {

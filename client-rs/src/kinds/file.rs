@@ -173,7 +173,7 @@ impl Files {
     /// Removes a file, a symbolic link (never its target), or an empty directory.
     ///
     /// # Errors
-    /// `FILE_NOT_FOUND`, `NOT_EMPTY`, and what else the file system says.
+    /// `FILE_NOT_FOUND`, `DIRECTORY_NOT_EMPTY`, and what else the file system says.
     pub async fn remove(&self, path: impl Into<ByteString>) -> Result<(), Error> {
         self.remove_with(&Remove { path: path.into(), ..Remove::default() }).await.map(drop)
     }

@@ -163,3 +163,23 @@ fn without_a_terminal_keys_come_from_standard_input() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("typed"));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no terminal"));
 }
+
+#[test]
+fn a_bar_is_shown_where_a_person_sees_it() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let status = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(status.success());
+    let args = ["cp", pipe.to_str().unwrap(), ":copy"];
+    let window = Window::open(&server, binary("sandwire").to_str().unwrap(), &args);
+    let mut writer = std::fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+    writer.write_all(&[7; 4096]).unwrap();
+    window.see("4.00 KiB");
+    drop(writer);
+    assert_eq!(window.end(), 0);
+    assert_eq!(std::fs::read(server.workspace().join("copy")).unwrap(), [7; 4096]);
+    std::fs::write(folder.path().join("file"), "x").unwrap();
+    let output = super::run(&server, &["cp", folder.path().join("file").to_str().unwrap(), ":copy"]);
+    assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
+}
