@@ -104,7 +104,7 @@ impl Builder {
         self
     }
 
-    /// TLS settings for `wss://`. Default: the roots that browsers trust.
+    /// TLS settings for `wss://`, of the [`rustls`](crate::rustls) of this crate. Default: the roots that browsers trust.
     #[must_use]
     pub fn tls(mut self, config: Arc<ClientConfig>) -> Self {
         self.target.tls = Some(config);
@@ -121,6 +121,8 @@ impl Builder {
     }
 
     /// Connects. The first connection is tried once; lost ones are made again by themselves.
+    ///
+    /// The connection is driven by a task of the tokio runtime that this is called in.
     ///
     /// # Errors
     /// [`Error::Url`], [`Error::Connect`], or [`Error::Refused`] with the server's status.

@@ -84,7 +84,7 @@ impl Target {
         let headers = request.headers_mut();
         if let Some(token) = &self.token {
             let mut value = HeaderValue::try_from(format!("Bearer {token}"))
-                .map_err(|_| self.unusable("the token has characters that a header cannot carry"))?;
+                .map_err(|_| self.failed("the token has characters that a header cannot carry".to_owned()))?;
             value.set_sensitive(true);
             headers.insert("Authorization", value);
         }

@@ -43,8 +43,30 @@
 //! # }
 //! ```
 //!
-//! Everything stops the other side when it is not read, and nothing keeps more than it says: a [`Client`] may be used
-//! for gigabytes. What a handle does is given up when the handle is dropped; [`Error::code`] tells why something failed.
+//! # Where is what
+//! | | |
+//! |---|---|
+//! | [`Client::exec`], [`Client::exec_argv`] | [commands](kinds::exec) to their end: collected, streamed, written to, signalled |
+//! | [`Client::processes`] | [background processes](kinds::process), which outlive every connection, and their logs |
+//! | [`Client::terminals`] | [terminals](kinds::terminal), which outlive their viewers |
+//! | [`Client::files`] | [files](kinds::file): read, written, listed, searched, watched; [trees](kinds::tree) copied both ways |
+//! | [`Client::tcp`] | [connections](kinds::tcp) to ports in the sandbox |
+//! | [`Client::sandbox`] | [what the sandbox is](kinds::sandbox), and how it fares |
+//! | [`Client::states`] | [what the connection is doing](State) |
+//! | [`Client::open`] | any kind of channel, with the [protocol]'s own parameters |
+//!
+//! # What holds everywhere
+//! * **A lost connection is made again**, and everything goes on where it was. Only when the server does not have the
+//!   session any more do the open operations fail, with [`Code::OperationInterrupted`]: whether such an operation was
+//!   begun is in the error's details (`admitted`), and nothing is ever run twice.
+//! * **Dropping is cancelling.** What a future or a handle does is given up when it is dropped: a command ends, an upload
+//!   changes nothing, a watch stops. A process and a terminal belong to the sandbox and go on. `tokio::time::timeout`
+//!   and `select!` do what one expects.
+//! * **Nothing is kept without a bound.** What is not read stops the other side; a handle keeps one chunk of 64 KiB, the
+//!   channel its [window](Builder::window). Gigabytes may pass.
+//! * **Errors are typed**: [`Error`] says whether it was the connection, this machine or the server, and [`Error::code`]
+//!   is the server's stable [`Code`]. It survives `AsyncRead` and `AsyncWrite`: [`Error::from`] an `io::Error` gives it
+//!   back.
 
 mod client;
 mod dial;
@@ -59,3 +81,4 @@ pub use sandwire_link::{Call, Reply};
 pub use sandwire_protocol as protocol;
 pub use sandwire_protocol::{ByteString, Code};
 pub use state::State;
+pub use tokio_rustls::rustls;

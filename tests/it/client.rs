@@ -13,7 +13,7 @@ use sandwire::protocol::kind::sandbox::MetricsDown;
 use sandwire::{Client, Error, State};
 use sandwire_tests::server::Server;
 use sandwire_tests::wait::wait_for;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 
 use crate::common::noise;
 
@@ -155,7 +155,7 @@ async fn files_are_streams() {
     assert!(files.read("a/b/file").unwrap().bytes(4 << 20).await.unwrap() == content);
     let error = files.read("a/b/file").unwrap().bytes(1000).await.unwrap_err();
     assert_eq!(error.code(), Some(Code::LimitExceeded));
-    let mut reader = BufReader::new(files.read("no-such").unwrap());
+    let mut reader = files.read("no-such").unwrap();
     let error = Error::from(reader.fill_buf().await.unwrap_err());
     assert_eq!(error.code(), Some(Code::FileNotFound), "the code survives AsyncRead");
     // Without a finish, nothing has changed.
@@ -247,4 +247,21 @@ async fn a_port_is_a_stream_and_the_sandbox_tells_of_itself() {
         assert!(matches!(samples.next().await, Some(Ok(MetricsDown::Sample(_)))));
     }
     assert!(matches!(client.state(), State::Connected { connections: 1, .. }));
+}
+
+/// Handles are held across awaits in spawned tasks, and shared between them.
+#[test]
+fn every_handle_may_be_sent_and_shared() {
+    use sandwire::kinds::exec::{Command, Control, Running};
+    use sandwire::kinds::file::Files;
+    use sandwire::kinds::process::{Attachment, Log, Process};
+    use sandwire::kinds::stream::{Download, Feed, Reader, Upload, Writer};
+    use sandwire::kinds::tcp::Tcp;
+    use sandwire::kinds::terminal::{Terminal, TerminalInput};
+    use sandwire::protocol::kind::{FileWatch, FileWrite};
+
+    fn shared<T: Send + Sync + Unpin + 'static>() {}
+    shared::<(Client, Error, State, Command, Running, Control, Files)>();
+    shared::<(Process, Attachment, Log, Terminal, TerminalInput, Tcp)>();
+    shared::<(Reader, Writer, Download<()>, Upload<FileWrite>, Feed<FileWatch>)>();
 }

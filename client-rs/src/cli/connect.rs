@@ -17,17 +17,19 @@ const DEFAULT_URL: &str = "ws://127.0.0.1:7070/v1/connect";
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Global {
-    /// The server: `ws://` or `wss://`, `http://`, or host:port.
-    #[arg(long, global = true, env = "SANDWIRE_URL", default_value = DEFAULT_URL)]
-    url: String,
-    /// The server's token. Others can see it in the list of processes: the variable and the file are better.
-    #[arg(long, global = true, env = "SANDWIRE_TOKEN", hide_env_values = true)]
+    /// The server: `ws://` or `wss://`, `http://`, or host:port. Default: SANDWIRE_URL, else the port 7070 of this machine.
+    #[arg(long, global = true)]
+    url: Option<String>,
+    /// The server's token. Others can see it in the list of processes: a file, or the variable SANDWIRE_TOKEN, which is
+    /// the default, is better.
+    #[arg(long, global = true)]
     token: Option<String>,
     /// A file with the server's token.
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "token")]
     token_file: Option<PathBuf>,
-    /// A PEM file with the certificates to trust for `wss://`, and no others. Default: those that browsers trust.
-    #[arg(long, global = true, value_name = "FILE", env = "SANDWIRE_CA")]
+    /// A PEM file with the certificates to trust for `wss://`, and no others. Default: SANDWIRE_CA, else those that
+    /// browsers trust.
+    #[arg(long, global = true, value_name = "FILE")]
     ca: Option<PathBuf>,
     /// Print data as JSON: one value, or for streams one value a line. Its fields are those of PROTOCOL.md.
     #[arg(long, global = true)]
@@ -37,23 +39,29 @@ pub(crate) struct Global {
     pub(crate) quiet: bool,
 }
 
+/// A variable of our environment; one that is set to nothing is as good as none. Not by way of the arguments: a flag wins
+/// over a variable without a conflict, and the usage shows what was typed.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 impl Global {
     /// Connects.
     pub(crate) async fn connect(&self) -> Result<Client, Failure> {
-        // A variable that is set to nothing is as good as none.
-        let mut builder = Client::builder(if self.url.is_empty() { DEFAULT_URL } else { &self.url });
+        let url = self.url.clone().or_else(|| variable("SANDWIRE_URL"));
+        let mut builder = Client::builder(url.unwrap_or_else(|| DEFAULT_URL.to_owned()));
         let token = match &self.token_file {
             Some(path) => {
                 let token = std::fs::read_to_string(path)
                     .map_err(|error| Failure::Usage(format!("--token-file {}: {error}", path.display())))?;
                 Some(token.trim().to_owned())
             }
-            None => self.token.clone(),
+            None => self.token.clone().or_else(|| variable("SANDWIRE_TOKEN")),
         };
         if let Some(token) = token {
             builder = builder.token(token);
         }
-        if let Some(path) = self.ca.as_ref().filter(|path| !path.as_os_str().is_empty()) {
+        if let Some(path) = self.ca.clone().or_else(|| variable("SANDWIRE_CA").map(PathBuf::from)) {
             builder = builder.ca_file(path)?;
         }
         Ok(builder.connect().await?)

@@ -21,7 +21,7 @@ use super::end;
 use super::fail::Failure;
 use super::json::{self, Piece};
 use super::launch::LaunchArgs;
-use super::stdio;
+use super::{shell, stdio};
 
 /// What a shell reports of a program that SIGINT ended.
 const INTERRUPTED: i32 = 130;
@@ -51,6 +51,7 @@ Examples:
   sandwire exec -c 'cat *.log | sort' > sorted
   tar c . | sandwire exec -C /workspace tar x
   sandwire exec --timeout 1m30s --limit-memory 512M -- ./build.sh
+  sandwire exec -it -- vim notes.txt
   sandwire exec --json -c 'uname -r' | jq -r .stdout")]
 pub(crate) struct Args {
     /// Pass standard input on, even from a terminal. Default: when it is no terminal.
@@ -59,8 +60,11 @@ pub(crate) struct Args {
     /// Give the command an empty standard input.
     #[arg(short, long, conflicts_with = "interactive")]
     no_stdin: bool,
+    /// Run it in a terminal, as an editor or a shell needs it; it ends when we go. `shell` keeps one.
+    #[arg(short, long, conflicts_with_all = ["no_stdin", "timeout", "grace", "merge", "stream"])]
+    tty: bool,
     /// End it after this time (exit code 124): 90, 1m30s, 200ms.
-    #[arg(short, long, value_name = "TIME", value_parser = args::duration)]
+    #[arg(long, value_name = "TIME", value_parser = args::duration)]
     timeout: Option<Duration>,
     /// Time between TERM and KILL when it is ended. Default: 2s.
     #[arg(long, value_name = "TIME", value_parser = args::duration)]
@@ -93,6 +97,12 @@ pub(crate) async fn run(args: Args, client: &Client, global: &Global) -> Result<
         (false, true) => return Err(Failure::Usage("--stream is a form of --json: give that too".to_owned())),
     };
     let hint = args.run.looks_like_a_line();
+    if args.tty {
+        if global.json {
+            return Err(Failure::Usage("what a terminal shows is no JSON: leave out --json or -t".to_owned()));
+        }
+        return shell::command(args.run.launch()?, client, global).await;
+    }
     let stdin = !args.no_stdin && (args.interactive || !io::stdin().is_terminal());
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let params = Params {

@@ -32,7 +32,7 @@ pub(crate) struct StartArgs {
     #[arg(long, value_name = "POLICY", default_value = "never", value_parser = restart)]
     restart: Policy,
     /// End each run after this time.
-    #[arg(short, long, value_name = "TIME", value_parser = args::duration)]
+    #[arg(long, value_name = "TIME", value_parser = args::duration)]
     timeout: Option<Duration>,
     /// Time between TERM and KILL when it is ended. Default: 5s.
     #[arg(long, value_name = "TIME", value_parser = args::duration)]

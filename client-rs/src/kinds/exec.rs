@@ -62,6 +62,10 @@ impl Client {
 /// let output = client.exec("sleep 60").timeout(Duration::from_millis(50)).run().await?;
 /// assert!(output.exit.timed_out);
 ///
+/// // To give up on this side: drop the future. The command ends, with everything that it started.
+/// let given_up = tokio::time::timeout(Duration::from_millis(50), client.exec("sleep 60").run()).await;
+/// assert!(given_up.is_err());
+///
 /// // A program that cannot be started is an error, not an exit code.
 /// let error = client.exec_argv(["no-such-program"]).run().await.unwrap_err();
 /// assert_eq!(error.code(), Some(Code::CommandNotFound));
@@ -203,7 +207,7 @@ pub struct Output {
 impl Output {
     /// Whether it ended by itself with code 0.
     pub fn success(&self) -> bool {
-        self.exit.code == Some(0) && !self.exit.timed_out
+        self.exit.success()
     }
 
     /// Standard output as text; invalid UTF-8 is replaced.

@@ -147,7 +147,8 @@ impl Process {
         self.client.call::<ProcessWait>(&Wait { id: self.id.clone(), timeout_ms }).await
     }
 
-    /// Waits until a line of its log matches a regular expression, for `timeout` at most; looks from the oldest line on.
+    /// Waits until a line of its log matches a regular expression, for `timeout` at most (`None`: for ever). Looks
+    /// from the oldest line that is kept on.
     ///
     /// # Errors
     /// `PROCESS_READY_TIMEOUT`, `PROCESS_EXITED_BEFORE_READY`, `VALIDATION_FAILED` for a bad expression.
@@ -166,7 +167,7 @@ impl Process {
         self.client.call::<ProcessWaitLog>(&wait).await
     }
 
-    /// Waits until a port on the sandbox's localhost accepts connections, for `timeout` at most.
+    /// Waits until a port on the sandbox's localhost accepts connections, for `timeout` at most (`None`: for ever).
     ///
     /// # Errors
     /// `PROCESS_READY_TIMEOUT`; `PROCESS_EXITED_BEFORE_READY` when the process ends first.

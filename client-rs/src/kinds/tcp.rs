@@ -52,7 +52,7 @@ impl Client {
         });
         let chunks =
             chunks.take_while(|item| future::ready(item.is_some())).filter_map(|item| future::ready(item.flatten()));
-        Ok(Tcp { reader: Reader::new(chunks.boxed()), writer: Writer::new(call) })
+        Ok(Tcp { reader: Reader::new(Box::pin(chunks)), writer: Writer::new(call) })
     }
 }
 

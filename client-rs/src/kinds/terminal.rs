@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, future};
 use sandwire_link::{Call, Reply};
 use sandwire_protocol::kind::command::{Launch, Limits};
@@ -17,7 +16,7 @@ use sandwire_protocol::{ByteString, Error as RemoteError};
 
 use super::exec::millis;
 use super::launch::launch_methods;
-use super::stream::replies;
+use super::stream::{SyncStream, replies};
 use crate::client::Client;
 use crate::error::Error;
 
@@ -227,7 +226,7 @@ pub enum TerminalItem {
 /// A viewer of a terminal: a stream of what it shows, which ends after [`TerminalItem::Ended`] or an error. Dropping it
 /// and its inputs detaches; the terminal goes on.
 pub struct Terminal {
-    items: BoxStream<'static, Result<TerminalItem, Error>>,
+    items: SyncStream<Result<TerminalItem, Error>>,
     call: Viewer,
 }
 
@@ -275,7 +274,7 @@ impl Stream for Terminal {
     }
 }
 
-fn items<K>(call: Arc<Call<K>>) -> BoxStream<'static, Result<TerminalItem, Error>>
+fn items<K>(call: Arc<Call<K>>) -> SyncStream<Result<TerminalItem, Error>>
 where
     K: sandwire_protocol::kind::Kind<Down = Down, Result = Ended>,
 {
@@ -285,7 +284,7 @@ where
         Reply::End(_) => None,
         Reply::Closed(result) => Some(result.map(TerminalItem::Ended).map_err(Error::from)),
     };
-    replies(call).filter_map(move |reply| future::ready(item(reply))).boxed()
+    Box::pin(replies(call).filter_map(move |reply| future::ready(item(reply))))
 }
 
 /// Keys, sizes and signals for a terminal. Clones are the same viewer; the viewer stays while one of them does.

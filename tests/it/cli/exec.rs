@@ -119,6 +119,13 @@ fn no_server_and_a_wrong_token_are_told() {
     std::fs::write(&file, "sesame-sesame-sesame\n").unwrap();
     let args = ["--token-file", file.to_str().unwrap(), "exec", "-c", "echo hello"];
     assert_eq!(text(&server, &args), "hello\n");
+    // A flag wins over a variable; a variable that is empty is none.
+    let with = |args: &[&str], name: &str, value: &str| tool(&server, args).env(name, value).output().unwrap();
+    assert_eq!(with(&args, "SANDWIRE_TOKEN", "another").stdout, b"hello\n");
+    assert_eq!(with(&["--url", &server.url(), "info"], "SANDWIRE_URL", "nowhere").status.code(), Some(255));
+    assert_eq!(with(&args, "SANDWIRE_CA", "").stdout, b"hello\n");
+    let usage = with(&["logs", "-f"], "SANDWIRE_TOKEN", "secret");
+    assert!(!String::from_utf8_lossy(&usage.stderr).contains("--token"), "{usage:?}");
     for (url, says) in [
         ("127.0.0.1:1", "is sandwire-server running there?"),
         ("ftp://host", "must begin with ws://"),

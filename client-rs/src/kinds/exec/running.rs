@@ -263,9 +263,8 @@ impl Running {
     fn reader(&self, output: Output) -> Reader {
         self.shared.state().queue(output).has_reader = true;
         let guard = ReaderGuard(Arc::clone(&self.shared), output);
-        Reader::new(
-            stream::unfold(guard, |guard| async { Some((guard.0.chunk(guard.1).await?, guard)) }).fuse().boxed(),
-        )
+        let chunks = stream::unfold(guard, |guard| async { Some((guard.0.chunk(guard.1).await?, guard)) });
+        Reader::new(Box::pin(chunks.fuse()))
     }
 
     /// The next piece of output, in the order in which it came; `None` at the end. Outputs that have their own reader

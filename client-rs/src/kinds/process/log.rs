@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt};
 use sandwire_link::{Call, Reply};
 use sandwire_protocol::kind::command::{Output, Target};
@@ -14,7 +13,7 @@ use sandwire_protocol::kind::{Kind, ProcessAttach, ProcessLogs};
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::kinds::stream::{Writer, replies};
+use crate::kinds::stream::{SyncStream, Writer, replies};
 
 /// What to read of a log. Made by [`Process::logs`](super::Process::logs).
 ///
@@ -123,7 +122,7 @@ pub enum LogItem {
 
 /// A log as a stream, in the order in which it was written. `K` is [`ProcessLogs`] or [`ProcessAttach`].
 pub struct Log<K: Kind<Down = LogEvent> = ProcessLogs> {
-    replies: BoxStream<'static, Reply<K>>,
+    replies: SyncStream<Reply<K>>,
     end: Option<K::Result>,
 }
 
