@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use sandwire::Client;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use connect::Global;
 use fail::Failure;
@@ -139,6 +140,12 @@ async fn connected(cli: Cli) -> i32 {
         result
     };
     result.await.unwrap_or_else(|failure: Failure| failure.report(json, passes_on))
+}
+
+/// Ctrl-C from here on, also one that comes while nobody looks. `ctrl_c()` in a loop would miss that: it begins anew each
+/// time, and what comes between two of them is gone.
+fn interrupts() -> std::io::Result<Signal> {
+    signal(SignalKind::interrupt())
 }
 
 async fn run(command: Command, client: &Client, global: &Global) -> Result<i32, Failure> {

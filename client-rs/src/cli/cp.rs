@@ -78,12 +78,13 @@ pub(crate) async fn run(args: Args, client: &Client, global: &Global) -> Result<
         return Err(Failure::Usage("there is nothing to copy".to_owned()));
     };
     let several = places.len() > 1;
+    let mut interrupt = super::interrupts()?;
     for source in &places {
         let progress = Progress::new(!global.quiet && !global.json && stdio::stderr_is_terminal());
         let job = Job { files: client.files(), args: &args, progress, leftover: std::sync::Mutex::default() };
         let result = tokio::select! {
             result = job.copy(source, &target, several) => result.map(Some),
-            interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| None).map_err(Failure::from),
+            _ = interrupt.recv() => Ok(None),
         };
         job.progress.done();
         if !matches!(result, Ok(Some(_))) {

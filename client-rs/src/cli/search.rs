@@ -146,13 +146,11 @@ pub(crate) async fn watch(args: WatchArgs, client: &Client, global: &Global) -> 
         debounce_ms: args.debounce.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
     };
     let mut changes = client.files().watch_with(&watch)?;
+    let mut interrupt = super::interrupts()?;
     loop {
         let change = tokio::select! {
             change = changes.next() => change,
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted?;
-                return Ok(0);
-            }
+            _ = interrupt.recv() => return Ok(0),
         };
         let Some(change) = change.transpose()? else { return Ok(0) };
         if global.json {
