@@ -100,7 +100,9 @@ impl Target {
             Ok((socket, _)) => Ok(socket.into_inner()),
             Err(tungstenite::Error::Http(response)) => {
                 let body = response.body().as_deref().unwrap_or_default();
-                Err(Error::Refused { status: response.status().as_u16(), body: said(body) })
+                let body =
+                    String::from_utf8_lossy(body.get(..body.len().min(400)).unwrap_or_default()).trim().to_owned();
+                Err(Error::Refused { status: response.status().as_u16(), body })
             }
             Err(error) => Err(self.failed(error.to_string())),
         }
@@ -112,15 +114,6 @@ impl Target {
 
     fn unusable(&self, reason: &str) -> Error {
         Error::Url { url: self.url.clone(), reason: reason.to_owned() }
-    }
-}
-
-/// Why an upgrade was refused: the message of our server's answer, or the begin of what another one says.
-fn said(body: &[u8]) -> String {
-    let answer = serde_json::from_slice::<serde_json::Value>(body).ok();
-    match answer.as_ref().and_then(|answer| answer.get("message")?.as_str()) {
-        Some(message) => message.to_owned(),
-        None => String::from_utf8_lossy(body.get(..body.len().min(400)).unwrap_or_default()).trim().to_owned(),
     }
 }
 
@@ -178,7 +171,7 @@ pub(crate) fn tls_from_file(path: &Path) -> Result<Arc<ClientConfig>, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Target, Uri, address, said};
+    use super::{Target, Uri, address};
 
     #[test]
     fn a_port_is_never_made_up() {
@@ -186,12 +179,6 @@ mod tests {
         assert_eq!((port("ws://h/"), port("wss://h/"), port("ws://[::1]/")), (Ok(80), Ok(443), Ok(80)));
         assert_eq!((port("ws://h:7070/"), port("ws://[::1]:7070/"), port("ws://u:p@h/")), (Ok(7070), Ok(7070), Ok(80)));
         assert!(port("ws://h:99999/").is_err() && port("ws://[::1]:99999/").is_err() && port("ws://h:0/").is_err());
-    }
-
-    #[test]
-    fn a_refusal_says_its_message() {
-        assert_eq!(said(br#"{"code":"NOT_FOUND","message":"it is elsewhere"}"#), "it is elsewhere");
-        assert_eq!(said(b"<html>gone\n"), "<html>gone");
     }
 
     #[test]

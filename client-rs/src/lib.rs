@@ -82,3 +82,8 @@ pub use sandwire_protocol as protocol;
 pub use sandwire_protocol::{ByteString, Code};
 pub use state::State;
 pub use tokio_rustls::rustls;
+
+/// The Rust in the README is compiled with the examples.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
