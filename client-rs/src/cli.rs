@@ -11,6 +11,7 @@ mod file;
 mod format;
 mod forward;
 mod info;
+mod json;
 mod launch;
 mod logs;
 mod process;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use sandwire::Client;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use connect::Global;
 use fail::Failure;
@@ -38,12 +40,15 @@ Examples:
   sandwire cp -r src :/workspace/src        copy a tree into the sandbox (`:` marks the sandbox)
   sandwire cp :/etc/os-release -            copy a file to standard output
 
-Exit codes: that of the command; 128 + n when signal n ended it; 124 when its time was over;
-2 for a wrong command line; 255 when sandwire itself failed, so that nothing is known.";
+Exit codes of exec, shell, attach and wait: that of the command; 128 + n when signal n ended it; 124 when its time was
+over; 255 when it could not be started or its end is not known. Of the others: 0, or 1 when it could not be done. Of all:
+2 for a wrong command line, 255 when there is no connection, as of ssh.
+
+With --json an error is a line of JSON on standard error: {\"error\":{\"code\":…,\"message\":…,\"details\":…}}.";
 
 /// Everything in a sandbox, over one connection that may be lost and comes back.
 #[derive(Debug, Parser)]
-#[command(name = "sandwire", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "sandwire", version, after_help = EXAMPLES, max_term_width = 100, arg_required_else_help = true)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -71,6 +76,8 @@ enum Command {
     #[command(name = "rm-file")]
     RmFile(file::RmArgs),
     Mv(file::MvArgs),
+    Chmod(file::ChmodArgs),
+    Ln(file::LnArgs),
     Search(search::SearchArgs),
     Watch(search::WatchArgs),
     Forward(forward::Args),
@@ -78,10 +85,25 @@ enum Command {
     Top(info::TopArgs),
     Ping(info::PingArgs),
     /// Write a completion script for a shell to standard output.
+    #[command(after_help = "\
+Examples:
+  source <(sandwire completions bash)
+  sandwire completions zsh > ~/.zfunc/_sandwire
+  sandwire completions fish > ~/.config/fish/completions/sandwire.fish")]
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+impl Command {
+    /// Whether an exit code below 255 is that of a command in the sandbox, or says what was found.
+    const fn passes_on(&self) -> bool {
+        matches!(
+            self,
+            Command::Exec(_) | Command::Shell(_) | Command::Attach(_) | Command::Wait(_) | Command::Search(_)
+        )
+    }
 }
 
 /// Time in which the server must take our farewell, before we go without.
@@ -96,7 +118,7 @@ pub(crate) fn main() -> i32 {
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return Failure::from(sandwire::Error::from(error)).report(),
+        Err(error) => return Failure::from(sandwire::Error::from(error)).report(false, true),
     };
     let code = runtime.block_on(connected(cli));
     // A read of standard input may still be waiting, for which nobody waits.
@@ -105,6 +127,7 @@ pub(crate) fn main() -> i32 {
 }
 
 async fn connected(cli: Cli) -> i32 {
+    let (json, passes_on) = (cli.global.json, cli.command.passes_on());
     let result = async {
         let client = cli.global.connect().await?;
         // A shell has the screen for itself, and says it in another way.
@@ -116,7 +139,13 @@ async fn connected(cli: Cli) -> i32 {
         tokio::time::timeout(FAREWELL, client.close()).await.unwrap_or_default();
         result
     };
-    result.await.unwrap_or_else(|failure: Failure| failure.report())
+    result.await.unwrap_or_else(|failure: Failure| failure.report(json, passes_on))
+}
+
+/// Ctrl-C from here on, also one that comes while nobody looks. `ctrl_c()` in a loop would miss that: it begins anew each
+/// time, and what comes between two of them is gone.
+fn interrupts() -> std::io::Result<Signal> {
+    signal(SignalKind::interrupt())
 }
 
 async fn run(command: Command, client: &Client, global: &Global) -> Result<i32, Failure> {
@@ -127,17 +156,19 @@ async fn run(command: Command, client: &Client, global: &Global) -> Result<i32, 
         Command::Ps(args) => process::ps(&args, client, global).await,
         Command::Logs(args) => logs::run(args, client, global).await,
         Command::Attach(args) => attach::run(args, client, global).await,
-        Command::Kill(args) => process::kill(args, client).await,
+        Command::Kill(args) => process::kill(args, client, global).await,
         Command::Wait(args) => process::wait(args, client, global).await,
-        Command::Rm(args) => process::rm(args, client).await,
+        Command::Rm(args) => process::rm(args, client, global).await,
         Command::Terminal(args) => terminal::run(args, client, global).await,
         Command::Cp(args) => cp::run(args, client, global).await,
         Command::Ls(args) => file::ls(args, client, global).await,
         Command::Cat(args) => file::cat(args, client).await,
         Command::Stat(args) => file::stat(args, client, global).await,
         Command::Mkdir(args) => file::mkdir(args, client).await,
-        Command::RmFile(args) => file::rm(args, client).await,
+        Command::RmFile(args) => file::rm(args, client, global).await,
         Command::Mv(args) => file::mv(args, client).await,
+        Command::Chmod(args) => file::chmod(args, client).await,
+        Command::Ln(args) => file::ln(args, client).await,
         Command::Search(args) => search::search(args, client, global).await,
         Command::Watch(args) => search::watch(args, client, global).await,
         Command::Forward(args) => forward::run(args, client, global).await,

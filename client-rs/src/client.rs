@@ -17,6 +17,31 @@ use crate::error::Error;
 use crate::state::State;
 
 /// How to connect. Made by [`Client::builder`].
+///
+/// ```
+/// use std::time::Duration;
+/// use sandwire::{Client, Code, Error};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let server = sandwire_tests::server::Server::builder().env("SANDWIRE_TOKEN", "a-long-and-secret-token").start();
+/// # let url = server.url();
+/// let client = Client::builder(url)
+///     .token("a-long-and-secret-token")
+///     // Rights that this client does not need are given up.
+///     .scopes(["exec", "file-read"])
+///     .connect_timeout(Duration::from_secs(5))
+///     .give_up_after(Duration::from_secs(60))
+///     .connect()
+///     .await?;
+/// let error = client.files().write_all("notes", "milk").await.unwrap_err();
+/// assert_eq!(error.code(), Some(Code::PermissionDenied));
+///
+/// let error = Client::builder(server.url()).token("a guess").connect().await.unwrap_err();
+/// assert!(matches!(error, Error::Refused { status: 401, .. }));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Builder {
     pub(crate) target: Target,
@@ -33,10 +58,11 @@ impl std::fmt::Debug for Builder {
 }
 
 impl Builder {
-    /// The token that the server wants, sent as `Authorization: Bearer`. Default: none.
+    /// The token that the server wants, sent as `Authorization: Bearer`. Default, and the same as an empty one: none.
+    /// Who has a ticket instead gives it in the URL: `ws://host:port/v1/connect?ticket=…`.
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.target.token = Some(token.into());
+        self.target.token = Some(token.into()).filter(|token| !token.is_empty());
         self
     }
 
@@ -55,14 +81,16 @@ impl Builder {
         self
     }
 
-    /// Give up rights: only these scopes. Default: all that the token has.
+    /// Give up rights: only these scopes, by name (`exec`, `process`, `process-read`, `pty`, `pty-read`, `file-read`,
+    /// `file-write`, `tcp`, `info`). What needs another one fails with `PERMISSION_DENIED`. Default: all that the token
+    /// has.
     #[must_use]
     pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.scopes = Some(scopes.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Time for one try to connect. Default: 10 s.
+    /// Time for one try to connect, from the name's look-up to the server's answer. Default: 10 s.
     #[must_use]
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.target.timeout = timeout;
@@ -76,7 +104,7 @@ impl Builder {
         self
     }
 
-    /// TLS settings for `wss://`. Default: the roots that browsers trust.
+    /// TLS settings for `wss://`, of the [`rustls`](crate::rustls) of this crate. Default: the roots that browsers trust.
     #[must_use]
     pub fn tls(mut self, config: Arc<ClientConfig>) -> Self {
         self.target.tls = Some(config);
@@ -94,6 +122,8 @@ impl Builder {
 
     /// Connects. The first connection is tried once; lost ones are made again by themselves.
     ///
+    /// The connection is driven by a task of the tokio runtime that this is called in.
+    ///
     /// # Errors
     /// [`Error::Url`], [`Error::Connect`], or [`Error::Refused`] with the server's status.
     pub async fn connect(self) -> Result<Client, Error> {
@@ -104,6 +134,39 @@ impl Builder {
 }
 
 /// A connection to a sandbox. Clones share it; it is closed when the last one is dropped.
+///
+/// A connection that is lost is made again by itself, and everything goes on where it was: nothing is lost, repeated or run
+/// twice. Only when the server does not have the lane any more (it was started anew, or the client was away for too long) do
+/// the operations that were open fail, with [`Code::OperationInterrupted`](sandwire_protocol::Code::OperationInterrupted);
+/// the client itself goes on with a new lane.
+///
+/// ```
+/// use sandwire::State;
+/// use tokio::io::AsyncWriteExt;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (server, client) = sandwire_tests::doc::served().await;
+/// let mut states = client.states();
+/// states.wait_for(|state| matches!(state, State::Connected { connections: 1, .. })).await?;
+/// let mut running = client.exec("echo before; read line; echo after $line").piped_stdin().spawn()?;
+/// running.next().await?;
+///
+/// // As if the network had changed: the command does not notice.
+/// client.reconnect();
+/// states.wait_for(|state| matches!(state, State::Connected { connections: 2, .. })).await?;
+/// let mut stdin = running.stdin().ok_or("it was taken already")?;
+/// stdin.write_all(b"all\n").await?;
+/// let chunk = running.next().await?.ok_or("the output has ended")?;
+/// assert_eq!(chunk.data, "after all\n");
+/// drop(running);
+///
+/// // Ends what is open, and waits until the server knows.
+/// client.close().await;
+/// assert!(matches!(&*states.borrow(), State::Closed(_)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -181,6 +244,10 @@ impl Client {
     }
 
     /// Ends the lane, and with it every open channel; waits until the server has been told.
+    ///
+    /// When the last clone is dropped the same is done in the background. A program that ends right after that may be
+    /// faster: then the server takes it for a lost connection, and keeps what was open until its time for resuming is
+    /// over. So close the client before the program ends.
     pub async fn close(self) {
         self.shared.command.send_replace(Command::Close);
         let mut state = self.shared.state.clone();

@@ -74,7 +74,7 @@ impl Target {
         let stream = TlsConnector::from(config)
             .connect(name, stream)
             .await
-            .map_err(|error| self.failed(format!("TLS with {host}: {error}")))?;
+            .map_err(|error| self.failed(tls_failure(&host, &error)))?;
         let stream = self.upgrade(request, stream).await?;
         Ok(Socket::stream(stream, Vec::new()))
     }
@@ -84,7 +84,7 @@ impl Target {
         let headers = request.headers_mut();
         if let Some(token) = &self.token {
             let mut value = HeaderValue::try_from(format!("Bearer {token}"))
-                .map_err(|_| self.unusable("the token has characters that a header cannot carry"))?;
+                .map_err(|_| self.failed("the token has characters that a header cannot carry".to_owned()))?;
             value.set_sensitive(true);
             headers.insert("Authorization", value);
         }
@@ -117,6 +117,20 @@ impl Target {
     }
 }
 
+/// What went wrong with TLS, and what to do where that is known.
+fn tls_failure(host: &str, error: &io::Error) -> String {
+    use tokio_rustls::rustls::{CertificateError, Error as Tls};
+    let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<Tls>());
+    let hint = if matches!(cause, Some(Tls::InvalidMessage(_))) {
+        "; does the server speak TLS at all? Without it the URL begins with ws://"
+    } else if matches!(cause, Some(Tls::InvalidCertificate(CertificateError::UnknownIssuer))) {
+        "; a certificate of your own must be given as one to trust"
+    } else {
+        ""
+    };
+    format!("TLS with {host}: {error}{hint}")
+}
+
 fn address(uri: &Uri) -> Result<(String, u16, bool), &'static str> {
     let tls = match uri.scheme_str() {
         Some("ws") => false,
@@ -125,7 +139,14 @@ fn address(uri: &Uri) -> Result<(String, u16, bool), &'static str> {
     };
     let host = uri.host().filter(|host| !host.is_empty()).ok_or("it has no host")?;
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    Ok((host, uri.port_u16().unwrap_or(if tls { 443 } else { 80 }), tls))
+    // A port that is no number of 16 bits is dropped by the parser without a word.
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let tail = authority.rsplit(['@', ']']).next().unwrap_or_default();
+    match (uri.port_u16(), tail.rsplit_once(':')) {
+        (Some(port @ 1..), _) => Ok((host, port, tls)),
+        (None, None | Some((_, ""))) => Ok((host, if tls { 443 } else { 80 }, tls)),
+        (Some(0), _) | (None, Some(_)) => Err("its port is no number from 1 to 65535"),
+    }
 }
 
 fn default_tls() -> Arc<ClientConfig> {
@@ -150,7 +171,15 @@ pub(crate) fn tls_from_file(path: &Path) -> Result<Arc<ClientConfig>, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::Target;
+    use super::{Target, Uri, address};
+
+    #[test]
+    fn a_port_is_never_made_up() {
+        let port = |url: &'static str| address(&Uri::from_static(url)).map(|(_, port, _)| port);
+        assert_eq!((port("ws://h/"), port("wss://h/"), port("ws://[::1]/")), (Ok(80), Ok(443), Ok(80)));
+        assert_eq!((port("ws://h:7070/"), port("ws://[::1]:7070/"), port("ws://u:p@h/")), (Ok(7070), Ok(7070), Ok(80)));
+        assert!(port("ws://h:99999/").is_err() && port("ws://[::1]:99999/").is_err() && port("ws://h:0/").is_err());
+    }
 
     #[test]
     fn what_is_left_out_of_a_url_is_added() {

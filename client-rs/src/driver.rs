@@ -96,7 +96,7 @@ impl Driver {
             .await
             .map_err(|_| self.failed("the server did not greet".to_owned()))??;
         if !welcome.resumed && self.link.sent() > 0 {
-            self.replace_lane("the server does not have it any more");
+            self.replace_lane("the server was started anew, or kept it no longer");
         }
         if let Err(error) = connection.attach(LANE, &self.link, welcome.received) {
             // The server claims to have what was never sent: nothing of this lane can be trusted.

@@ -20,11 +20,11 @@ pub enum Error {
         reason: String,
     },
     /// The server answered the upgrade with an HTTP status, for example 401 for a wrong token.
-    #[error("the server refused the connection with status {status}: {body}")]
+    #[error("the server refused the connection with status {status}: {}", message(body))]
     Refused {
         /// HTTP status.
         status: u16,
-        /// Begin of the answer.
+        /// Begin of the answer: of a sandwire server `{"code":…,"message":…}`.
         body: String,
     },
     /// No connection could be made, or it was lost before the server greeted.
@@ -60,6 +60,13 @@ impl Error {
             Error::Remote(_) | Error::Connect { .. } | Error::Io(_) => false,
         }
     }
+}
+
+/// The message of our server's answer, or what another one says.
+fn message(body: &str) -> String {
+    let answer = serde_json::from_str::<serde_json::Value>(body).ok();
+    let message = answer.as_ref().and_then(|answer| answer.get("message")?.as_str());
+    message.unwrap_or(body).to_owned()
 }
 
 /// An error of the server, as one of reading or writing. [`Error::from`] gives it back as it was.
@@ -107,5 +114,17 @@ impl From<Error> for io::Error {
                 io::Error::new(io::ErrorKind::NotConnected, other)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+
+    #[test]
+    fn a_refusal_says_its_message() {
+        let said = |body: &str| Error::Refused { status: 404, body: body.to_owned() }.to_string();
+        assert!(said(r#"{"code":"NOT_FOUND","message":"it is elsewhere"}"#).ends_with("404: it is elsewhere"));
+        assert!(said("<html>gone").ends_with("404: <html>gone"));
     }
 }

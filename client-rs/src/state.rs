@@ -12,7 +12,7 @@ pub enum State {
     },
     /// The connection is lost; it is being made again, and the lane will go on where it was.
     Reconnecting {
-        /// Tries since it was lost.
+        /// Tries since it was lost; 0 while the server has not greeted on the first connection yet.
         attempt: u32,
         /// Why it was lost, or why the last try failed.
         reason: String,

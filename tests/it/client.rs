@@ -7,13 +7,13 @@ use sandwire::kinds::process::LogItem;
 use sandwire::kinds::terminal::TerminalItem;
 use sandwire::protocol::Code;
 use sandwire::protocol::kind::command::{Output, Target};
-use sandwire::protocol::kind::file::{Change, List, Remove, Search, SearchDown, TreeRead, Watch, WatchDown};
+use sandwire::protocol::kind::file::{Change, List, SearchDown, WatchDown};
 use sandwire::protocol::kind::process::From;
 use sandwire::protocol::kind::sandbox::MetricsDown;
 use sandwire::{Client, Error, State};
 use sandwire_tests::server::Server;
 use sandwire_tests::wait::wait_for;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 
 use crate::common::noise;
 
@@ -118,7 +118,7 @@ async fn processes_live_by_themselves() {
     assert!(log.end().unwrap().ended);
     process.remove(false).await.unwrap();
     assert_eq!(process.info().await.unwrap_err().code(), Some(Code::ProcessNotFound));
-    assert!(client.processes().list(false).await.unwrap().is_empty());
+    assert!(client.processes().list().await.unwrap().is_empty());
     let sleeper = client.processes().start_argv(["sleep", "600"]).spawn().await.unwrap();
     assert_eq!(sleeper.kill(None).await.unwrap().exit.unwrap().signal.as_deref(), Some("SIGTERM"));
 }
@@ -132,7 +132,7 @@ async fn a_terminal_is_typed_into_and_seen() {
     input.write("stty size; exit 5\r").await.unwrap();
     let mut shown = Vec::new();
     let ended = loop {
-        match terminal.next().await.unwrap() {
+        match terminal.next().await.unwrap().unwrap() {
             TerminalItem::Output(data) => shown.extend_from_slice(&data),
             TerminalItem::Event(_) => {}
             TerminalItem::Ended(ended) => break ended,
@@ -155,7 +155,7 @@ async fn files_are_streams() {
     assert!(files.read("a/b/file").unwrap().bytes(4 << 20).await.unwrap() == content);
     let error = files.read("a/b/file").unwrap().bytes(1000).await.unwrap_err();
     assert_eq!(error.code(), Some(Code::LimitExceeded));
-    let mut reader = BufReader::new(files.read("no-such").unwrap());
+    let mut reader = files.read("no-such").unwrap();
     let error = Error::from(reader.fill_buf().await.unwrap_err());
     assert_eq!(error.code(), Some(Code::FileNotFound), "the code survives AsyncRead");
     // Without a finish, nothing has changed.
@@ -182,7 +182,7 @@ async fn files_are_streams() {
     files.symlink("file", "a/b/link").await.unwrap();
     assert_eq!(files.symlink_stat("a/b/link").await.unwrap().target, Some("file".into()));
     files.rename("a/b/file", "moved").await.unwrap();
-    let removed = files.remove(&Remove { path: "a".into(), recursive: true, force: false }).await.unwrap();
+    let removed = files.remove_all("a").await.unwrap();
     assert_eq!(removed.count, 3);
     assert!(server.workspace().join("moved").exists());
 }
@@ -192,12 +192,11 @@ async fn files_are_searched_and_watched() {
     let (server, client) = served().await;
     let files = client.files();
     files.write_all("x", "a\nneedle\n").await.unwrap();
-    let search = Search { path: ".".into(), pattern: Some("ne+dle".to_owned()), ..Search::default() };
-    let mut found = files.search(&search).unwrap();
+    let mut found = files.search(".", "ne+dle").unwrap();
     let items: Vec<_> = found.by_ref().try_collect().await.unwrap();
     assert!(matches!(items.as_slice(), [SearchDown::Line { line: 2, .. }]), "{items:?}");
     assert_eq!(found.end().unwrap().matches, 1);
-    let mut watch = files.watch(&Watch { path: ".".into(), ..Watch::default() }).unwrap();
+    let mut watch = files.watch(".").unwrap();
     assert!(matches!(watch.next().await, Some(Ok(WatchDown::Ready {}))));
     std::fs::write(server.workspace().join("y"), "").unwrap();
     let change = watch.next().await.unwrap().unwrap();
@@ -211,14 +210,13 @@ async fn trees_go_both_ways() {
     std::fs::create_dir_all(here.path().join("t/a/b")).unwrap();
     std::fs::write(here.path().join("t/a/b/c"), noise(4, 500_000)).unwrap();
     let mut told = 0;
-    let (end, packed) = client.files().upload_tree(&here.path().join("t"), "up", |bytes| told += bytes).await.unwrap();
+    let (end, packed) =
+        client.files().upload_tree_with(&here.path().join("t"), "up", |bytes| told += bytes).await.unwrap();
     assert_eq!((end.entries, end.bytes, told), (packed.entries, 500_000, 500_000));
-    let read = TreeRead { path: "up".into(), ..TreeRead::default() };
-    client.files().download_tree(&read, &here.path().join("down"), |_| {}).await.unwrap();
+    client.files().download_tree("up", here.path().join("down")).await.unwrap();
     assert!(std::fs::read(here.path().join("down/a/b/c")).unwrap() == noise(4, 500_000));
     assert!(server.workspace().join("up/a/b/c").is_file());
-    let read = TreeRead { path: "no-such".into(), ..TreeRead::default() };
-    let error = client.files().download_tree(&read, &here.path().join("none"), |_| {}).await.unwrap_err();
+    let error = client.files().download_tree("no-such", here.path().join("none")).await.unwrap_err();
     assert_eq!(error.code(), Some(Code::FileNotFound), "{error}");
 }
 
@@ -249,4 +247,21 @@ async fn a_port_is_a_stream_and_the_sandbox_tells_of_itself() {
         assert!(matches!(samples.next().await, Some(Ok(MetricsDown::Sample(_)))));
     }
     assert!(matches!(client.state(), State::Connected { connections: 1, .. }));
+}
+
+/// Handles are held across awaits in spawned tasks, and shared between them.
+#[test]
+fn every_handle_may_be_sent_and_shared() {
+    use sandwire::kinds::exec::{Command, Control, Running};
+    use sandwire::kinds::file::Files;
+    use sandwire::kinds::process::{Attachment, Log, Process};
+    use sandwire::kinds::stream::{Download, Feed, Reader, Upload, Writer};
+    use sandwire::kinds::tcp::Tcp;
+    use sandwire::kinds::terminal::{Terminal, TerminalInput};
+    use sandwire::protocol::kind::{FileWatch, FileWrite};
+
+    fn shared<T: Send + Sync + Unpin + 'static>() {}
+    shared::<(Client, Error, State, Command, Running, Control, Files)>();
+    shared::<(Process, Attachment, Log, Terminal, TerminalInput, Tcp)>();
+    shared::<(Reader, Writer, Download<()>, Upload<FileWrite>, Feed<FileWatch>)>();
 }

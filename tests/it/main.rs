@@ -13,6 +13,7 @@ mod client;
 mod common;
 mod door;
 mod drain;
+mod examples;
 mod exec;
 mod fairness;
 mod hostile;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod bench;
+pub mod doc;
 pub mod limit;
 pub mod proc;
 pub mod proxy;

@@ -21,7 +21,7 @@ use crate::wait::{DEADLINE, block_until};
 const LOG: usize = 64 << 10;
 
 /// Begins the line by which the server says where it listens.
-const LISTENING: &str = "listening on http://";
+const LISTENING: &str = "listening on ";
 
 /// A variable that marks what a server started, also what lost its parent. Not `SANDWIRE_…`: those the server keeps
 /// from its commands.
@@ -288,8 +288,8 @@ pub fn url(address: SocketAddr) -> String {
     format!("ws://{address}/v1/connect")
 }
 
-/// The path of a program of this workspace: from the variable `NAME` in capitals with `_`, as `SANDWIRE_SERVER`, or
-/// beside the program that asks.
+/// The path of a program of this workspace: from the variable `NAME` in capitals with `_`, as `SANDWIRE_SERVER`,
+/// beside the program that asks, or, for an example in the documentation, where Cargo built this library.
 ///
 /// # Panics
 /// When it was not built.
@@ -300,11 +300,16 @@ pub fn binary(name: &str) -> PathBuf {
         return path.into();
     }
     let this = std::env::current_exe().unwrap();
-    // Tests are in deps/, programs and examples beside it.
-    let folder = this.parent().map(|folder| if folder.ends_with("deps") { folder.join("..") } else { folder.into() });
-    let path = folder.unwrap().join(name);
-    let flag = if cfg!(debug_assertions) { "" } else { " --release" };
-    assert!(path.is_file(), "{} is missing: run `cargo build{flag}`, or set {variable}", path.display());
+    // An example in the documentation is compiled to a temporary folder; Cargo names its own to all that it runs.
+    let libraries = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let folders = this.parent().map(PathBuf::from).into_iter().chain(std::env::split_paths(&libraries));
+    // Tests are in deps/, programs and examples/ beside it.
+    let folders = folders.map(|folder| if folder.ends_with("deps") { folder.join("..") } else { folder });
+    let folders: Vec<PathBuf> = folders.collect();
+    let Some(path) = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file()) else {
+        let flag = if cfg!(debug_assertions) { "" } else { " --release" };
+        panic!("{name} is in none of {folders:?}: run `cargo build --workspace{flag}`, or set {variable}");
+    };
     path.canonicalize().unwrap()
 }
 
@@ -348,7 +353,9 @@ impl Log {
             // A line without an end is taken in pieces.
             while (&mut from).take(LOG as u64).read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
                 let address = String::from_utf8_lossy(&line);
-                let address = address.trim_end().strip_prefix(LISTENING).and_then(|address| address.parse().ok());
+                // `http://ADDRESS`, or `https://ADDRESS`.
+                let address = address.trim_end().strip_prefix(LISTENING).and_then(|url| url.split_once("://"));
+                let address = address.and_then(|(_, address)| address.parse().ok());
                 if let (Some(address), Some(found)) = (address, found.take_if(|_| address.is_some())) {
                     // Nobody waits any more when the start took too long.
                     found.send(address).ok();

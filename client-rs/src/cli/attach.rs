@@ -35,14 +35,14 @@ pub(crate) async fn run(args: Args, client: &Client, global: &Global) -> Result<
         tokio::spawn(feed(stdin));
     }
     let mut printer = Printer::new(global.json, false);
+    let mut interrupt = super::interrupts()?;
     loop {
         tokio::select! {
             item = attachment.log().next() => match item {
                 Some(item) => printer.print(item?)?,
                 None => break,
             },
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted?;
+            _ = interrupt.recv() => {
                 eprintln!("sandwire: detached; {} goes on", args.id);
                 return Ok(0);
             }

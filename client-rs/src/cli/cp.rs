@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sandwire::Client;
 use sandwire::kinds::file::Files;
-use sandwire::protocol::kind::file::{Copy, FileType, Info, Remove, TreeRead, TreeWrite};
+use sandwire::protocol::kind::file::{Copy, FileType, Info, TreeRead, TreeWrite};
 use sandwire::protocol::{ByteString, Code};
 use serde::Serialize;
 
@@ -78,12 +78,13 @@ pub(crate) async fn run(args: Args, client: &Client, global: &Global) -> Result<
         return Err(Failure::Usage("there is nothing to copy".to_owned()));
     };
     let several = places.len() > 1;
+    let mut interrupt = super::interrupts()?;
     for source in &places {
         let progress = Progress::new(!global.quiet && !global.json && stdio::stderr_is_terminal());
         let job = Job { files: client.files(), args: &args, progress, leftover: std::sync::Mutex::default() };
         let result = tokio::select! {
             result = job.copy(source, &target, several) => result.map(Some),
-            interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| None).map_err(Failure::from),
+            _ = interrupt.recv() => Ok(None),
         };
         job.progress.done();
         if !matches!(result, Ok(Some(_))) {
@@ -106,7 +107,7 @@ impl Job<'_> {
             (Place::Sandbox(from), Place::Local(to)) => download::path(self, from, to, several).await,
             (Place::Stdio, Place::Sandbox(to)) if self.args.recursive => {
                 let write = TreeWrite { path: to.clone(), owners: false };
-                let upload = self.files.tree_write(&write)?;
+                let upload = self.files.tree_write_with(&write)?;
                 let end = upload::stream(self, tokio::io::stdin(), upload).await?;
                 Ok(Copied { entries: end.entries, bytes: end.bytes })
             }
@@ -118,7 +119,7 @@ impl Job<'_> {
                 Ok(Copied { entries: 1, bytes: end.bytes })
             }
             (Place::Sandbox(from), Place::Stdio) if self.args.recursive => {
-                let download = self.files.tree_read(&self.tree(from))?;
+                let download = self.files.tree_read_with(&self.tree(from))?;
                 let end = download::stdout(self, download).await?;
                 skipped(&end.skipped);
                 Ok(Copied { entries: end.entries, bytes: end.bytes })
@@ -136,7 +137,7 @@ impl Job<'_> {
     async fn within(&self, from: &ByteString, to: &ByteString, several: bool) -> Result<Copied, Failure> {
         let to = self.remote_target(to, &last_name(from), several).await?.0;
         let copy = Copy { from: from.clone(), to, recursive: self.args.recursive, no_replace: false };
-        let copied = self.files.copy(&copy).await?;
+        let copied = self.files.copy_with(&copy).await?;
         Ok(Copied { entries: copied.count, bytes: copied.bytes })
     }
 
@@ -184,7 +185,7 @@ impl Job<'_> {
     async fn clean_up(&self) {
         let path = self.leftover.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(path) = path
-            && let Err(error) = self.files.remove(&Remove { path: path.clone(), recursive: true, force: true }).await
+            && let Err(error) = self.files.remove_all(path.clone()).await
         {
             eprintln!("sandwire: :{path} could not be removed: {}", super::fail::describe(&error));
         }

@@ -8,9 +8,10 @@ use std::time::Duration;
 use bytes::BytesMut;
 use sandwire::protocol::Code;
 use sandwire::protocol::kind::Exec;
-use sandwire::protocol::kind::command::Target;
+use sandwire::protocol::kind::command::{Exit, Output, Target as Whom};
 use sandwire::protocol::kind::exec::{Params, Up};
 use sandwire::{Call, Client, Reply};
+use serde::Serialize;
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -18,11 +19,18 @@ use super::args;
 use super::connect::Global;
 use super::end;
 use super::fail::Failure;
+use super::json::{self, Piece};
 use super::launch::LaunchArgs;
-use super::stdio;
+use super::{shell, stdio};
 
 /// What a shell reports of a program that SIGINT ended.
 const INTERRUPTED: i32 = 130;
+
+/// How long the end that was asked for may take before the way out is told.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Bytes of output that are kept for `--json`.
+const KEPT: usize = sandwire::kinds::exec::DEFAULT_OUTPUT_LIMIT;
 
 /// Bytes of standard input that are read at once: what a frame carries.
 const CHUNK: usize = 64 << 10;
@@ -30,13 +38,21 @@ const CHUNK: usize = 64 << 10;
 /// Run a command to its end, with its output, input and exit code.
 ///
 /// Signals INT, TERM and HUP go on to the command; a second INT ends it and everything that it started.
+///
+/// With --json the output is kept until the end (64 MiB of it) and one object is printed: {"code":0,"duration_us":…,
+/// "usage":…,"stdout":…,"stderr":…,"truncated":false}; "signal" is there in place of "code" when a signal ended it,
+/// "timed_out" when its time was over, and "stdout_base64" in place of "stdout" when it is no UTF-8. With --stream too,
+/// each piece is a line as it comes, {"stream":"stdout","text":…} (or "base64"), and the last line is {"exit":…}. The exit
+/// code is that of the command in each case.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   sandwire exec -- cargo test
   sandwire exec -c 'cat *.log | sort' > sorted
   tar c . | sandwire exec -C /workspace tar x
-  sandwire exec --timeout 1m30s --limit-memory 512M -- ./build.sh")]
+  sandwire exec --timeout 1m30s --limit-memory 512M -- ./build.sh
+  sandwire exec -it -- vim notes.txt
+  sandwire exec --json -c 'uname -r' | jq -r .stdout")]
 pub(crate) struct Args {
     /// Pass standard input on, even from a terminal. Default: when it is no terminal.
     #[arg(short, long)]
@@ -44,8 +60,11 @@ pub(crate) struct Args {
     /// Give the command an empty standard input.
     #[arg(short, long, conflicts_with = "interactive")]
     no_stdin: bool,
+    /// Run it in a terminal, as an editor or a shell needs it; it ends when we go. `shell` keeps one.
+    #[arg(short, long, conflicts_with_all = ["no_stdin", "timeout", "grace", "merge", "stream"])]
+    tty: bool,
     /// End it after this time (exit code 124): 90, 1m30s, 200ms.
-    #[arg(short, long, value_name = "TIME", value_parser = args::duration)]
+    #[arg(long, value_name = "TIME", value_parser = args::duration)]
     timeout: Option<Duration>,
     /// Time between TERM and KILL when it is ended. Default: 2s.
     #[arg(long, value_name = "TIME", value_parser = args::duration)]
@@ -53,11 +72,37 @@ pub(crate) struct Args {
     /// Send standard error where standard output goes, in the order of the writes.
     #[arg(long)]
     merge: bool,
+    /// With --json: a line for each piece of output as it comes, and one for the end.
+    #[arg(long)]
+    stream: bool,
     #[command(flatten)]
     run: LaunchArgs,
 }
 
-pub(crate) async fn run(args: Args, client: &Client, _global: &Global) -> Result<i32, Failure> {
+/// Where the output goes.
+enum Target {
+    /// To our own standard output and standard error.
+    Passed,
+    /// Each piece to a line of JSON.
+    Lines,
+    /// All of it to one object at the end.
+    Object,
+}
+
+pub(crate) async fn run(args: Args, client: &Client, global: &Global) -> Result<i32, Failure> {
+    let target = match (global.json, args.stream) {
+        (false, false) => Target::Passed,
+        (true, true) => Target::Lines,
+        (true, false) => Target::Object,
+        (false, true) => return Err(Failure::Usage("--stream is a form of --json: give that too".to_owned())),
+    };
+    let hint = args.run.looks_like_a_line();
+    if args.tty {
+        if global.json {
+            return Err(Failure::Usage("what a terminal shows is no JSON: leave out --json or -t".to_owned()));
+        }
+        return shell::command(args.run.launch()?, client, global).await;
+    }
     let stdin = !args.no_stdin && (args.interactive || !io::stdin().is_terminal());
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let params = Params {
@@ -74,9 +119,12 @@ pub(crate) async fn run(args: Args, client: &Client, _global: &Global) -> Result
     }
     let cancelled = Arc::new(AtomicBool::new(false));
     let signals = tokio::spawn(forward_signals(Arc::clone(&call), Arc::clone(&cancelled)));
-    let result = deliver(&call).await;
+    let result = deliver(&call, &target).await;
     signals.abort();
     match result {
+        Err(failure) if hint && failure.is(Code::CommandNotFound) => {
+            Err(failure.hint("a line of shell is given with -c"))
+        }
         Err(failure) if failure.is(Code::Cancelled) && cancelled.load(Ordering::Relaxed) => {
             eprintln!("sandwire: the command was ended");
             Ok(INTERRUPTED)
@@ -90,16 +138,45 @@ pub(crate) async fn run(args: Args, client: &Client, _global: &Global) -> Result
     }
 }
 
+/// The last line of `--json --stream`.
+#[derive(Serialize)]
+struct End<'a> {
+    exit: &'a Exit,
+}
+
 /// Writes what the command says, until its end.
-async fn deliver(call: &Call<Exec>) -> Result<i32, Failure> {
+async fn deliver(call: &Call<Exec>, target: &Target) -> Result<i32, Failure> {
     let mut error_output = true;
+    let (mut stdout, mut stderr, mut truncated) = (Vec::new(), Vec::new(), false);
     loop {
-        match call.recv().await {
-            Reply::Data(1, data) => stdio::stdout(&data)?,
+        let (output, data) = match call.recv().await {
+            Reply::Data(1, data) => (Output::Stdout, data),
+            Reply::Data(_, data) => (Output::Stderr, data),
+            Reply::End(_) | Reply::Event(_) => continue,
+            Reply::Closed(exit) => {
+                let exit = exit?;
+                match target {
+                    Target::Passed => {}
+                    Target::Lines => stdio::json(&End { exit: &exit })?,
+                    Target::Object => {
+                        let object = json::command(&exit, stdout, stderr, truncated).map_err(io::Error::other)?;
+                        stdio::json(&object)?;
+                    }
+                }
+                return end::code(&exit);
+            }
+        };
+        match (target, output) {
+            (Target::Passed, Output::Stdout) => stdio::stdout(&data)?,
             // Nobody may be there to see the errors; the command's work counts all the same.
-            Reply::Data(_, data) => error_output = error_output && stdio::stderr(&data).is_ok(),
-            Reply::End(_) | Reply::Event(_) => {}
-            Reply::Closed(exit) => return end::code(&exit?),
+            (Target::Passed, Output::Stderr) => error_output = error_output && stdio::stderr(&data).is_ok(),
+            (Target::Lines, _) => stdio::json(&Piece::new(output, None, &data))?,
+            (Target::Object, _) => {
+                let room = KEPT - stdout.len() - stderr.len();
+                truncated |= data.len() > room;
+                let kept = data.get(..data.len().min(room)).unwrap_or_default();
+                if output == Output::Stdout { &mut stdout } else { &mut stderr }.extend_from_slice(kept);
+            }
         }
     }
 }
@@ -145,7 +222,7 @@ async fn forward_signals(call: Arc<Call<Exec>>, cancelled: Arc<AtomicBool>) -> i
         };
         match interrupts {
             0 | 1 => {
-                let event = Up::Signal { signal: name.to_owned(), target: Target::Group };
+                let event = Up::Signal { signal: name.to_owned(), target: Whom::Group };
                 // Sent from a task of its own: a second INT must not wait for the first.
                 let call = Arc::clone(&call);
                 tokio::spawn(async move { call.event(event).await.unwrap_or_default() });
@@ -153,6 +230,10 @@ async fn forward_signals(call: Arc<Call<Exec>>, cancelled: Arc<AtomicBool>) -> i
             2 => {
                 cancelled.store(true, Ordering::Relaxed);
                 call.cancel();
+                tokio::spawn(async {
+                    tokio::time::sleep(PATIENCE).await;
+                    eprintln!("sandwire: the server has not confirmed the end yet; a third Ctrl-C leaves without that");
+                });
             }
             _ => std::process::exit(INTERRUPTED),
         }

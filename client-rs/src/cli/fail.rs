@@ -1,10 +1,14 @@
 //! [`Failure`]: why a subcommand did not do its work.
 
-use sandwire::Error;
 use sandwire::protocol::Code;
+use sandwire::protocol::error::Detail;
+use sandwire::{Error, protocol};
 
-/// Exit code when sandwire itself failed.
+/// Exit code when there is no connection, as of ssh; and when nothing is known of a command whose exit code is passed on.
 const FAILED: i32 = 255;
+
+/// Exit code when something else could not be done: there is no such file, for example.
+const NOT_DONE: i32 = 1;
 
 /// Exit code for a wrong command line.
 const USAGE: i32 = 2;
@@ -24,18 +28,45 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Tells it on standard error; the exit code.
-    pub(crate) fn report(&self) -> i32 {
+    /// Tells it on standard error; the exit code. `passes_on`: whether the exit code should have been that of a command,
+    /// so that none of ours may be taken for one.
+    pub(crate) fn report(&self, json: bool, passes_on: bool) -> i32 {
+        let message = match self {
+            Failure::Usage(message) => message.clone(),
+            Failure::Error(error) => describe(error),
+            Failure::BrokenPipe => return BROKEN_PIPE,
+        };
+        if json {
+            eprintln!("{}", self.json(&message));
+        } else {
+            eprintln!("sandwire: {message}");
+        }
         match self {
-            Failure::Usage(message) => {
-                eprintln!("sandwire: {message}");
-                USAGE
-            }
-            Failure::Error(error) => {
-                eprintln!("sandwire: {}", describe(error));
-                FAILED
-            }
+            Failure::Usage(_) => USAGE,
+            Failure::Error(error) if passes_on || is_of_the_connection(error) => FAILED,
+            Failure::Error(_) => NOT_DONE,
             Failure::BrokenPipe => BROKEN_PIPE,
+        }
+    }
+
+    /// `{"error":{"message":…}}`, with the code and the details when it is one of the server's.
+    fn json(&self, message: &str) -> serde_json::Value {
+        match self {
+            Failure::Error(Error::Remote(remote)) => serde_json::json!({ "error": remote }),
+            Failure::Usage(_) | Failure::Error(_) | Failure::BrokenPipe => {
+                serde_json::json!({ "error": { "message": message } })
+            }
+        }
+    }
+
+    /// The same, with something that may help behind its message.
+    pub(crate) fn hint(self, hint: &str) -> Self {
+        match self {
+            Failure::Error(Error::Remote(mut remote)) => {
+                remote.message = format!("{}; {hint}", remote.message);
+                Failure::Error(Error::Remote(remote))
+            }
+            other @ (Failure::Usage(_) | Failure::Error(_) | Failure::BrokenPipe) => other,
         }
     }
 
@@ -45,15 +76,44 @@ impl Failure {
     }
 }
 
-/// `message (CODE)`.
+/// Whether there is no connection, or it is lost for good.
+fn is_of_the_connection(error: &Error) -> bool {
+    match error.code() {
+        Some(code) => code == Code::OperationInterrupted,
+        None => !matches!(error, Error::Io(_)),
+    }
+}
+
+/// `message (CODE)`, with what to do where we know it.
 pub(crate) fn describe(error: &Error) -> String {
-    if let Error::Remote(remote) = error {
-        return format!("{} ({})", remote.message, remote.code);
+    match error {
+        Error::Remote(remote) if remote.code == Code::OperationInterrupted => interrupted(remote),
+        Error::Remote(remote) => format!("{} ({})", remote.message, remote.code),
+        Error::Refused { status: 401, .. } => {
+            "the server wants a token, or another one: set SANDWIRE_TOKEN or --token-file (status 401)".to_owned()
+        }
+        Error::Connect { reason, .. } if reason.contains("Connection refused") => {
+            format!("{error}; is sandwire-server running there? --url or SANDWIRE_URL say where it is")
+        }
+        Error::Connect { reason, .. } if reason.contains("certificate of your own") => format!("{error}: --ca FILE"),
+        Error::Url { .. } | Error::Refused { .. } | Error::Connect { .. } | Error::Closed(_) | Error::Io(_) | _ => {
+            error.to_string()
+        }
     }
-    if matches!(error, Error::Refused { status: 401, .. }) {
-        return "the server wants a token, or another one: set SANDWIRE_TOKEN or --token-file (status 401)".to_owned();
-    }
-    error.to_string()
+}
+
+/// A lane that is lost, for who has never heard of lanes.
+fn interrupted(error: &protocol::Error) -> String {
+    let detail = |name| match error.details.get(name) {
+        Some(Detail::Text(text)) => text.as_str(),
+        Some(_) | None => "",
+    };
+    let known = match detail("admitted") {
+        "false" => "nothing was begun, so it can be repeated safely",
+        "true" => "it had begun, and whether it has come to its end is not known",
+        _ => "whether it was begun is not known",
+    };
+    format!("the session with the server is lost ({}); {known} ({})", detail("reason"), error.code)
 }
 
 impl From<Error> for Failure {

@@ -1,11 +1,11 @@
-//! `ls`, `cat`, `stat`, `mkdir`, `rm-file`, `mv`: files of the sandbox. A colon before a path may be there or not.
+//! `ls`, `cat`, `stat`, `mkdir`, `rm-file`, `mv`, `chmod`, `ln`: files of the sandbox. A colon before a path may be there or not.
 
 use std::ffi::OsString;
 
 use futures_util::StreamExt;
-use sandwire::Client;
 use sandwire::protocol::ByteString;
-use sandwire::protocol::kind::file::{FileType, Info, List, Mkdir, Read, Remove, Rename, Stat};
+use sandwire::protocol::kind::file::{Chmod, FileType, Info, List, Mkdir, Read, Remove, Rename, Stat};
+use sandwire::{Client, Code};
 
 use super::args::{self, Range, remote};
 use super::connect::Global;
@@ -14,7 +14,14 @@ use super::format;
 use super::stdio;
 
 /// List a directory.
+///
+/// With --json each entry is a line, with its "path", "type", "size", "mode" and times.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  sandwire ls
+  sandwire ls -la /var/log
+  sandwire --json ls -R src | jq -r 'select(.type == \"file\") | .path'")]
 pub(crate) struct LsArgs {
     /// Modes, owners, sizes and times.
     #[arg(short, long)]
@@ -84,6 +91,10 @@ const fn letter(file_type: FileType) -> char {
 
 /// Write files to standard output.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  sandwire cat /etc/os-release
+  sandwire cat --range -1000 build.log     the last thousand bytes")]
 pub(crate) struct CatArgs {
     /// Only these bytes: 0-99, 100-, or -100 for the last hundred.
     #[arg(long, value_parser = args::range, allow_hyphen_values = true)]
@@ -168,7 +179,12 @@ pub(crate) struct MkdirArgs {
 pub(crate) async fn mkdir(args: MkdirArgs, client: &Client) -> Result<i32, Failure> {
     for path in &args.paths {
         let mkdir = Mkdir { path: remote(path), parents: args.parents, mode: args.mode };
-        client.files().mkdir_with(&mkdir).await?;
+        match client.files().mkdir_with(&mkdir).await.map_err(Failure::from) {
+            Err(failure) if failure.is(Code::FileNotFound) && !args.parents => {
+                return Err(failure.hint("-p makes missing parents"));
+            }
+            made => made?,
+        }
     }
     Ok(0)
 }
@@ -187,10 +203,17 @@ pub(crate) struct RmArgs {
     paths: Vec<OsString>,
 }
 
-pub(crate) async fn rm(args: RmArgs, client: &Client) -> Result<i32, Failure> {
+pub(crate) async fn rm(args: RmArgs, client: &Client, global: &Global) -> Result<i32, Failure> {
     for path in &args.paths {
         let remove = Remove { path: remote(path), recursive: args.recursive, force: args.force };
-        client.files().remove(&remove).await?;
+        let removed = client.files().remove_with(&remove).await.map_err(Failure::from);
+        let removed = match removed {
+            Err(failure) if failure.is(Code::DirectoryNotEmpty) => return Err(failure.hint("-r removes what is in it")),
+            removed => removed?,
+        };
+        if global.json {
+            stdio::json(&removed)?;
+        }
     }
     Ok(0)
 }
@@ -213,5 +236,65 @@ pub(crate) async fn mv(args: MvArgs, client: &Client) -> Result<i32, Failure> {
     let directory = files.stat(to.clone()).await.is_ok_and(|info| info.file_type == FileType::Directory);
     let to = if directory { args::join(&to, &args::last_name(&from)) } else { to };
     files.move_with(&Rename { from, to, no_replace: args.no_clobber }).await?;
+    Ok(0)
+}
+
+/// Change permissions.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  sandwire chmod 755 run.sh
+  sandwire chmod -R 640 :/workspace/data")]
+pub(crate) struct ChmodArgs {
+    /// Directories with all that is in them; symbolic links are left out.
+    #[arg(short = 'R', long)]
+    recursive: bool,
+    /// Permissions, in octal.
+    #[arg(value_parser = args::mode)]
+    mode: u32,
+    /// What to change.
+    #[arg(required = true)]
+    paths: Vec<OsString>,
+}
+
+pub(crate) async fn chmod(args: ChmodArgs, client: &Client) -> Result<i32, Failure> {
+    for path in &args.paths {
+        let chmod = Chmod { path: remote(path), mode: args.mode, recursive: args.recursive };
+        client.files().chmod_with(&chmod).await?;
+    }
+    Ok(0)
+}
+
+/// Make a symbolic link.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  sandwire ln -s releases/42 current       `current` says `releases/42`, as it is given here
+  sandwire ln -sf releases/43 current      in place of what is there")]
+pub(crate) struct LnArgs {
+    /// A symbolic link. There is no other kind, so it must be given, as to ln(1).
+    #[arg(short, long, required = true)]
+    symbolic: bool,
+    /// Remove a file or link that is there.
+    #[arg(short, long)]
+    force: bool,
+    /// What the link says. It need not be there; a relative one is taken from the link's directory.
+    target: OsString,
+    /// The link itself, or a directory to make it in.
+    link: OsString,
+}
+
+pub(crate) async fn ln(args: LnArgs, client: &Client) -> Result<i32, Failure> {
+    let (target, link) = (remote(&args.target), remote(&args.link));
+    let files = client.files();
+    // A link to a directory is what is replaced, not a place to put another link in.
+    let link = match files.symlink_stat(link.clone()).await {
+        Ok(info) if info.file_type == FileType::Directory => args::join(&link, &args::last_name(&target)),
+        Ok(_) | Err(_) => link,
+    };
+    if args.force {
+        files.remove_with(&Remove { path: link.clone(), recursive: false, force: true }).await?;
+    }
+    files.symlink(target, link).await?;
     Ok(0)
 }

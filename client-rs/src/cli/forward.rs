@@ -94,6 +94,7 @@ struct Listening<'a> {
 pub(crate) async fn run(args: Args, client: &Client, global: &Global) -> Result<i32, Failure> {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut listeners = JoinSet::new();
+    let mut interrupt = super::interrupts()?;
     for spec in args.ports {
         let listener = TcpListener::bind((spec.address.as_str(), spec.local)).await.map_err(|error| {
             let message = format!("cannot listen on {}:{}: {error}", spec.address, spec.local);
@@ -109,7 +110,7 @@ pub(crate) async fn run(args: Args, client: &Client, global: &Global) -> Result<
         listeners.spawn(serve(listener, spec, client.clone(), Arc::clone(&places)));
     }
     tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = interrupt.recv() => {}
         Some(ended) = listeners.join_next() => return Err(ended.map_err(io::Error::other)?.into()),
     }
     Ok(0)

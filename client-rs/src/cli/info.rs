@@ -59,13 +59,11 @@ pub(crate) async fn top(args: TopArgs, client: &Client, global: &Global) -> Resu
     if !global.json {
         stdio::line("   CPU  LOAD    MEMORY          DISK            SERVER  PROCS  TERMS  CHANNELS")?;
     }
+    let mut interrupt = super::interrupts()?;
     while left > 0 {
         let sample = tokio::select! {
             sample = samples.next() => sample,
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted?;
-                return Ok(0);
-            }
+            _ = interrupt.recv() => return Ok(0),
         };
         let Some(MetricsDown::Sample(sample)) = sample.transpose()? else { return Ok(0) };
         left -= 1;

@@ -20,6 +20,11 @@ pub(crate) struct LaunchArgs {
 }
 
 impl LaunchArgs {
+    /// Whether it is one word that only a shell would understand.
+    pub(crate) fn looks_like_a_line(&self) -> bool {
+        matches!(self.argv.as_slice(), [only] if only.as_encoded_bytes().contains(&b' '))
+    }
+
     /// The same for the server. There must be something to run.
     pub(crate) fn launch(self) -> Result<Launch, Failure> {
         let launch = self.flags.launch(self.argv)?;

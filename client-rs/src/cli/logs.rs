@@ -8,20 +8,26 @@ use sandwire::Client;
 use sandwire::kinds::process::LogItem;
 use sandwire::protocol::kind::command::Output;
 use sandwire::protocol::kind::process::{From, LogEvent};
-use serde::Serialize;
 
 use super::args;
 use super::connect::Global;
 use super::end;
 use super::fail::Failure;
 use super::format;
+use super::json::Piece;
 use super::stdio;
 
 /// Print what a background process wrote: its standard output to ours, its standard error to ours.
 ///
-/// With --json each piece is a line: {"stream":"stdout","text":…} (with "bytes", a list of numbers, in place of "text"
-/// when it is no UTF-8), and events as {"begin":…}, {"gap":…}, {"at":…}, {"restarted":…}.
+/// With --json each piece is a line: {"stream":"stdout","text":…} (with "base64" in place of "text" when it is no UTF-8),
+/// and events as {"begin":…}, {"gap":…}, {"at":…}, {"restarted":…}.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  sandwire logs -f web                       all of it, then what comes, until the process ends
+  sandwire logs -n 20 -f web                 only the last lines first
+  sandwire logs --since 10m --stderr web
+  sandwire --json logs web | jq -r .text")]
 pub(crate) struct Args {
     /// Go on until the process ends.
     #[arg(short, long)]
@@ -81,17 +87,6 @@ pub(crate) struct Printer {
     begin: [bool; 2],
 }
 
-#[derive(Serialize)]
-struct Piece<'a> {
-    stream: Output,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    time_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bytes: Option<&'a [u8]>,
-}
-
 impl Printer {
     pub(crate) const fn new(json: bool, timestamps: bool) -> Self {
         Self { json, timestamps, time_ms: 0, begin: [true, true] }
@@ -100,9 +95,7 @@ impl Printer {
     pub(crate) fn print(&mut self, item: LogItem) -> io::Result<()> {
         match item {
             LogItem::Output(stream, data) if self.json => {
-                let text = std::str::from_utf8(&data).ok();
-                let bytes = if text.is_none() { Some(&*data) } else { None };
-                stdio::json(&Piece { stream, time_ms: self.timestamps.then_some(self.time_ms), text, bytes })
+                stdio::json(&Piece::new(stream, self.timestamps.then_some(self.time_ms), &data))
             }
             LogItem::Output(stream, data) if self.timestamps => {
                 let index = if stream == Output::Stdout { 0 } else { 1 };

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sandwire::Client;
 use sandwire::protocol::kind::command::Target;
 use sandwire::protocol::kind::process::{Info, Restart, RestartPolicy, State};
+use sandwire::{Client, Code};
 
 use super::args;
 use super::connect::Global;
@@ -32,7 +32,7 @@ pub(crate) struct StartArgs {
     #[arg(long, value_name = "POLICY", default_value = "never", value_parser = restart)]
     restart: Policy,
     /// End each run after this time.
-    #[arg(short, long, value_name = "TIME", value_parser = args::duration)]
+    #[arg(long, value_name = "TIME", value_parser = args::duration)]
     timeout: Option<Duration>,
     /// Time between TERM and KILL when it is ended. Default: 5s.
     #[arg(long, value_name = "TIME", value_parser = args::duration)]
@@ -105,7 +105,8 @@ pub(crate) struct PsArgs {
 }
 
 pub(crate) async fn ps(args: &PsArgs, client: &Client, global: &Global) -> Result<i32, Failure> {
-    let processes = client.processes().list(!args.all).await?;
+    let processes = client.processes();
+    let processes = if args.all { processes.list().await? } else { processes.running().await? };
     if global.json {
         stdio::json(&processes)?;
         return Ok(0);
@@ -134,6 +135,11 @@ fn row(info: &Info) -> [String; 7] {
 
 /// End background processes with everything that they started, or send them a signal.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  sandwire kill web                TERM, a time of grace, KILL; waits for the end
+  sandwire kill --grace 0 web      KILL at once
+  sandwire kill -s HUP web         only this signal")]
 pub(crate) struct KillArgs {
     /// Send only this signal, by name or number, to the process group. Default: TERM, a time of grace, KILL, and wait.
     #[arg(short, long)]
@@ -146,26 +152,33 @@ pub(crate) struct KillArgs {
     ids: Vec<String>,
 }
 
-pub(crate) async fn kill(args: KillArgs, client: &Client) -> Result<i32, Failure> {
-    each(args.ids, async |id| {
+pub(crate) async fn kill(args: KillArgs, client: &Client, global: &Global) -> Result<i32, Failure> {
+    each(args.ids, global, async |id| {
         let process = client.processes().process(id);
-        match &args.signal {
-            Some(signal) => process.signal(signal, Target::Group).await,
-            None => process.kill(args.grace).await.map(drop),
+        if let Some(signal) = &args.signal {
+            return Ok(process.signal(signal, Target::Group).await?);
         }
+        let info = process.kill(args.grace).await?;
+        if global.json {
+            stdio::json(&info)?;
+        }
+        Ok(())
     })
     .await
 }
 
 /// Does something to each; goes on after a failure and tells the last.
-async fn each(ids: Vec<String>, work: impl AsyncFn(String) -> Result<(), sandwire::Error>) -> Result<i32, Failure> {
+async fn each(
+    ids: Vec<String>,
+    global: &Global,
+    work: impl AsyncFn(String) -> Result<(), Failure>,
+) -> Result<i32, Failure> {
     let mut result = Ok(0);
     for id in ids {
-        if let Err(error) = work(id).await {
-            let previous = std::mem::replace(&mut result, Err(Failure::from(error)));
-            if let Err(failure) = previous {
-                failure.report();
-            }
+        if let Err(failure) = work(id).await
+            && let Err(previous) = std::mem::replace(&mut result, Err(failure))
+        {
+            previous.report(global.json, false);
         }
     }
     result
@@ -173,6 +186,11 @@ async fn each(ids: Vec<String>, work: impl AsyncFn(String) -> Result<(), sandwir
 
 /// Wait for the end of a background process and pass its exit code on; or wait until it is ready.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  sandwire wait build && echo well done
+  sandwire wait web --port 8000 --timeout 30s
+  sandwire wait web --log 'listening on .*'")]
 pub(crate) struct WaitArgs {
     /// Wait for a line of its log that matches this regular expression, and print it.
     #[arg(long, value_name = "REGEX", conflicts_with = "port")]
@@ -228,8 +246,14 @@ pub(crate) struct RmArgs {
     ids: Vec<String>,
 }
 
-pub(crate) async fn rm(args: RmArgs, client: &Client) -> Result<i32, Failure> {
-    each(args.ids, async |id| client.processes().process(id).remove(args.force).await).await
+pub(crate) async fn rm(args: RmArgs, client: &Client, global: &Global) -> Result<i32, Failure> {
+    each(args.ids, global, async |id| {
+        match client.processes().process(id).remove(args.force).await.map_err(Failure::from) {
+            Err(failure) if failure.is(Code::ProcessNotFound) => Err(failure.hint("files are removed by rm-file")),
+            result => result,
+        }
+    })
+    .await
 }
 
 #[cfg(test)]

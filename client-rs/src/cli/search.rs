@@ -70,7 +70,7 @@ pub(crate) async fn search(args: SearchArgs, client: &Client, global: &Global) -
         context: args.context,
         limit: args.max,
     };
-    let mut found = client.files().search(&search)?;
+    let mut found = client.files().search_with(&search)?;
     let colour = io::stdout().is_terminal();
     while let Some(item) = found.next().await {
         let item = item?;
@@ -145,14 +145,12 @@ pub(crate) async fn watch(args: WatchArgs, client: &Client, global: &Global) -> 
         exclude: args.exclude,
         debounce_ms: args.debounce.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
     };
-    let mut changes = client.files().watch(&watch)?;
+    let mut changes = client.files().watch_with(&watch)?;
+    let mut interrupt = super::interrupts()?;
     loop {
         let change = tokio::select! {
             change = changes.next() => change,
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted?;
-                return Ok(0);
-            }
+            _ = interrupt.recv() => return Ok(0),
         };
         let Some(change) = change.transpose()? else { return Ok(0) };
         if global.json {

@@ -7,8 +7,9 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 
 use bytes::Bytes;
+use futures_util::TryStreamExt;
 use sandwire::Client;
-use sandwire::kinds::terminal::{Terminal, TerminalInput, TerminalItem};
+use sandwire::kinds::terminal::{OpenTerminal, Terminal, TerminalInput, TerminalItem};
 use sandwire::protocol::Code;
 use sandwire::protocol::kind::command::Launch;
 use sandwire::protocol::kind::pty::{Attach, Down};
@@ -22,6 +23,9 @@ use super::fail::Failure;
 use super::launch::LaunchFlags;
 use super::stdio;
 use escape::Escape;
+
+/// Exit code of a command that was left: its own is not known.
+const LEFT: i32 = 255;
 
 /// What a terminal sends at the end of its input.
 const END_OF_INPUT: &[u8] = b"\x04";
@@ -66,92 +70,128 @@ enum Left {
 }
 
 pub(crate) async fn run(args: Args, client: &Client, global: &Global) -> Result<i32, Failure> {
-    let size = tty::size();
     let run = args.flags.launch(args.argv)?;
-    let mut terminal = open(&args.name, args.read_only, run, size, client)?;
-    let interactive = io::stdin().is_terminal();
-    let mut view = View { id: args.name.clone().unwrap_or_default(), created: false };
-    view.attached(&mut terminal).await?;
-    let raw = if interactive {
-        Some(tty::Raw::enter()?)
-    } else {
-        if !args.read_only {
-            eprintln!("sandwire: standard input is no terminal: it is typed as it is, and its end as ctrl-D");
-        }
-        None
+    let terminal = open(&args.name, args.read_only, run, client)?;
+    let view = View {
+        id: args.name.clone().unwrap_or_default(),
+        created: false,
+        read_only: args.read_only,
+        detach_key: args.detach_key,
+        // Nobody could find it again.
+        ends_with_us: args.name.is_none(),
+        stays: true,
     };
-    if !interactive {
-        global.tell(client);
-    }
-    let notices = (interactive && !global.quiet).then(|| tokio::spawn(connect::tell(client.states(), title)));
-    let keys = (!args.read_only || interactive).then(|| {
-        let (sender, receiver) = mpsc::channel(1);
-        let escape = Escape::new(if interactive { args.detach_key } else { None });
-        let input = (!args.read_only).then(|| terminal.input());
-        tokio::spawn(read_keys(input, escape, interactive, sender));
-        receiver
-    });
-    let left = show(&mut terminal, keys, args.read_only).await;
-    if let Some(notices) = notices {
-        notices.abort();
-    }
-    if interactive && !matches!(left, Ok(Left::Ended(_))) {
-        tty::reset();
-    }
-    drop(raw);
-    match left? {
-        Left::Ended(code) => Ok(code),
-        Left::Detached => {
-            eprintln!("\nsandwire: detached; `sandwire shell {}` attaches again", view.id);
-            Ok(0)
-        }
-        Left::Told(signal) => {
-            if args.name.is_none() && view.created {
-                client.terminals().close(view.id, None).await?;
-            }
-            Ok(128 + signal)
-        }
-    }
+    view.show(terminal, client, global).await
 }
 
-fn open(
-    name: &Option<String>,
-    read_only: bool,
-    run: Launch,
-    size: Option<(u16, u16)>,
-    client: &Client,
-) -> Result<Terminal, Failure> {
-    let (cols, rows) = size.unzip();
+/// `exec -t`: a command in a terminal that ends with us.
+pub(crate) async fn command(run: Launch, client: &Client, global: &Global) -> Result<i32, Failure> {
+    let terminal = new(run, client).transient().spawn()?;
+    let view = View {
+        id: String::new(),
+        created: false,
+        read_only: false,
+        detach_key: None,
+        ends_with_us: true,
+        stays: false,
+    };
+    view.show(terminal, client, global).await
+}
+
+fn open(name: &Option<String>, read_only: bool, run: Launch, client: &Client) -> Result<Terminal, Failure> {
     if read_only {
         if run != Launch::default() {
             return Err(Failure::Usage("--read-only attaches to what runs: it starts nothing".to_owned()));
         }
+        let (cols, rows) = tty::size().unzip();
         let id = name.clone().unwrap_or_default();
-        return Ok(client.terminals().attach(&Attach { id, cols, rows, read_only, scrollback: None })?);
+        return Ok(client.terminals().attach_with(&Attach { id, cols, rows, read_only, scrollback: None })?);
     }
-    let mut open = client.terminals().open().launch(run);
+    let mut open = new(run, client);
     if let Some(name) = name {
         open = open.id(name).reuse();
     }
-    if let Some((cols, rows)) = size {
+    Ok(open.spawn()?)
+}
+
+/// A new terminal, like ours.
+fn new(run: Launch, client: &Client) -> OpenTerminal {
+    let mut open = client.terminals().open().launch(run);
+    if let Some((cols, rows)) = tty::size() {
         open = open.size(cols, rows);
     }
     if let Some(term) = std::env::var("TERM").ok().filter(|term| !term.is_empty() && term != "dumb") {
         open = open.term(term);
     }
-    Ok(open.spawn()?)
+    open
 }
 
+/// How a terminal is shown here.
 struct View {
+    /// The terminal.
     id: String,
+    /// Whether we made it.
     created: bool,
+    read_only: bool,
+    detach_key: Option<u8>,
+    /// Whether it ends when our window is closed, provided that we made it.
+    ends_with_us: bool,
+    /// Whether it stays when it is left by a key.
+    stays: bool,
 }
 
 impl View {
+    async fn show(mut self, mut terminal: Terminal, client: &Client, global: &Global) -> Result<i32, Failure> {
+        let interactive = io::stdin().is_terminal();
+        self.attached(&mut terminal).await?;
+        let raw = if interactive {
+            Some(tty::Raw::enter()?)
+        } else {
+            if !self.read_only {
+                eprintln!("sandwire: standard input is no terminal: it is typed as it is, and its end as ctrl-D");
+            }
+            global.tell(client);
+            None
+        };
+        let notices = (interactive && !global.quiet).then(|| tokio::spawn(connect::tell(client.states(), title)));
+        let keys = (!self.read_only || interactive).then(|| {
+            let (sender, receiver) = mpsc::channel(1);
+            let escape = Escape::new(if interactive { self.detach_key } else { None });
+            let input = (!self.read_only).then(|| terminal.input());
+            tokio::spawn(read_keys(input, escape, interactive, sender));
+            receiver
+        });
+        let left = show(&mut terminal, keys, self.read_only).await;
+        if let Some(notices) = notices {
+            notices.abort();
+        }
+        if interactive && !matches!(left, Ok(Left::Ended(_))) {
+            tty::reset();
+        }
+        drop(raw);
+        match left? {
+            Left::Ended(code) => Ok(code),
+            Left::Detached if self.stays => {
+                eprintln!("\nsandwire: detached; `sandwire shell {}` attaches again", self.id);
+                Ok(0)
+            }
+            Left::Detached => {
+                eprintln!("\nsandwire: left, and the command with its terminal is ended");
+                Ok(LEFT)
+            }
+            Left::Told(signal) => {
+                if self.ends_with_us && self.created {
+                    client.terminals().close(self.id, None).await?;
+                }
+                Ok(128 + signal)
+            }
+        }
+    }
+
     /// Waits until it is attached, so that a refusal is told on a terminal in its usual mode.
     async fn attached(&mut self, terminal: &mut Terminal) -> Result<(), Failure> {
-        loop {
-            match terminal.next().await? {
+        while let Some(item) = terminal.try_next().await? {
+            match item {
                 TerminalItem::Event(Down::Attached { id, created, .. }) => {
                     self.id = id;
                     self.created = created;
@@ -159,12 +199,11 @@ impl View {
                 }
                 TerminalItem::Event(Down::Live {} | Down::Resized { .. }) => {}
                 TerminalItem::Output(data) => stdio::stdout(&data)?,
-                TerminalItem::Ended(_) => {
-                    let message = "the terminal ended before it could be shown";
-                    return Err(sandwire::protocol::Error::new(Code::TerminalNotFound, message).into());
-                }
+                TerminalItem::Ended(_) => break,
             }
         }
+        let message = "the terminal ended before it could be shown";
+        Err(sandwire::protocol::Error::new(Code::TerminalNotFound, message).into())
     }
 }
 
@@ -188,7 +227,7 @@ async fn show(terminal: &mut Terminal, mut keys: Option<mpsc::Receiver<()>>, rea
     tokio::pin!(detached);
     loop {
         tokio::select! {
-            item = terminal.next() => match item? {
+            item = terminal.try_next() => match item?.ok_or_else(no_end)? {
                 TerminalItem::Output(data) => stdio::stdout(&data)?,
                 TerminalItem::Event(Down::Attached { .. } | Down::Live {} | Down::Resized { .. }) => {}
                 TerminalItem::Ended(ended) => return Ok(Left::Ended(end::code(&ended.exit)?)),
@@ -206,6 +245,11 @@ async fn show(terminal: &mut Terminal, mut keys: Option<mpsc::Receiver<()>>, rea
             _ = interrupt.recv() => return Ok(Left::Told(2)),
         }
     }
+}
+
+/// The stream of a terminal ends with its end, or with an error.
+fn no_end() -> Failure {
+    sandwire::protocol::Error::new(Code::Internal, "the server did not say how the terminal ended").into()
 }
 
 /// Passes keys on until the way out is typed; with no `input` it only looks for that.

@@ -72,7 +72,7 @@ pub(crate) async fn run(args: Args, client: &Client, global: &Global) -> Result<
             format::table(["ID", "PID", "STATE", "STARTED", "SIZE", "VIEWERS", "COMMAND"], &rows)?;
         }
         Command::Show { scrollback, ansi, id } => {
-            let screen = terminals.snapshot(&Snapshot { id, scrollback, ansi }).await?;
+            let screen = terminals.snapshot_with(&Snapshot { id, scrollback, ansi }).await?;
             if global.json {
                 stdio::json(&screen)?;
             } else {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sandwire_link::{Call, Reply};
 use sandwire_protocol::ByteString;
 use sandwire_protocol::kind::Exec;
-use sandwire_protocol::kind::command::{Exit, Launch, Limits};
+pub use sandwire_protocol::kind::command::{Exit, Launch, Limits, Output as OutputStream, Target, Usage};
 use sandwire_protocol::kind::exec::Params;
 
 pub use running::{Chunk, Control, Running};
@@ -43,12 +43,32 @@ impl Client {
 
 /// A command that was not started yet. Made by [`Client::exec`] and [`Client::exec_argv`].
 ///
-/// ```no_run
-/// # async fn example() -> Result<(), sandwire::Error> {
-/// let client = sandwire::Client::connect("http://127.0.0.1:7070").await?;
+/// ```
+/// use std::time::Duration;
+/// use sandwire::Code;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (server, client) = sandwire_tests::doc::served().await;
 /// let output = client.exec("tr a-z A-Z").stdin("hello").run().await?;
 /// assert!(output.success());
 /// assert_eq!(output.stdout, b"HELLO");
+///
+/// let output = client.exec_argv(["sh", "-c", "pwd; echo $LANG; kill -9 $$"]).cwd("/").env("LANG", "C").run().await?;
+/// assert_eq!(output.text(), "/\nC\n");
+/// assert_eq!((output.exit.code, output.exit.signal.as_deref()), (None, Some("SIGKILL")));
+///
+/// // A bound on its time, which the server keeps even when this client is gone.
+/// let output = client.exec("sleep 60").timeout(Duration::from_millis(50)).run().await?;
+/// assert!(output.exit.timed_out);
+///
+/// // To give up on this side: drop the future. The command ends, with everything that it started.
+/// let given_up = tokio::time::timeout(Duration::from_millis(50), client.exec("sleep 60").run()).await;
+/// assert!(given_up.is_err());
+///
+/// // A program that cannot be started is an error, not an exit code.
+/// let error = client.exec_argv(["no-such-program"]).run().await.unwrap_err();
+/// assert_eq!(error.code(), Some(Code::CommandNotFound));
 /// # Ok(())
 /// # }
 /// ```
@@ -187,7 +207,7 @@ pub struct Output {
 impl Output {
     /// Whether it ended by itself with code 0.
     pub fn success(&self) -> bool {
-        self.exit.code == Some(0) && !self.exit.timed_out
+        self.exit.success()
     }
 
     /// Standard output as text; invalid UTF-8 is replaced.

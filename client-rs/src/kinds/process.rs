@@ -6,9 +6,10 @@ mod start;
 use std::time::Duration;
 
 use sandwire_protocol::kind::command::Target;
-use sandwire_protocol::kind::process::{
-    Get, Info, Kill, List, LogMatch, PortReady, Remove, Signal, Stats, Wait, WaitLog, WaitPort,
+pub use sandwire_protocol::kind::process::{
+    From, HttpProbe, Info, LogEnd, LogEvent, LogMatch, PortReady, Restart, RestartPolicy, State, Stats, WaitPort,
 };
+use sandwire_protocol::kind::process::{Get, Kill, List, Remove, Signal, Wait, WaitLog};
 use sandwire_protocol::kind::{
     ProcessGet, ProcessKill, ProcessList, ProcessRemove, ProcessSignal, ProcessStats, ProcessWait, ProcessWaitLog,
     ProcessWaitPort,
@@ -29,17 +30,54 @@ impl Client {
 }
 
 /// The background processes of a sandbox. Made by [`Client::processes`].
+///
+/// ```
+/// use std::time::Duration;
+/// use sandwire::Code;
+/// use sandwire::kinds::process::State;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (server, client) = sandwire_tests::doc::served().await;
+/// let processes = client.processes();
+/// let worker = processes.start("echo ready; exec sleep 1000").id("worker").spawn().await?;
+/// worker.wait_for_log("^ready$", Duration::from_secs(30)).await?;
+/// assert_eq!(processes.running().await?.len(), 1);
+///
+/// // From anywhere, at any time, also after this client has gone.
+/// let worker = processes.process("worker");
+/// assert_eq!(worker.info().await?.state, State::Running);
+/// assert!(worker.stats().await?.memory_bytes > 0);
+/// let info = worker.kill(None).await?;
+/// assert_eq!(info.exit.and_then(|exit| exit.signal).as_deref(), Some("SIGTERM"));
+/// worker.remove(false).await?;
+/// assert_eq!(worker.info().await.unwrap_err().code(), Some(Code::ProcessNotFound));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Processes {
     client: Client,
 }
 
 impl Processes {
-    /// Those that are known, oldest first; with `running`, only those that have not ended.
+    /// All that are known, oldest first. Ended ones are kept for as long as the server's settings say.
     ///
     /// # Errors
     /// Those of the connection and of the server.
-    pub async fn list(&self, running: bool) -> Result<Vec<Info>, Error> {
+    pub async fn list(&self) -> Result<Vec<Info>, Error> {
+        self.pages(false).await
+    }
+
+    /// Those that have not ended, oldest first.
+    ///
+    /// # Errors
+    /// Those of the connection and of the server.
+    pub async fn running(&self) -> Result<Vec<Info>, Error> {
+        self.pages(true).await
+    }
+
+    async fn pages(&self, running: bool) -> Result<Vec<Info>, Error> {
         let mut all = Vec::new();
         let mut cursor = None;
         loop {
@@ -109,39 +147,47 @@ impl Process {
     ///
     /// # Errors
     /// `PROCESS_NOT_FOUND`. One that has ended is no error.
-    pub async fn kill(&self, grace: Option<Duration>) -> Result<Info, Error> {
-        self.client.call::<ProcessKill>(&Kill { id: self.id.clone(), grace_ms: grace.map(millis) }).await
+    pub async fn kill(&self, grace: impl Into<Option<Duration>>) -> Result<Info, Error> {
+        let grace_ms = grace.into().map(millis);
+        self.client.call::<ProcessKill>(&Kill { id: self.id.clone(), grace_ms }).await
     }
 
-    /// Waits for its end.
+    /// Waits for its end, for `timeout` at most; `None` waits for ever.
     ///
     /// # Errors
     /// `PROCESS_NOT_FOUND`; `TIMEOUT` when it runs on.
-    pub async fn wait(&self, timeout: Option<Duration>) -> Result<Info, Error> {
-        self.client.call::<ProcessWait>(&Wait { id: self.id.clone(), timeout_ms: timeout.map(millis) }).await
+    pub async fn wait(&self, timeout: impl Into<Option<Duration>>) -> Result<Info, Error> {
+        let timeout_ms = timeout.into().map(millis);
+        self.client.call::<ProcessWait>(&Wait { id: self.id.clone(), timeout_ms }).await
     }
 
-    /// Waits until a line of its log matches a regular expression; looks from the oldest line on.
+    /// Waits until a line of its log matches a regular expression, for `timeout` at most (`None`: for ever). Looks
+    /// from the oldest line that is kept on.
     ///
     /// # Errors
     /// `PROCESS_READY_TIMEOUT`, `PROCESS_EXITED_BEFORE_READY`, `VALIDATION_FAILED` for a bad expression.
-    pub async fn wait_for_log(&self, pattern: impl Into<String>, timeout: Option<Duration>) -> Result<LogMatch, Error> {
+    pub async fn wait_for_log(
+        &self,
+        pattern: impl Into<String>,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<LogMatch, Error> {
         let wait = WaitLog {
             id: self.id.clone(),
             pattern: pattern.into(),
             output: None,
-            from: sandwire_protocol::kind::process::From::Start,
-            timeout_ms: timeout.map(millis),
+            from: From::Start,
+            timeout_ms: timeout.into().map(millis),
         };
         self.client.call::<ProcessWaitLog>(&wait).await
     }
 
-    /// Waits until a port on localhost accepts connections.
+    /// Waits until a port on the sandbox's localhost accepts connections, for `timeout` at most (`None`: for ever).
     ///
     /// # Errors
     /// `PROCESS_READY_TIMEOUT`; `PROCESS_EXITED_BEFORE_READY` when the process ends first.
-    pub async fn wait_for_port(&self, port: u16, timeout: Option<Duration>) -> Result<PortReady, Error> {
-        let wait = WaitPort { id: Some(self.id.clone()), port, timeout_ms: timeout.map(millis), ..WaitPort::default() };
+    pub async fn wait_for_port(&self, port: u16, timeout: impl Into<Option<Duration>>) -> Result<PortReady, Error> {
+        let timeout_ms = timeout.into().map(millis);
+        let wait = WaitPort { id: Some(self.id.clone()), port, timeout_ms, ..WaitPort::default() };
         self.client.call::<ProcessWaitPort>(&wait).await
     }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sandwire_protocol::kind::sandbox::{Info, InfoParams, Metrics, MetricsParams};
+pub use sandwire_protocol::kind::sandbox::{Info, Metrics, MetricsDown};
+use sandwire_protocol::kind::sandbox::{InfoParams, MetricsParams};
 use sandwire_protocol::kind::{SandboxInfo, SandboxMetrics};
 
 use super::exec::millis;
@@ -18,6 +19,24 @@ impl Client {
 }
 
 /// The sandbox itself. Made by [`Client::sandbox`].
+///
+/// ```
+/// use std::time::Duration;
+/// use futures_util::TryStreamExt;
+/// use sandwire::kinds::sandbox::MetricsDown;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (server, client) = sandwire_tests::doc::served().await;
+/// let sandbox = client.sandbox();
+/// assert!(sandbox.info().await?.cpus > 0);
+/// assert!(sandbox.metrics().await?.memory_total > 0);
+/// let mut samples = sandbox.metrics_every(Duration::from_millis(100))?;
+/// let MetricsDown::Sample(sample) = samples.try_next().await?.ok_or("the stream has ended")?;
+/// assert_eq!(sample.terminals, 0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Sandbox {
     client: Client,

@@ -9,8 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use futures_util::future::BoxFuture;
-use futures_util::stream::{self, BoxStream};
+use futures_util::stream;
 use futures_util::{Stream, StreamExt};
 use sandwire_link::{Call, Reply};
 use sandwire_protocol::kind::Kind;
@@ -20,23 +19,28 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::error::{Error, to_io};
 
+/// A stream that may be shared between threads, so that what holds one may be too.
+pub(crate) type SyncStream<T> = Pin<Box<dyn Stream<Item = T> + Send + Sync>>;
+
+/// The same for a future.
+pub(crate) type SyncFuture<T> = Pin<Box<dyn Future<Output = T> + Send + Sync>>;
+
 /// Everything that comes back on a call, its end last.
-pub(crate) fn replies<K: Kind>(call: Arc<Call<K>>) -> BoxStream<'static, Reply<K>> {
-    stream::unfold(Some(call), |call| async {
+pub(crate) fn replies<K: Kind>(call: Arc<Call<K>>) -> SyncStream<Reply<K>> {
+    let replies = stream::unfold(Some(call), |call| async {
         let call = call?;
         let reply = call.recv().await;
         let next = if matches!(reply, Reply::Closed(_)) { None } else { Some(call) };
         Some((reply, next))
-    })
-    .fuse()
-    .boxed()
+    });
+    Box::pin(replies.fuse())
 }
 
 /// Bytes from the sandbox: `AsyncRead`, `AsyncBufRead`, and a stream of chunks without a copy.
 ///
 /// Its end is the true end; when the operation fails or the lane is lost, reading fails with that error.
 pub struct Reader {
-    chunks: BoxStream<'static, io::Result<Bytes>>,
+    chunks: SyncStream<io::Result<Bytes>>,
     rest: Bytes,
 }
 
@@ -47,7 +51,7 @@ impl std::fmt::Debug for Reader {
 }
 
 impl Reader {
-    pub(crate) fn new(chunks: BoxStream<'static, io::Result<Bytes>>) -> Self {
+    pub(crate) fn new(chunks: SyncStream<io::Result<Bytes>>) -> Self {
         Self { chunks, rest: Bytes::new() }
     }
 
@@ -100,12 +104,12 @@ impl AsyncRead for Reader {
 
 /// Where a [`Writer`] writes to.
 pub(crate) trait Target: Send + Sync {
-    fn write(self: Arc<Self>, data: Bytes) -> BoxFuture<'static, Result<(), RemoteError>>;
+    fn write(self: Arc<Self>, data: Bytes) -> SyncFuture<Result<(), RemoteError>>;
     fn end(&self) -> Result<(), RemoteError>;
 }
 
 impl<K: Kind> Target for Call<K> {
-    fn write(self: Arc<Self>, data: Bytes) -> BoxFuture<'static, Result<(), RemoteError>> {
+    fn write(self: Arc<Self>, data: Bytes) -> SyncFuture<Result<(), RemoteError>> {
         Box::pin(async move { Call::write(&self, 0, data).await })
     }
 
@@ -114,12 +118,13 @@ impl<K: Kind> Target for Call<K> {
     }
 }
 
-/// Bytes into the sandbox: `AsyncWrite`, where shutdown says END. Dropping it without a shutdown says nothing.
+/// Bytes into the sandbox: `AsyncWrite`, where shutdown says END. Dropping it without a shutdown says nothing, and what was not
+/// flushed may be lost, as with every `AsyncWrite`.
 ///
 /// Writing after the other side has ended fails with `BrokenPipe`.
 pub struct Writer {
     target: Arc<dyn Target>,
-    pending: Option<BoxFuture<'static, Result<(), RemoteError>>>,
+    pending: Option<SyncFuture<Result<(), RemoteError>>>,
     ended: bool,
 }
 
@@ -186,6 +191,25 @@ impl AsyncWrite for Writer {
 }
 
 /// Content that is read from the sandbox, with the result that comes after it.
+///
+/// It is `AsyncRead`, `AsyncBufRead` and a stream of chunks. Its end is the true end: when the operation fails or the lane is lost, reading fails with that error.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (server, client) = sandwire_tests::doc::served().await;
+/// client.exec("seq 1 300000 > numbers").run().await?;
+/// let mut download = client.files().read("numbers")?;
+/// let mut local = tokio::fs::File::from_std(tempfile::tempfile()?);
+/// let bytes = tokio::io::copy(&mut download, &mut local).await?;
+///
+/// // What the server says of it when all of it has been read.
+/// let end = download.finish().await?;
+/// assert_eq!(end.bytes, bytes);
+/// assert!(!end.changed, "nobody wrote to it meanwhile");
+/// # Ok(())
+/// # }
+/// ```
 pub struct Download<T> {
     reader: Reader,
     end: Arc<OnceLock<T>>,
@@ -213,7 +237,7 @@ impl<T: Clone + Send + Sync + 'static> Download<T> {
                 Reply::Closed(Err(error)) => Some(Err(to_io(error))),
             })
         });
-        Self { reader: Reader::new(chunks.boxed()), end }
+        Self { reader: Reader::new(Box::pin(chunks)), end }
     }
 
     /// The next chunk, at most 64 KiB; `None` when everything has come and the server says so.
@@ -261,8 +285,49 @@ impl<T: Unpin> AsyncRead for Download<T> {
     }
 }
 
+impl<T: Unpin> AsyncBufRead for Download<T> {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        Pin::new(&mut self.get_mut().reader).poll_fill_buf(cx)
+    }
+
+    fn consume(mut self: Pin<&mut Self>, amount: usize) {
+        Pin::new(&mut self.reader).consume(amount);
+    }
+}
+
+impl<T: Unpin> Stream for Download<T> {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.reader).poll_next(cx)
+    }
+}
+
 /// Content that is written into the sandbox. Nothing is complete before [`finish`](Self::finish); dropping it gives up,
 /// and what was there before stays.
+///
+/// ```
+/// use tokio::io::AsyncWriteExt;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (server, client) = sandwire_tests::doc::served().await;
+/// let files = client.files();
+/// let mut upload = files.write("big")?;
+/// for part in 0..100 {
+///     upload.write_all(&[part; 10_000]).await?;
+/// }
+/// let written = upload.finish().await?;
+/// assert_eq!(written.bytes, 1_000_000);
+///
+/// // One that is not finished changes nothing.
+/// let mut upload = files.write("big")?;
+/// upload.write_all(b"half of it").await?;
+/// drop(upload);
+/// assert_eq!(files.stat("big").await?.etag, written.etag);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Upload<K: Kind> {
     call: Arc<Explained<K>>,
     writer: Writer,
@@ -278,7 +343,7 @@ impl<K: Kind> std::fmt::Debug for Upload<K> {
 struct Explained<K: Kind>(Call<K>);
 
 impl<K: Kind> Target for Explained<K> {
-    fn write(self: Arc<Self>, data: Bytes) -> BoxFuture<'static, Result<(), RemoteError>> {
+    fn write(self: Arc<Self>, data: Bytes) -> SyncFuture<Result<(), RemoteError>> {
         Box::pin(async move {
             match self.0.write(0, data).await {
                 Err(error) if error.code == Code::Cancelled => Err(self.0.result().await.err().unwrap_or(error)),
@@ -336,7 +401,7 @@ impl<K: Kind> AsyncWrite for Upload<K> {
 
 /// A stream of a channel's events, with the result that comes after them. Dropping it gives up.
 pub struct Feed<K: Kind> {
-    replies: BoxStream<'static, Reply<K>>,
+    replies: SyncStream<Reply<K>>,
     end: Option<K::Result>,
 }
 

@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use futures_util::{StreamExt, future};
 use sandwire_link::Reply;
 use sandwire_protocol::kind::TcpConnect;
-use sandwire_protocol::kind::tcp::{Connect, Down};
+pub use sandwire_protocol::kind::tcp::Connect;
+use sandwire_protocol::kind::tcp::Down;
 use sandwire_protocol::{Code, Error as RemoteError};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -51,12 +52,30 @@ impl Client {
         });
         let chunks =
             chunks.take_while(|item| future::ready(item.is_some())).filter_map(|item| future::ready(item.flatten()));
-        Ok(Tcp { reader: Reader::new(chunks.boxed()), writer: Writer::new(call) })
+        Ok(Tcp { reader: Reader::new(Box::pin(chunks)), writer: Writer::new(call) })
     }
 }
 
 /// A connection to a port in the sandbox: `AsyncRead` and `AsyncWrite`. A shutdown is a half-close; dropping it closes
 /// both directions.
+///
+/// ```
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (server, client) = sandwire_tests::doc::served().await;
+/// # let script = "import socket\ns = socket.create_server(('127.0.0.1', 0))\nprint(s.getsockname()[1], flush=True)\nc, _ = s.accept()\nc.sendall(c.recv(100).upper())";
+/// # let echo = client.processes().start_argv(["python3", "-c", script]).spawn().await?;
+/// # let port = echo.wait_for_log(r"^\d+$", None).await?.line.parse()?;
+/// let mut connection = client.tcp(port).await?;
+/// connection.write_all(b"hello").await?;
+/// let mut answer = [0; 5];
+/// connection.read_exact(&mut answer).await?;
+/// assert_eq!(&answer, b"HELLO");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Tcp {
     reader: Reader,

@@ -1,17 +1,22 @@
 //! Terminals: they belong to the sandbox and outlive their viewers.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::{Stream, StreamExt, future};
 use sandwire_link::{Call, Reply};
 use sandwire_protocol::kind::command::{Launch, Limits};
-use sandwire_protocol::kind::pty::{Attach, Close, Down, Ended, Info, List, Open, ResizeParams, Screen, Snapshot, Up};
+pub use sandwire_protocol::kind::pty::{Attach, Down, Ended, Info, Screen, Snapshot};
+use sandwire_protocol::kind::pty::{Close, List, Open, ResizeParams, Up};
 use sandwire_protocol::kind::{PtyAttach, PtyClose, PtyList, PtyOpen, PtyResize, PtySnapshot};
 use sandwire_protocol::{ByteString, Error as RemoteError};
 
 use super::exec::millis;
 use super::launch::launch_methods;
+use super::stream::{SyncStream, replies};
 use crate::client::Client;
 use crate::error::Error;
 
@@ -23,6 +28,44 @@ impl Client {
 }
 
 /// The terminals of a sandbox. Made by [`Client::terminals`].
+///
+/// ```
+/// use futures_util::TryStreamExt;
+/// use sandwire::kinds::terminal::TerminalItem;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (server, client) = sandwire_tests::doc::served().await;
+/// let terminals = client.terminals();
+/// let mut terminal = terminals.open().id("work").argv(["bash", "--norc"]).size(100, 30).spawn()?;
+/// let input = terminal.input();
+/// input.write("echo $((6 * 7)); stty size\r").await?;
+///
+/// // What it shows: escape sequences that paint the screen as it is, then what the program writes.
+/// let mut shown = Vec::new();
+/// while !String::from_utf8_lossy(&shown).contains("30 100") {
+///     if let TerminalItem::Output(bytes) = terminal.try_next().await?.ok_or("the terminal has ended")? {
+///         shown.extend_from_slice(&bytes);
+///     }
+/// }
+///
+/// // It stays when its viewer goes. Another one sees the same screen.
+/// drop((terminal, input));
+/// let screen = terminals.snapshot("work").await?;
+/// assert!(String::from_utf8_lossy(&screen.content).contains("42"));
+/// let mut terminal = terminals.attach("work")?;
+/// terminal.input().resize(80, 24).await?;
+/// terminal.input().write("exit 5\r").await?;
+/// let ended = loop {
+///     match terminal.try_next().await?.ok_or("the terminal did not say how it ended")? {
+///         TerminalItem::Output(_) | TerminalItem::Event(_) => {}
+///         TerminalItem::Ended(ended) => break ended,
+///     }
+/// };
+/// assert_eq!(ended.exit.code, Some(5));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Terminals {
     client: Client,
@@ -37,9 +80,18 @@ impl Terminals {
     /// Attaches to a terminal as one more viewer.
     ///
     /// # Errors
-    /// When nothing can be opened; `TERMINAL_NOT_FOUND` comes from [`Terminal::next`].
-    pub fn attach(&self, attach: &Attach) -> Result<Terminal, Error> {
-        Ok(Terminal { call: Arc::new(Viewer::Attach(self.client.open::<PtyAttach>(attach)?)) })
+    /// When nothing can be opened; `TERMINAL_NOT_FOUND` comes from the stream.
+    pub fn attach(&self, id: impl Into<String>) -> Result<Terminal, Error> {
+        self.attach_with(&Attach { id: id.into(), ..Attach::default() })
+    }
+
+    /// As [`attach`](Self::attach), as `attach` says: with a size, to look only, or with less of the scrollback.
+    ///
+    /// # Errors
+    /// As [`attach`](Self::attach).
+    pub fn attach_with(&self, attach: &Attach) -> Result<Terminal, Error> {
+        let call = Arc::new(self.client.open::<PtyAttach>(attach)?);
+        Ok(Terminal { items: items(Arc::clone(&call)), call: Viewer::Attach(call) })
     }
 
     /// Those that are known, oldest first.
@@ -50,11 +102,19 @@ impl Terminals {
         Ok(self.client.call::<PtyList>(&List {}).await?.terminals)
     }
 
-    /// The screen, as text or as escape sequences.
+    /// The screen as plain text, without the lines above it.
     ///
     /// # Errors
     /// `TERMINAL_NOT_FOUND`.
-    pub async fn snapshot(&self, snapshot: &Snapshot) -> Result<Screen, Error> {
+    pub async fn snapshot(&self, id: impl Into<String>) -> Result<Screen, Error> {
+        self.snapshot_with(&Snapshot { id: id.into(), scrollback: 0, ansi: false }).await
+    }
+
+    /// The screen, as `snapshot` says: with scrollback, or as escape sequences.
+    ///
+    /// # Errors
+    /// `TERMINAL_NOT_FOUND`.
+    pub async fn snapshot_with(&self, snapshot: &Snapshot) -> Result<Screen, Error> {
         self.client.call::<PtySnapshot>(snapshot).await
     }
 
@@ -70,8 +130,9 @@ impl Terminals {
     ///
     /// # Errors
     /// `TERMINAL_NOT_FOUND`.
-    pub async fn close(&self, id: impl Into<String>, grace: Option<Duration>) -> Result<Info, Error> {
-        self.client.call::<PtyClose>(&Close { id: id.into(), grace_ms: grace.map(millis) }).await
+    pub async fn close(&self, id: impl Into<String>, grace: impl Into<Option<Duration>>) -> Result<Info, Error> {
+        let grace_ms = grace.into().map(millis);
+        self.client.call::<PtyClose>(&Close { id: id.into(), grace_ms }).await
     }
 }
 
@@ -144,9 +205,10 @@ impl OpenTerminal {
     /// Opens it and attaches to it.
     ///
     /// # Errors
-    /// When nothing can be opened; why a command cannot be started comes from [`Terminal::next`].
+    /// When nothing can be opened; why a command cannot be started comes from the stream.
     pub fn spawn(self) -> Result<Terminal, Error> {
-        Ok(Terminal { call: Arc::new(Viewer::Open(self.client.open::<PtyOpen>(&self.params)?)) })
+        let call = Arc::new(self.client.open::<PtyOpen>(&self.params)?);
+        Ok(Terminal { items: items(Arc::clone(&call)), call: Viewer::Open(call) })
     }
 }
 
@@ -161,17 +223,24 @@ pub enum TerminalItem {
     Ended(Ended),
 }
 
-/// A viewer of a terminal. Dropping it detaches; the terminal goes on.
-#[derive(Debug)]
+/// A viewer of a terminal: a stream of what it shows, which ends after [`TerminalItem::Ended`] or an error. Dropping it
+/// and its inputs detaches; the terminal goes on.
 pub struct Terminal {
-    call: Arc<Viewer>,
+    items: SyncStream<Result<TerminalItem, Error>>,
+    call: Viewer,
+}
+
+impl std::fmt::Debug for Terminal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Terminal").field("call", &self.call).finish_non_exhaustive()
+    }
 }
 
 /// The two ways to become a viewer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Viewer {
-    Open(Call<PtyOpen>),
-    Attach(Call<PtyAttach>),
+    Open(Arc<Call<PtyOpen>>),
+    Attach(Arc<Call<PtyAttach>>),
 }
 
 impl Viewer {
@@ -191,44 +260,37 @@ impl Viewer {
 }
 
 impl Terminal {
-    /// What comes next. Dropping the future loses nothing.
-    ///
-    /// # Errors
-    /// When it could not be opened or attached, or the lane is lost. Nothing comes after an error.
-    pub async fn next(&mut self) -> Result<TerminalItem, Error> {
-        loop {
-            let item = match &*self.call {
-                Viewer::Open(call) => item(call.recv().await),
-                Viewer::Attach(call) => item(call.recv().await),
-            };
-            if let Some(item) = item {
-                return item;
-            }
-        }
-    }
-
     /// What a viewer can do, for any task.
     pub fn input(&self) -> TerminalInput {
-        TerminalInput { call: Arc::clone(&self.call) }
+        TerminalInput { call: self.call.clone() }
     }
 }
 
-fn item<K>(reply: Reply<K>) -> Option<Result<TerminalItem, Error>>
+impl Stream for Terminal {
+    type Item = Result<TerminalItem, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.items.poll_next_unpin(cx)
+    }
+}
+
+fn items<K>(call: Arc<Call<K>>) -> SyncStream<Result<TerminalItem, Error>>
 where
     K: sandwire_protocol::kind::Kind<Down = Down, Result = Ended>,
 {
-    match reply {
+    let item = |reply| match reply {
         Reply::Data(_, data) => Some(Ok(TerminalItem::Output(data))),
         Reply::Event(event) => Some(Ok(TerminalItem::Event(event))),
         Reply::End(_) => None,
         Reply::Closed(result) => Some(result.map(TerminalItem::Ended).map_err(Error::from)),
-    }
+    };
+    Box::pin(replies(call).filter_map(move |reply| future::ready(item(reply))))
 }
 
 /// Keys, sizes and signals for a terminal. Clones are the same viewer; the viewer stays while one of them does.
 #[derive(Clone, Debug)]
 pub struct TerminalInput {
-    call: Arc<Viewer>,
+    call: Viewer,
 }
 
 impl TerminalInput {

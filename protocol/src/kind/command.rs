@@ -95,6 +95,13 @@ pub struct Exit {
     pub output_dropped: u64,
 }
 
+impl Exit {
+    /// Whether it ended by itself with code 0.
+    pub fn success(&self) -> bool {
+        self.code == Some(0) && !self.timed_out
+    }
+}
+
 /// Resources used by a command and those of its children that it waited for (getrusage(2)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

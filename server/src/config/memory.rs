@@ -4,6 +4,7 @@ use sandwire_protocol::limits::{INITIAL_WINDOW, MAX_DATA, MAX_FRAME, OUTBOX};
 
 use super::Settings;
 use crate::lanes::GROWTH;
+use crate::sandbox::buffer;
 use crate::sandbox::fs::{MAX_LONG, MAX_SEARCHES, MAX_WATCHES, pieces};
 use crate::sandbox::process::log::{SEGMENT, SHARED_MEMORY};
 use crate::sandbox::process::pipe::READ;
@@ -11,8 +12,8 @@ use crate::sandbox::process::registry::{MAX_RESTARTED, ready};
 use crate::sandbox::pty::budget;
 use crate::server::LONG_MESSAGES;
 
-/// The program itself: code, runtime, stacks, what threads keep for reading, the allocator's slack.
-const BASE: u64 = 48 << 20;
+/// The program itself: code, runtime, stacks, the allocator's slack; and the buffers that are kept for the next read.
+const BASE: u64 = (45 << 20) + (buffer::KEPT * buffer::LARGEST) as u64;
 
 /// Buffers of one connection beside the message that it reads: tungstenite's, the writer's batch, the task itself.
 const CONNECTION: u64 = 48 << 10;
@@ -88,7 +89,7 @@ impl Settings {
     #[expect(clippy::unused_self, reason = "of the same shape as the others")]
     fn files(&self) -> u64 {
         let long = MAX_SEARCHES as u64 * SEARCH + MAX_LONG as u64 * TREE;
-        long + WALKS + crate::run::BLOCKING_THREADS as u64 * WALK + MAX_WATCHES as u64 * WATCH + WATCHED
+        long + WALKS + (crate::run::BLOCKING_THREADS + MAX_LONG) as u64 * WALK + MAX_WATCHES as u64 * WATCH + WATCHED
     }
 }
 

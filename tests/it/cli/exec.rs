@@ -1,12 +1,12 @@
 //! `sandwire exec`.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::Stdio;
 
 use rustix::process::Signal;
 use sandwire_tests::proxy::Proxy;
 use sandwire_tests::server::Server;
 use sandwire_tests::wait::block_until;
+use serde_json::Value;
 
 use super::{end_of, feed, run, run_with, signal, text, tool};
 use crate::common::noise;
@@ -21,6 +21,8 @@ fn exit_codes_and_streams_pass_through() {
         (vec!["exec", "-c", "kill -9 $$"], 137, "SIGKILL"),
         (vec!["exec", "--timeout", "200ms", "--", "sleep", "60"], 124, "time"),
         (vec!["exec", "--", "no-such-program"], 255, "(COMMAND_NOT_FOUND)"),
+        (vec!["exec", "ls -la | wc -l"], 255, "with -c"),
+        (vec!["exec", "--stream", "--", "true"], 2, "--json"),
         (vec!["exec", "-C", "/no/such", "--", "true"], 255, "(INVALID_PROCESS_CWD)"),
         (vec!["exec"], 2, "nothing to run"),
         (vec!["exec", "--no-such-flag"], 2, "--no-such-flag"),
@@ -102,7 +104,7 @@ fn a_lane_that_is_lost_is_no_exit_code_of_the_command() {
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert_eq!(end_of(child), Some(255));
-    assert!(said.contains("(OPERATION_INTERRUPTED)"), "{said}");
+    assert!(said.contains("started anew") && said.contains("(OPERATION_INTERRUPTED)"), "{said}");
 }
 
 #[test]
@@ -117,9 +119,62 @@ fn no_server_and_a_wrong_token_are_told() {
     std::fs::write(&file, "sesame-sesame-sesame\n").unwrap();
     let args = ["--token-file", file.to_str().unwrap(), "exec", "-c", "echo hello"];
     assert_eq!(text(&server, &args), "hello\n");
-    let output = tool(&server, &["--url", "127.0.0.1:1", "info"]).stdin(Stdio::null()).output().unwrap();
-    assert_eq!(output.status.code(), Some(255));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("Connection refused"));
+    // A flag wins over a variable; a variable that is empty is none.
+    let with = |args: &[&str], name: &str, value: &str| tool(&server, args).env(name, value).output().unwrap();
+    assert_eq!(with(&args, "SANDWIRE_TOKEN", "another").stdout, b"hello\n");
+    assert_eq!(with(&["--url", &server.url(), "info"], "SANDWIRE_URL", "nowhere").status.code(), Some(255));
+    assert_eq!(with(&args, "SANDWIRE_CA", "").stdout, b"hello\n");
+    let usage = with(&["logs", "-f"], "SANDWIRE_TOKEN", "secret");
+    assert!(!String::from_utf8_lossy(&usage.stderr).contains("--token"), "{usage:?}");
+    for (url, says) in [
+        ("127.0.0.1:1", "is sandwire-server running there?"),
+        ("ftp://host", "must begin with ws://"),
+        ("ws://127.0.0.1:99999", "from 1 to 65535"),
+        (&format!("wss://{}", server.address()), "ws://"),
+        (&format!("ws://{}/elsewhere", server.address()), "the WebSocket is at /v1/connect"),
+    ] {
+        let output = run(&server, &["--url", url, "info"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(255) && said.contains(says), "{url}: {output:?}");
+    }
+}
+
+#[test]
+fn a_command_is_told_in_json() {
+    let server = Server::start();
+    let line = r"echo out; printf '\377' >&2; kill -9 $$";
+    let output = run(&server, &["exec", "--json", "-c", line]);
+    assert_eq!(output.status.code(), Some(137));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&told["signal"], &told["stdout"]), (&"SIGKILL".into(), &"out\n".into()));
+    assert_eq!((&told["stderr_base64"], &told["truncated"]), (&"/w==".into(), &false.into()));
+    assert!(told["duration_us"].is_u64() && told.get("code").is_none());
+
+    let output = run(&server, &["--json", "exec", "--stream", "-c", "echo one; read x; echo two; exit 4"]);
+    assert_eq!(output.status.code(), Some(4));
+    let lines: Vec<Value> = output.stdout.lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
+    let (end, pieces) = lines.split_last().unwrap();
+    assert_eq!(end["exit"]["code"], 4);
+    assert!(pieces.iter().all(|piece| piece["stream"] == "stdout"));
+    assert_eq!(pieces.iter().map(|piece| piece["text"].as_str().unwrap()).collect::<String>(), "one\ntwo\n");
+
+    let output = run(&server, &["--json", "exec", "--", "no-such-program"]);
+    let told: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(told["error"]["code"], "COMMAND_NOT_FOUND");
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(255), 0));
+}
+
+#[test]
+fn a_server_that_shuts_down_says_so() {
+    let server = Server::start();
+    let mut child = tool(&server, &["exec", "-c", "echo ready; until [ -e go ]; do sleep 0.05; done"]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "ready");
+    server.signal(Signal::TERM);
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(said.next().unwrap().unwrap().contains("shutting down"));
+    std::fs::write(server.workspace().join("go"), "").unwrap();
+    assert_eq!(end_of(child), Some(0));
 }
 
 #[test]

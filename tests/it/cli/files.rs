@@ -119,8 +119,8 @@ fn files_go_both_ways_and_replace_whole() {
     for (args, code, says) in [
         (vec!["cp", ":dir", "/tmp"], 2, "say -r"),
         (vec!["cp", "a", "b"], 2, "colon"),
-        (vec!["cp", "/no/such", ":x"], 255, "/no/such"),
-        (vec!["cp", ":no-such", "/tmp/x"], 255, "(FILE_NOT_FOUND)"),
+        (vec!["cp", "/no/such", ":x"], 1, "/no/such"),
+        (vec!["cp", ":no-such", "/tmp/x"], 1, "(FILE_NOT_FOUND)"),
         (vec!["cp", ":in", ":two", ":in"], 2, "no directory"),
     ] {
         let output = run(&server, &args);
@@ -166,7 +166,9 @@ fn files_are_listed_read_made_moved_and_removed() {
     for line in text(&server, &["--json", "ls", "-R"]).lines() {
         serde_json::from_str::<Value>(line).unwrap();
     }
-    assert_eq!(run(&server, &["rm-file", "d"]).status.code(), Some(255));
+    let output = run(&server, &["rm-file", "d"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("-r removes"), "{output:?}");
     text(&server, &["rm-file", "-r", "d"]);
     assert!(!server.workspace().join("d").exists());
 }
@@ -188,4 +190,28 @@ fn files_are_found_and_watched() {
     assert_eq!((change["change"]["path"].as_str(), change["change"]["change"].as_str()), (Some("new"), Some("create")));
     signal(&child, rustix::process::Signal::INT);
     assert_eq!(end_of(child), Some(0));
+}
+
+#[test]
+fn permissions_and_links_are_changed() {
+    let server = Server::start();
+    let path = |name: &str| server.workspace().join(name);
+    fs::create_dir(path("dir")).unwrap();
+    fs::write(path("dir/file"), "").unwrap();
+    let mode = |name: &str| fs::metadata(path(name)).unwrap().permissions().mode() & 0o7777;
+    text(&server, &["chmod", "0640", ":dir/file"]);
+    assert_eq!(mode("dir/file"), 0o640);
+    text(&server, &["chmod", "-R", "700", "dir"]);
+    assert_eq!((mode("dir"), mode("dir/file")), (0o700, 0o700));
+    assert_eq!(run(&server, &["chmod", "u+x", "dir"]).status.code(), Some(2));
+    text(&server, &["ln", "-s", "dir", "link"]);
+    assert_eq!(fs::read_link(path("link")).unwrap(), Path::new("dir"));
+    assert_eq!(run(&server, &["ln", "-s", "other", "link"]).status.code(), Some(1), "it is there already");
+    text(&server, &["ln", "-sf", "../elsewhere", "link"]);
+    assert_eq!(fs::read_link(path("link")).unwrap(), Path::new("../elsewhere"));
+    text(&server, &["ln", "-s", "/etc/hosts", "dir"]);
+    assert_eq!(fs::read_link(path("dir/hosts")).unwrap(), Path::new("/etc/hosts"));
+    assert_eq!(run(&server, &["ln", "dir/file", "hard"]).status.code(), Some(2), "there are no hard links");
+    assert_eq!(run(&server, &["rm", "dir"]).status.code(), Some(1));
+    assert_eq!(text(&server, &["--json", "rm-file", "-r", "dir"]), "{\"count\":3}\n");
 }

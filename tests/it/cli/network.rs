@@ -2,13 +2,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::process::Child;
+use std::process::{Child, Command};
 
 use rustix::process::Signal;
-use sandwire_tests::server::Server;
+use sandwire_tests::server::{Server, binary};
 use serde_json::Value;
 
-use super::{end_of, signal, text, tool};
+use super::{end_of, run, run_with, signal, text, tool};
 
 /// A `forward --json` to this port: the process, and the local address.
 fn forward(server: &Server, port: &str) -> (Child, String) {
@@ -79,7 +79,53 @@ fn the_sandbox_tells_what_and_how_it_is() {
     let samples = text(&server, &["--json", "top", "-n", "2", "-i", "100ms"]);
     assert!(samples.lines().all(|line| serde_json::from_str::<Value>(line).unwrap()["memory_used"].is_u64()));
     assert_eq!(samples.lines().count(), 2);
-    for shell in ["bash", "zsh", "fish"] {
+}
+
+#[test]
+fn completions_complete() {
+    let server = Server::start();
+    for shell in ["zsh", "fish", "elvish", "powershell"] {
         assert!(text(&server, &["completions", shell]).contains("sandwire"));
+    }
+    // As bash itself asks for them: the words of the line, and which of them the cursor is on.
+    let script = r#"
+        source <("$1" completions bash)
+        ask() {
+            COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
+            local function=$(complete -p sandwire | sed 's/.*-F \([^ ]*\).*/\1/')
+            "$function" sandwire "${!#}" "${COMP_WORDS[COMP_CWORD - 1]}"
+            echo "${COMPREPLY[*]}"
+        }
+        ask sandwire fo
+        ask sandwire logs --fol
+        ask sandwire terminal cl"#;
+    let tool = binary("sandwire");
+    let output = Command::new("bash").args(["--norc", "-c", script, "bash"]).arg(tool).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "forward\n--follow\nclose\n", "{output:?}");
+}
+
+#[test]
+fn a_certificate_is_trusted_when_it_is_given() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let server = Server::builder().arg("--tls-cert").arg(&certificate).arg("--tls-key").arg(&key).start();
+    let url = format!("wss://localhost:{}", server.address().port());
+    let trusting = ["--url", &url, "--ca", certificate.to_str().unwrap(), "exec", "-c", "cat; exit 3"];
+    let output = run_with(&server, &trusting, b"through TLS");
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(3), b"through TLS".as_slice()), "{output:?}");
+    let output = tool(&server, &["--url", &url, "info"]).env("SANDWIRE_CA", &certificate).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    for (args, says) in [
+        (vec!["--url", &url, "info"], "--ca FILE"),
+        (vec!["--url", &url, "--ca", key.to_str().unwrap(), "info"], "no certificate"),
+        (vec!["--url", &url, "--ca", "/no/such", "info"], "/no/such"),
+        (vec!["--url", &url.replace("localhost", "127.0.0.1"), "--ca", certificate.to_str().unwrap(), "info"], "TLS"),
+    ] {
+        let output = run(&server, &args);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() != Some(0) && said.contains(says), "{args:?}: {said}");
     }
 }

@@ -163,3 +163,54 @@ fn without_a_terminal_keys_come_from_standard_input() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("typed"));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no terminal"));
 }
+
+#[test]
+fn a_command_in_a_terminal_ends_with_its_window() {
+    let server = Server::start();
+    let tool = binary("sandwire").to_str().unwrap().to_owned();
+    let command = "tty >/dev/null && stty size; read line; echo got-$line; exit 7";
+    let mut window = Window::open(&server, &tool, &["exec", "-it", "-c", command]);
+    window.see("30 100");
+    window.type_keys(b"it\r");
+    window.see("got-it");
+    assert_eq!(window.end(), 7);
+    // Left by a key, and its window closed: it is gone both times.
+    for closed in [false, true] {
+        let mut window =
+            Window::open(&server, &tool, &["exec", "-t", "--", "bash", "--norc", "-c", "echo up; sleep 600"]);
+        window.see("up");
+        if closed {
+            // As the kernel does when the window goes.
+            let tool = Pid::from_raw(window.child.process_id().unwrap().cast_signed()).unwrap();
+            kill_process(tool, Signal::HUP).unwrap();
+            assert_eq!(window.end(), 129);
+        } else {
+            window.type_keys(b"~.");
+            window.see("ended");
+            assert_eq!(window.end(), 255);
+        }
+        block_until("the command to end", || if server.started().is_empty() { Ok(()) } else { Err(server.started()) });
+    }
+    let output = super::run(&server, &["exec", "-t", "--json", "--", "true"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
+fn a_bar_is_shown_where_a_person_sees_it() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let status = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(status.success());
+    let args = ["cp", pipe.to_str().unwrap(), ":copy"];
+    let window = Window::open(&server, binary("sandwire").to_str().unwrap(), &args);
+    let mut writer = std::fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+    writer.write_all(&[7; 4096]).unwrap();
+    window.see("4.00 KiB");
+    drop(writer);
+    assert_eq!(window.end(), 0);
+    assert_eq!(std::fs::read(server.workspace().join("copy")).unwrap(), [7; 4096]);
+    std::fs::write(folder.path().join("file"), "x").unwrap();
+    let output = super::run(&server, &["cp", folder.path().join("file").to_str().unwrap(), ":copy"]);
+    assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
+}

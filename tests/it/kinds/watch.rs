@@ -22,7 +22,7 @@ struct Watching(Feed<FileWatch>);
 
 impl Watching {
     async fn begin(place: &Place, params: Watch) -> Self {
-        let mut watching = Self(place.files().watch(&params).unwrap());
+        let mut watching = Self(place.files().watch_with(&params).unwrap());
         assert_eq!(watching.next().await.unwrap(), "ready");
         watching
     }

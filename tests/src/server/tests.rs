@@ -79,7 +79,7 @@ fn keeps_only_the_last_of_the_output() {
 }
 
 #[test]
-#[should_panic(expected = "run `cargo build`")]
+#[should_panic(expected = "run `cargo build --workspace`")]
 fn names_the_remedy_for_a_missing_program() {
     drop(binary("no-such-program"));
 }

@@ -102,12 +102,12 @@ async fn tree(job: &Job<'_>, from: &ByteString, info: &Info, to: &Path) -> Resul
     let tree = job.tree(from);
     let progress = |bytes| job.progress.add(bytes);
     let end = if to.exists() {
-        job.files.download_tree(&tree, to, progress).await?
+        job.files.download_tree_with(&tree, to, progress).await?
     } else {
         let directory: PathBuf = parent(to);
         let temporary = tempfile::Builder::new().prefix(".sandwire-").tempdir_in(&directory);
         let temporary = temporary.map_err(|error| local(&directory, &error))?;
-        let end = job.files.download_tree(&tree, temporary.path(), progress).await?;
+        let end = job.files.download_tree_with(&tree, temporary.path(), progress).await?;
         let mode = Permissions::from_mode(info.mode & 0o777 & !umask());
         fs::set_permissions(temporary.path(), mode).map_err(|error| local(to, &error))?;
         fs::rename(temporary.path(), to).map_err(|error| local(to, &error))?;

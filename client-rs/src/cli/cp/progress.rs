@@ -11,11 +11,7 @@ pub(crate) struct Progress(Option<ProgressBar>);
 impl Progress {
     /// Shown or not.
     pub(crate) fn new(shown: bool) -> Self {
-        Self(shown.then(|| {
-            let bar = ProgressBar::new_spinner();
-            bar.enable_steady_tick(Duration::from_millis(200));
-            bar
-        }))
+        Self(shown.then(ProgressBar::new_spinner))
     }
 
     /// What is copied, and how many bytes that is when it is known.
@@ -32,6 +28,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
+        bar.enable_steady_tick(Duration::from_millis(200));
     }
 
     /// So many bytes more.

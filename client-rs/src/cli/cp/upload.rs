@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use sandwire::kinds::stream::Upload;
 use sandwire::protocol::ByteString;
 use sandwire::protocol::kind::Kind;
-use sandwire::protocol::kind::file::{Chmod, FileType, Rename, Write};
+use sandwire::protocol::kind::file::{FileType, Rename, Write};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{Copied, Job, join, local, needs_recursive, skipped};
@@ -51,9 +51,9 @@ async fn tree(job: &Job<'_>, from: &Path, to: ByteString, new: Option<u32>) -> R
         }
         None => to.clone(),
     };
-    let (end, packed) = job.files.upload_tree(from, place.clone(), |bytes| job.progress.add(bytes)).await?;
+    let (end, packed) = job.files.upload_tree_with(from, place.clone(), |bytes| job.progress.add(bytes)).await?;
     if let Some(mode) = new {
-        job.files.chmod(&Chmod { path: place.clone(), mode, recursive: false }).await?;
+        job.files.chmod(place.clone(), mode).await?;
         job.files.rename_with(&Rename { from: place, to, no_replace: true }).await?;
         job.set_leftover(None);
     }

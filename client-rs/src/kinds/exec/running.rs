@@ -33,6 +33,45 @@ pub struct Chunk {
 ///
 /// Output is read either in order, by [`next`](Self::next) or [`output`](Self::output), or by stream, by
 /// [`stdout`](Self::stdout) and [`stderr`](Self::stderr). What nobody reads is thrown away by [`wait`](Self::wait).
+///
+/// ```
+/// use sandwire::kinds::exec::{OutputStream, Target};
+/// use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (server, client) = sandwire_tests::doc::served().await;
+/// // Both outputs, in the order in which they came.
+/// let mut running = client.exec("echo out; sleep 0.1; echo err >&2").spawn()?;
+/// while let Some(chunk) = running.next().await? {
+///     match chunk.output {
+///         OutputStream::Stdout => assert_eq!(chunk.data, "out\n"),
+///         OutputStream::Stderr => assert_eq!(chunk.data, "err\n"),
+///     }
+/// }
+///
+/// // Input and output as `AsyncWrite` and `AsyncRead`.
+/// let mut running = client.exec("read name; echo hello $name; cat >&2").piped_stdin().spawn()?;
+/// let mut stdin = running.stdin().ok_or("it was taken already")?;
+/// let mut lines = running.stdout().lines();
+/// stdin.write_all(b"you\n").await?;
+/// assert_eq!(lines.next_line().await?.as_deref(), Some("hello you"));
+/// stdin.shutdown().await?;
+/// assert_eq!(running.wait().await?.code, Some(0));
+///
+/// // Signals, here from another task.
+/// let mut running = client.exec("trap 'exit 7' USR1; echo ready; while :; do sleep 0.01; done").spawn()?;
+/// running.next().await?;
+/// let control = running.control();
+/// tokio::spawn(async move { control.signal("USR1", Target::Group).await });
+/// assert_eq!(running.wait().await?.code, Some(7));
+///
+/// // To give up: drop it. The command ends, with everything that it started.
+/// let abandoned = client.exec("sleep 1000 & sleep 1000").spawn()?;
+/// drop(abandoned);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Running {
     shared: Arc<Shared>,
@@ -224,9 +263,8 @@ impl Running {
     fn reader(&self, output: Output) -> Reader {
         self.shared.state().queue(output).has_reader = true;
         let guard = ReaderGuard(Arc::clone(&self.shared), output);
-        Reader::new(
-            stream::unfold(guard, |guard| async { Some((guard.0.chunk(guard.1).await?, guard)) }).fuse().boxed(),
-        )
+        let chunks = stream::unfold(guard, |guard| async { Some((guard.0.chunk(guard.1).await?, guard)) });
+        Reader::new(Box::pin(chunks.fuse()))
     }
 
     /// The next piece of output, in the order in which it came; `None` at the end. Outputs that have their own reader

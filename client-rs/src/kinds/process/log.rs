@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt};
 use sandwire_link::{Call, Reply};
 use sandwire_protocol::kind::command::{Output, Target};
@@ -14,9 +13,47 @@ use sandwire_protocol::kind::{Kind, ProcessAttach, ProcessLogs};
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::kinds::stream::{Writer, replies};
+use crate::kinds::stream::{SyncStream, Writer, replies};
 
 /// What to read of a log. Made by [`Process::logs`](super::Process::logs).
+///
+/// ```
+/// use futures_util::TryStreamExt;
+/// use sandwire::kinds::process::{From, LogItem};
+/// use tokio::io::AsyncWriteExt;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (server, client) = sandwire_tests::doc::served().await;
+/// let counter = client.processes().start("for i in 1 2 3; do echo $i; done; cat").piped_stdin().spawn().await?;
+/// counter.wait_for_log("3", None).await?;
+///
+/// // The last lines, and what comes after them until the process ends.
+/// let mut log = counter.logs().from(From::Lines(2)).follow().open()?;
+/// let mut text = Vec::new();
+/// while text != b"2\n3\n" {
+///     match log.try_next().await?.ok_or("the log has ended")? {
+///         LogItem::Output(_, bytes) => text.extend_from_slice(&bytes),
+///         // Tells for example that the log had overrun, and how much is missing.
+///         LogItem::Event(_) => {}
+///     }
+/// }
+///
+/// // Its standard input, from anywhere.
+/// let mut attached = counter.logs().from(From::End).attach(true)?;
+/// let mut stdin = attached.stdin().ok_or("it was taken already")?;
+/// stdin.write_all(b"the end").await?;
+/// stdin.shutdown().await?;
+/// while let Some(item) = log.try_next().await? {
+///     if let LogItem::Output(_, bytes) = item {
+///         text.extend_from_slice(&bytes);
+///     }
+/// }
+/// assert_eq!(text, b"2\n3\nthe end");
+/// assert!(log.end().is_some_and(|end| end.ended));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "it does nothing until it is opened"]
 pub struct LogQuery {
@@ -85,7 +122,7 @@ pub enum LogItem {
 
 /// A log as a stream, in the order in which it was written. `K` is [`ProcessLogs`] or [`ProcessAttach`].
 pub struct Log<K: Kind<Down = LogEvent> = ProcessLogs> {
-    replies: BoxStream<'static, Reply<K>>,
+    replies: SyncStream<Reply<K>>,
     end: Option<K::Result>,
 }
 

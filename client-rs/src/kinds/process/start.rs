@@ -30,6 +30,20 @@ impl Processes {
 }
 
 /// A background process that was not started yet. Made by [`Processes::start`] and [`Processes::start_argv`].
+///
+/// ```
+/// use sandwire::kinds::process::{Restart, RestartPolicy};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (server, client) = sandwire_tests::doc::served().await;
+/// let restart = Restart { policy: RestartPolicy::OnFailure, max: Some(2), backoff_ms: Some(10) };
+/// let process = client.processes().start("echo try; exit 3").restart(restart).spawn().await?;
+/// let info = process.wait(None).await?;
+/// assert_eq!((info.restarts, info.exit.and_then(|exit| exit.code)), (2, Some(3)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "it does nothing until it is spawned"]
 pub struct Start {

@@ -197,23 +197,23 @@ async fn copies_are_like_what_they_were_made_from() {
     let before = picture(&place, "t");
     let files = place.files();
     let whole = Copy { recursive: true, ..copy("t", "u") };
-    assert_eq!(files.copy(&whole).await.unwrap(), Copied { count: 9, bytes: 3_000_002 + (50 << 20) });
+    assert_eq!(files.copy_with(&whole).await.unwrap(), Copied { count: 9, bytes: 3_000_002 + (50 << 20) });
     assert_eq!((picture(&place, "u"), picture(&place, "t")), (before.clone(), before.clone()));
     assert_eq!(place.sh("stat -c %b u/sparse"), place.sh("stat -c %b t/sparse"), "holes stay holes");
     // Into one that is there, which keeps what else it has.
     place.sh("echo own > u/own; rm u/a/b/f; ln -s /etc/passwd u/a/b/f");
-    files.copy(&whole).await.unwrap();
+    files.copy_with(&whole).await.unwrap();
     assert_eq!(place.sh("cat u/own u/a/b/f; rm u/own; touch -d @1000000000.5 u"), "own\nx\n");
     assert_eq!(picture(&place, "u"), before);
     // Single ones.
-    assert_eq!(files.copy(&copy("t/a/b/f", "f")).await.unwrap(), Copied { count: 1, bytes: 2 });
+    assert_eq!(files.copy_with(&copy("t/a/b/f", "f")).await.unwrap(), Copied { count: 1, bytes: 2 });
     assert_eq!(place.sh("stat -c '%a %.1Y' f"), "4711 1000000000.5\n");
-    assert_eq!(files.copy(&copy("t/dangling", "l")).await.unwrap(), Copied { count: 1, bytes: 0 });
+    assert_eq!(files.copy_with(&copy("t/dangling", "l")).await.unwrap(), Copied { count: 1, bytes: 0 });
     assert_eq!(place.sh("readlink l"), "/nowhere\n");
-    files.copy(&copy("t/a/b/f", "l")).await.unwrap();
+    files.copy_with(&copy("t/a/b/f", "l")).await.unwrap();
     assert_eq!(place.sh("stat -c %F l; cat l"), "regular file\nx\n", "a link is replaced, not followed");
-    files.copy(&copy("f", "f")).await.unwrap();
-    files.copy(&copy("/proc/version", "v")).await.unwrap();
+    files.copy_with(&copy("f", "f")).await.unwrap();
+    files.copy_with(&copy("/proc/version", "v")).await.unwrap();
     assert_eq!(place.sh("cat f v"), format!("x\n{}", std::fs::read_to_string("/proc/version").unwrap()));
     let names = place.names();
     let no_replace = |from: &str, to: &str| Copy { no_replace: true, recursive: true, ..copy(from, to) };

@@ -152,9 +152,9 @@ async fn devices_fifos_and_sockets_are_refused_and_nothing_hangs() {
     }
     // A copy of a special file is one like it.
     let copy = Copy { from: "d".into(), to: "e".into(), recursive: true, no_replace: false };
-    place.files().copy(&copy).await.unwrap();
+    place.files().copy_with(&copy).await.unwrap();
     assert_eq!(place.sh("stat -c '%n %F' e/fifo e/null"), "e/fifo fifo\ne/null character special file\n");
-    place.files().copy(&Copy { from: "d/fifo".into(), to: "f".into(), ..Copy::default() }).await.unwrap();
+    place.files().copy_with(&Copy { from: "d/fifo".into(), to: "f".into(), ..Copy::default() }).await.unwrap();
     assert_eq!(place.sh("stat -c %F f"), "fifo\n");
 }
 
@@ -185,8 +185,8 @@ async fn names_that_are_not_utf_8_survive_every_kind() {
     let moved = name(b"moved\xf0\x28");
     files.rename(file.clone(), moved.clone()).await.unwrap();
     let copied = Copy { from: moved.clone(), to: file.clone(), ..Copy::default() };
-    assert_eq!(files.copy(&copied).await.unwrap().bytes, 7);
-    files.remove(&Remove { path: moved.clone(), ..Remove::default() }).await.unwrap();
+    assert_eq!(files.copy_with(&copied).await.unwrap().bytes, 7);
+    files.remove_with(&Remove { path: moved.clone(), ..Remove::default() }).await.unwrap();
     // In an error it can be read, though not exactly.
     let error = place.refused::<FileRead>(Read { path: moved, ..Read::default() }).await;
     assert!(error.message.contains("moved\u{fffd}("), "{error}");

@@ -101,13 +101,13 @@ async fn what_is_inside_works_and_ends_at_links() {
     assert_eq!((told.events.len(), told.result.unwrap().matches), (1, 1));
     let copy = Copy { from: at("open"), to: at("open/sub/copy"), recursive: true, no_replace: false };
     assert_eq!(place.code::<sandwire::protocol::kind::FileCopy>(copy).await, Code::ValidationFailed, "into itself");
-    files.copy(&Copy { from: at("open/escape"), to: at("open/sub/e"), ..Copy::default() }).await.unwrap();
+    files.copy_with(&Copy { from: at("open/escape"), to: at("open/sub/e"), ..Copy::default() }).await.unwrap();
     assert_eq!(bash(dir.path(), "readlink open/sub/e"), "../outside\n");
     let tree = TreeRead { path: at("open"), ..TreeRead::default() };
     let told = place.told::<sandwire::protocol::kind::TreeRead>(&tree).await;
     assert!(told.result.unwrap().skipped.is_empty() && !told.bytes.windows(6).any(|bytes| bytes == b"hidden"));
     for name in ["open/escape", "open/link", "open/sub"] {
-        files.remove(&Remove { path: at(name), recursive: true, force: false }).await.unwrap();
+        files.remove_with(&Remove { path: at(name), recursive: true, force: false }).await.unwrap();
     }
     assert_eq!(bash(dir.path(), "cat outside/secret; ls outside/sub"), "hidden\n");
 }
