@@ -16,6 +16,7 @@ mod drain;
 mod exec;
 mod fairness;
 mod hostile;
+mod kinds;
 mod memory;
 mod resume;
 mod tidy;
