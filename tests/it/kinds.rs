@@ -1,9 +1,11 @@
 //! Every parameter, result, event and error of every kind of channel, on the real server by the real client.
 
+mod exec;
 mod sandbox;
 
 use sandwire::protocol::Error;
 use sandwire::protocol::kind::Kind;
+use sandwire::protocol::kind::command::Launch;
 use sandwire::{Call, Client, Reply};
 use sandwire_tests::server::{Builder, Server};
 
@@ -43,4 +45,14 @@ pub(crate) async fn event<K: Kind>(call: &Call<K>) -> K::Down {
         Reply::Data(..) | Reply::End(_) => panic!("bytes come before the event"),
         Reply::Closed(result) => panic!("no event, but {result:?}"),
     }
+}
+
+/// A line for the shell.
+pub(crate) fn line(command: &str) -> Launch {
+    Launch { command: Some(command.into()), ..Launch::default() }
+}
+
+/// A program and its arguments.
+pub(crate) fn words(argv: &[&str]) -> Launch {
+    Launch { argv: argv.iter().map(|word| (*word).into()).collect(), ..Launch::default() }
 }

@@ -102,7 +102,7 @@ async fn the_limits_that_are_named_can_be_held_and_others_are_refused() {
 async fn metrics_say_what_the_kernel_says() {
     let (server, client) = served().await;
     let used = |meminfo: &Meminfo| meminfo.mem_total - meminfo.mem_available.unwrap();
-    let disk = || rustix::fs::statvfs(&server.workspace()).unwrap();
+    let disk = || rustix::fs::statvfs(server.workspace()).unwrap();
     let between = |value: u64, one: u64, other: u64| (one.min(other)..=one.max(other)).contains(&value);
     // Others use the machine as well: looked at again until nothing else moved between the two looks.
     let look = || async {
