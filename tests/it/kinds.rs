@@ -1,6 +1,7 @@
 //! Every parameter, result, event and error of every kind of channel, on the real server by the real client.
 
 mod exec;
+mod process;
 mod sandbox;
 
 use sandwire::protocol::Error;
