@@ -2,6 +2,7 @@
 
 mod exec;
 mod process;
+mod pty;
 mod sandbox;
 
 use sandwire::protocol::Error;
