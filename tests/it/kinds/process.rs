@@ -21,7 +21,7 @@ use sandwire::protocol::{Code, Error};
 use sandwire_tests::server::{Server, Signal as Sent};
 use sandwire_tests::wait::wait_until_async;
 
-use super::{ask, line, refusal, served, served_by, words};
+use super::{ask, event, line, refusal, served, served_by, words};
 use crate::common::collect;
 
 /// A line of the shell, under this id.
@@ -273,6 +273,7 @@ async fn a_server_that_goes_down_starts_none_and_lets_the_others_end() {
     let (mut server, client) = served_by(Server::builder().args(["--drain-time", "1h"])).await;
     start(&client, named("p", "until [ -e go ]; do sleep 0.01; done; echo ended >end")).await;
     let attached = client.open::<ProcessAttach>(&attach("p", false)).unwrap();
+    event(&attached).await;
     server.signal(Sent::TERM);
     let mut states = client.states();
     states.wait_for(|state| *state == sandwire::State::Draining).await.unwrap();

@@ -226,7 +226,7 @@ async fn what_the_log_lost_is_told_exactly() {
     start(&client, named("slow", &format!("{}; until [ -e go ]; do sleep 0.01; done; echo end", print_lines(40_000))))
         .await;
     let slow = Client::builder(server.url()).window(64 << 10).connect().await.unwrap();
-    let call = slow.open::<ProcessLogs>(&Logs { follow: true, ..logs("slow", From::Start) }).unwrap();
+    let call = slow.open::<ProcessLogs>(&Logs { follow: true, ..logs("slow", From::Offset(0)) }).unwrap();
     let full = || async {
         let info = get(&client, "slow").await.unwrap();
         if info.log_end >= 4_000_000 { Ok(()) } else { Err(info) }
@@ -265,7 +265,9 @@ async fn a_log_is_as_large_as_its_process_asks_and_no_larger_than_the_setting() 
         let info = ended(&client, &id).await;
         let kept = info.log_end - info.log_start;
         assert_eq!(info.log_end, 500_000);
-        assert!(kept <= most && kept + (32 << 10) > most, "{kept} bytes are kept of {most}");
+        // What goes goes in segments of 16 KiB, and half of the memory at once.
+        let least = (most - (16 << 10)) / 3;
+        assert!(kept <= most && kept > least, "{kept} bytes are kept of {most}");
         let (bytes, _, _) = read(&client, &logs(&id, From::Start)).await;
         assert!(bytes == lines(1..=5_000).as_bytes()[usize::try_from(info.log_start).unwrap()..]);
     }

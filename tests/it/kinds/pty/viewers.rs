@@ -133,11 +133,12 @@ async fn a_signal_is_for_what_is_in_the_foreground() {
     for (name, says) in [("usr1", "138"), ("SIGTERM", "143"), ("9", "137")] {
         eyes.types("sleep 600; echo status-$?\r").await;
         eyes.until("the shell to wait", |eyes| eyes.has_shown("status-$?\r\n")).await;
-        // Only once it is in the foreground does the shell itself not get it.
+        // Only once sleep is what is in the foreground: until then the signal is for the shell, or for its fork.
         let pid = info(&client, "t").await.pid;
         let foreground = || async {
-            let stat = procfs::process::Process::new(pid.cast_signed()).unwrap().stat().unwrap();
-            if stat.tpgid == stat.pgrp { Err(stat.tpgid) } else { Ok(()) }
+            let stat = |pid: i32| procfs::process::Process::new(pid).and_then(|process| process.stat());
+            let group = stat(pid.cast_signed()).unwrap().tpgid;
+            stat(group).ok().filter(|leader| leader.comm == "sleep").map(drop).ok_or(group)
         };
         wait_until_async("sleep to be in the foreground", foreground).await;
         eyes.says(Up::Signal { signal: name.to_owned() }).await;
