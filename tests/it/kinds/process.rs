@@ -11,7 +11,7 @@ use sandwire::Client;
 use sandwire::protocol::error::Detail;
 use sandwire::protocol::kind::command::{Launch, Target};
 use sandwire::protocol::kind::process::{
-    Attach, From, Get, Info, Kill, List, Logs, Remove, Signal, Start, State, Wait, WaitLog, WaitPort,
+    Attach, From, Get, Info, Kill, List, Listing, Logs, Remove, Signal, Start, State, Wait, WaitLog, WaitPort,
 };
 use sandwire::protocol::kind::{
     ProcessAttach, ProcessGet, ProcessKill, ProcessList, ProcessLogs, ProcessRemove, ProcessSignal, ProcessStart,
@@ -43,7 +43,7 @@ async fn ended(client: &Client, id: &str) -> Info {
 }
 
 async fn list(client: &Client, running: bool) -> Vec<String> {
-    let listing = ask::<ProcessList>(client, &List { running }).await.unwrap();
+    let listing = ask::<ProcessList>(client, &List { running, cursor: None }).await.unwrap();
     listing.processes.into_iter().map(|process| process.id).collect()
 }
 
@@ -183,6 +183,35 @@ async fn the_list_is_in_order_and_can_leave_out_what_has_ended() {
     let other = client.clone();
     drop(client);
     assert_eq!(list(&other, true).await, ["a"]);
+}
+
+#[tokio::test]
+async fn a_list_that_fits_in_no_frame_comes_in_pages() {
+    let (server, client) = served_by(Server::builder().args(["--keep-processes", "1000"])).await;
+    let deep: std::path::PathBuf = std::iter::repeat_n("d".repeat(200), 18).collect();
+    std::fs::create_dir_all(server.workspace().join(&deep)).unwrap();
+    let run = Launch { cwd: Some(deep.to_str().unwrap().into()), ..words(&["true", &"🦀".repeat(300)]) };
+    let mut ids = Vec::new();
+    for number in 0..120 {
+        ids.push(
+            start(&client, Start { id: Some(format!("p{number}")), run: run.clone(), ..Start::default() }).await.id,
+        );
+    }
+    let (mut found, mut cursor, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = ask::<ProcessList>(&client, &List { running: false, cursor }).await.unwrap();
+        found.extend(page.processes.into_iter().map(|process| process.id));
+        pages += 1;
+        cursor = page.cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert!(pages > 1 && found == ids, "each once, oldest first: {pages} {found:?}");
+    let all = client.processes().list(false).await.unwrap();
+    assert!(all.iter().map(|process| &process.id).eq(&ids), "the client puts the pages together");
+    let behind = List { running: false, cursor: Some(u64::MAX) };
+    assert_eq!(ask::<ProcessList>(&client, &behind).await.unwrap(), Listing::default());
 }
 
 #[tokio::test]

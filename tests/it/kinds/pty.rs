@@ -14,7 +14,7 @@ use sandwire::protocol::kind::pty::{Attach, Close, Down, Ended, Info, List, Open
 use sandwire::protocol::kind::{Kind, PtyAttach, PtyClose, PtyList, PtyOpen, PtyResize, PtySnapshot};
 use sandwire::protocol::{Code, Error};
 use sandwire::{Call, Client, Reply};
-use sandwire_tests::server::Server;
+use sandwire_tests::server::{Builder, Server};
 use sandwire_tests::wait::{DEADLINE, wait_for, wait_until_async};
 
 use super::{ask, line, refusal, served, served_by, words};
@@ -117,6 +117,11 @@ fn side(length: u16) -> NonZeroU16 {
     NonZeroU16::new(length).unwrap()
 }
 
+/// A server whose terminals may be large, and have many viewers.
+fn roomy() -> Builder {
+    Server::builder().args(["--terminal-memory", "1GiB"])
+}
+
 /// A shell without settings of its own, whose prompt is `$ `.
 fn bash(id: &str) -> Open {
     let env = [("PS1".into(), Some("$ ".into()))].into();
@@ -173,7 +178,7 @@ fn now_ms() -> u64 {
 
 #[tokio::test]
 async fn a_terminal_is_one_and_has_what_was_asked_for() {
-    let (server, client) = served().await;
+    let (server, client) = served_by(roomy()).await;
     std::fs::create_dir(server.workspace().join("sub")).unwrap();
     let tells = "echo \"$(tty) $(stty size) $TERM $$ $(ps -o sid=,pgid=,tpgid= $$) $A\" $(basename $PWD); sleep 600";
     let before = now_ms();
@@ -338,6 +343,19 @@ async fn there_are_no_more_than_are_allowed() {
     eyes[0].ended().await.unwrap();
     open(&client, &bash("c")).live().await;
     assert_eq!(refusal::<PtyOpen>(&client, &bash("d")).await.code, Code::LimitExceeded);
+    // Nor do they take more memory.
+    let (_server, client) = served_by(Server::builder().args(["--terminal-memory", "32MiB"])).await;
+    let mut eyes = open(&client, &bash("small"));
+    eyes.live().await;
+    let huge = Open { cols: Some(1000), rows: Some(1000), ..bash("huge") };
+    let resize = ResizeParams { id: "small".to_owned(), cols: 1000, rows: 1000 };
+    for error in [refusal::<PtyOpen>(&client, &huge).await, refusal::<PtyResize>(&client, &resize).await] {
+        assert_eq!(error.code, Code::LimitExceeded);
+        assert_eq!(error.details.get("limit"), Some(&Detail::from("terminal_memory")));
+    }
+    eyes.types("echo st''ill\r").await;
+    eyes.sees("still\r\n").await;
+    assert_eq!(list(&client).await.len(), 1);
 }
 
 #[tokio::test]
