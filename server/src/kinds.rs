@@ -42,7 +42,8 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Ok(place) => place,
         Err(error) => return incoming.refuse(error),
     };
-    server.sandbox.activity.touch();
+    let used = usage(&open, &server.sandbox);
+    used();
     counter!("sandwire_channels_opened_total", "kind" => open.name()).increment(1);
     let context =
         Context { sandbox: Arc::clone(&server.sandbox), access: Arc::clone(access), server: Arc::clone(server) };
@@ -50,11 +51,11 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
     /// Runs `module::function(params, &channel, &context)` to its end, which is the channel's.
     macro_rules! run {
         ($kind:ident, $params:ident, $($serve:tt)+) => {{
-            let channel = incoming.into_channel::<kind::$kind>();
+            let channel = incoming.into_channel::<kind::$kind>().on_use(Arc::clone(&used));
             tokio::spawn(async move {
                 let work = AssertUnwindSafe($($serve)+($params, &channel, &context)).catch_unwind();
                 let result = work.await.unwrap_or_else(|_| Err(panicked()));
-                context.sandbox.activity.touch();
+                used();
                 if let Err(error) = &result {
                     let kind = <kind::$kind as kind::Kind>::NAME;
                     counter!("sandwire_channels_failed_total", "kind" => kind, "code" => error.code.name()).increment(1);
@@ -103,6 +104,15 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Open::TreeWrite(params) => run!(TreeWrite, params, file::tree_write),
         Open::TcpConnect(params) => run!(TcpConnect, params, tcp::connect),
     }
+}
+
+/// What counts the use of a channel. To look at how the sandbox fares is none: it could never be seen idle.
+fn usage(open: &Open, sandbox: &Arc<Sandbox>) -> Arc<dyn Fn() + Send + Sync> {
+    if matches!(open, Open::SandboxInfo(_) | Open::SandboxMetrics(_)) {
+        return Arc::new(|| {});
+    }
+    let sandbox = Arc::clone(sandbox);
+    Arc::new(move || sandbox.activity.touch())
 }
 
 fn panicked() -> Error {

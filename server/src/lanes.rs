@@ -128,7 +128,7 @@ impl Lanes {
             return Ok(Greeting { key, entry: entry.clone(), resumed: true });
         }
         if entries.len() >= self.bounds.lanes && !evict(&mut entries) {
-            return Err(limit("lanes", self.bounds.lanes));
+            return Err(limit("max_lanes", self.bounds.lanes));
         }
         let config = Config {
             max_channels: self.bounds.channels_per_lane,

@@ -170,12 +170,39 @@ fn blocked(why: Blocked) -> Error {
 pub struct Channel<K: Kind> {
     end: End,
     closed: bool,
+    used: Used,
     kind: PhantomData<K>,
 }
 
+/// Whom to tell that a channel is used.
+#[derive(Default)]
+struct Used(Option<Arc<dyn Fn() + Send + Sync>>);
+
+impl Used {
+    fn tell<T>(&self, passed: T) -> T {
+        if let Some(used) = &self.0 {
+            used();
+        }
+        passed
+    }
+}
+
+impl std::fmt::Debug for Used {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Used").field(&self.0.is_some()).finish()
+    }
+}
+
 impl<K: Kind> Channel<K> {
-    pub(crate) const fn new(end: End) -> Self {
-        Self { end, closed: false, kind: PhantomData }
+    pub(crate) fn new(end: End) -> Self {
+        Self { end, closed: false, used: Used::default(), kind: PhantomData }
+    }
+
+    /// Calls this with everything that either side says on the channel. Default: nothing.
+    #[must_use]
+    pub fn on_use(mut self, used: Arc<dyn Fn() + Send + Sync>) -> Self {
+        self.used = Used(Some(used));
+        self
     }
 
     /// The channel's id.
@@ -188,7 +215,7 @@ impl<K: Kind> Channel<K> {
     /// # Errors
     /// `CANCELLED` once the opener gave up or the lane is gone; `VALIDATION_FAILED` for an event that cannot be read.
     pub async fn recv(&self) -> Result<Item<K::Up>, Error> {
-        match self.end.take(Lane::recv).await? {
+        match self.used.tell(self.end.take(Lane::recv).await?) {
             RawItem::Data(stream, data) => Ok(Item::Data(stream, data)),
             RawItem::End(stream) => Ok(Item::End(stream)),
             RawItem::Event(payload) => Ok(Item::Event(kind::decode(&payload)?)),
@@ -202,7 +229,7 @@ impl<K: Kind> Channel<K> {
     /// # Errors
     /// As [`recv`](Self::recv).
     pub async fn recv_event(&self) -> Result<K::Up, Error> {
-        match self.end.take(Lane::recv_event).await? {
+        match self.used.tell(self.end.take(Lane::recv_event).await?) {
             RawItem::Event(payload) => kind::decode(&payload),
             RawItem::Data(..) | RawItem::End(_) | RawItem::Close(_) => Err(gave_up()),
         }
@@ -222,7 +249,7 @@ impl<K: Kind> Channel<K> {
     /// # Errors
     /// `CANCELLED` once the opener gave up, the lane is gone, or the stream was ended.
     pub fn send(&self, stream: u8, data: Bytes) -> Result<(), Error> {
-        self.end.send(stream, data)
+        self.used.tell(self.end.send(stream, data))
     }
 
     /// Sends all of it, in pieces, as there is room.
@@ -230,7 +257,7 @@ impl<K: Kind> Channel<K> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn write(&self, stream: u8, data: Bytes) -> Result<(), Error> {
-        self.end.write(stream, data).await
+        self.used.tell(self.end.write(stream, data).await)
     }
 
     /// Sends an event once there is room.
@@ -238,7 +265,7 @@ impl<K: Kind> Channel<K> {
     /// # Errors
     /// `CANCELLED` once the opener gave up or the lane is gone; `VALIDATION_FAILED` when it does not fit in a frame.
     pub async fn event(&self, event: K::Down) -> Result<(), Error> {
-        self.end.event(kind::encode(&event)?).await
+        self.used.tell(self.end.event(kind::encode(&event)?).await)
     }
 
     /// Ends a stream.

@@ -48,10 +48,17 @@ pub enum Closed {
     ByPeer(u16, String),
     /// The peer sent what it must not.
     #[error("{name}: {0}", name = .0.name())]
-    Wire(#[from] WireError),
-    /// The network failed, or the peer vanished.
+    Wire(WireError),
+    /// The network failed, or the peer vanished or is silent: on another connection the lanes may go on.
     #[error("connection lost: {0}")]
     Lost(String),
+}
+
+impl From<WireError> for Closed {
+    fn from(error: WireError) -> Self {
+        // Silence breaks no rule: it is what a lost network is like.
+        if error == WireError::Silent { Self::Lost(format!("{}: {error}", error.name())) } else { Self::Wire(error) }
+    }
 }
 
 /// Time for a last frame to be written once the connection is over.
@@ -324,7 +331,7 @@ impl Connection {
         if tokio::time::timeout(FAREWELL, ended(&mut self.writer)).await.is_err() {
             tracing::debug!("the peer does not read why it is closed");
         }
-        Closed::Wire(error)
+        error.into()
     }
 }
 
@@ -349,5 +356,16 @@ async fn ended(writer: &mut Option<JoinHandle<()>>) {
             *writer = None;
         }
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_a_loss_and_not_the_end_of_a_lane() {
+        assert!(matches!(WireError::Silent.into(), Closed::Lost(reason) if reason.contains("PEER_SILENT")));
+        assert!(matches!(WireError::UnknownFrame(99).into(), Closed::Wire(WireError::UnknownFrame(99))));
     }
 }

@@ -62,7 +62,7 @@ pub struct Limits {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_bytes: Option<u64>,
     /// Output that is delivered, stdout and stderr together, in bytes. What comes after it is read and thrown away,
-    /// and counted in `Exit::output_dropped`; the command goes on.
+    /// and counted in `Exit::output_dropped`; the command goes on. `pty.open` refuses it with `NOT_SUPPORTED`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_bytes: Option<u64>,
 }

@@ -29,7 +29,8 @@ pub struct Start {
     /// Forget it and its log as soon as it has ended and nobody reads. Default: false, it is kept as the settings say.
     #[serde(skip_serializing_if = "is_false")]
     pub auto_remove: bool,
-    /// Largest log, memory and spool file together, in bytes. Default and upper bound: the server's setting.
+    /// Largest log, memory and spool file together, in bytes. Default and upper bound: the server's setting. Less than
+    /// 16 KiB is taken for 16 KiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_bytes: Option<u64>,
 }

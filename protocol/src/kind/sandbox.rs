@@ -89,6 +89,7 @@ pub struct Metrics {
     pub processes: u32,
     /// Terminals that live.
     pub terminals: u32,
-    /// Milliseconds since anybody did anything here: the last byte of a command, key, or call. Pings do not count.
+    /// Milliseconds since anybody did anything here: the last byte of a command, key, or call. Pings do not count, nor
+    /// does looking by `sandbox.*`.
     pub idle_ms: u64,
 }

@@ -19,7 +19,7 @@ use crate::sandbox::pty::viewer::Viewer;
 
 pub(super) async fn open(params: Open, channel: &Channel<PtyOpen>, context: &Context) -> Result<Ended, Error> {
     let (terminal, created) = context.sandbox.terminals.open(&params)?;
-    let size = Size::of(params.cols, params.rows);
+    let size = Size::asked(params.cols, params.rows, terminal.size());
     // What it was started with may be large, and it may run for long.
     drop(params);
     let viewer = terminal.attach(size, false, usize::MAX).await?;
@@ -29,7 +29,8 @@ pub(super) async fn open(params: Open, channel: &Channel<PtyOpen>, context: &Con
 pub(super) async fn attach(params: Attach, channel: &Channel<PtyAttach>, context: &Context) -> Result<Ended, Error> {
     let terminal = context.sandbox.terminals.terminal(&params.id)?;
     let scrollback = params.scrollback.map_or(usize::MAX, |lines| lines as usize);
-    let viewer = terminal.attach(Size::of(params.cols, params.rows), params.read_only, scrollback).await?;
+    let size = Size::asked(params.cols, params.rows, terminal.size());
+    let viewer = terminal.attach(size, params.read_only, scrollback).await?;
     look(channel, &terminal, &viewer, false).await
 }
 

@@ -152,12 +152,8 @@ impl Registry {
             return Err(Error::new(Code::ProcessExists, format!("a process with the id {id:?} exists")).with("id", id));
         }
         if running(&processes) >= self.settings.max {
-            let max = self.settings.max;
-            return Err(Error::new(
-                Code::LimitExceeded,
-                format!("{max} processes run, the most that this server allows"),
-            )
-            .with("limit", max));
+            let message = format!("the server's limit `max_processes` ({}) is reached", self.settings.max);
+            return Err(Error::new(Code::LimitExceeded, message).with("limit", "max_processes"));
         }
         processes.insert(id.clone(), None);
         Ok(id)

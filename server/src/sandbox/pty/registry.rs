@@ -85,7 +85,11 @@ impl Registry {
             let message = format!("the server's limit `max_terminals` ({}) is reached", self.max);
             return Err(Error::new(Code::LimitExceeded, message).with("limit", "max_terminals"));
         }
-        let size = Size::of(params.cols, params.rows).unwrap_or(SIZE);
+        if params.run.limits.as_ref().is_some_and(|limits| limits.output_bytes.is_some()) {
+            let message = "`output_bytes` cannot be held for a terminal: bound what runs in it in another way";
+            return Err(Error::new(Code::NotSupported, message).with("field", "output_bytes"));
+        }
+        let size = Size::asked(params.cols, params.rows, SIZE).unwrap_or(SIZE);
         let scrollback = params.scrollback.map_or(self.scrollback, |lines| self.scrollback.min(lines as usize));
         let share = loop {
             match self.budget.take(size, scrollback) {

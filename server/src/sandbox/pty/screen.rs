@@ -34,6 +34,13 @@ impl Size {
         }
     }
 
+    /// What was asked for, where a side that was not, or is 0, is that of `otherwise`. `None` when neither was.
+    pub(crate) fn asked(cols: Option<u16>, rows: Option<u16>, otherwise: Size) -> Option<Size> {
+        let [cols, rows] = [cols, rows].map(|side| side.filter(|side| *side > 0));
+        cols.or(rows)?;
+        Size::of(cols.or(Some(otherwise.cols)), rows.or(Some(otherwise.rows)))
+    }
+
     pub(super) fn parts(self) -> (NonZeroU16, NonZeroU16) {
         (NonZeroU16::new(self.rows).unwrap_or(NonZeroU16::MIN), NonZeroU16::new(self.cols).unwrap_or(NonZeroU16::MIN))
     }

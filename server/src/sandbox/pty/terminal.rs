@@ -289,6 +289,11 @@ impl Terminal {
         self.lock().end.as_ref().map(|(_, at)| *at)
     }
 
+    /// Columns and rows now.
+    pub(crate) fn size(&self) -> Size {
+        self.lock().model.screen().size()
+    }
+
     /// What it is, for a list.
     pub(crate) fn info(&self) -> Info {
         let state = self.lock();

@@ -190,7 +190,7 @@ async fn bounds_hold() {
     registry.open(&huge).unwrap();
     let zero = Open { cols: Some(0), rows: Some(50), ..shell() };
     let info = registry.open(&zero).unwrap().0.info();
-    assert_eq!((info.cols, info.rows), (80, 24));
+    assert_eq!((info.cols, info.rows), (80, 50));
     let error = registry.open(&shell()).unwrap_err();
     assert_eq!((error.code, &error.details["limit"]), (Code::LimitExceeded, &"max_terminals".into()));
     let terminal = registry.terminal(&info.id).unwrap();
