@@ -93,6 +93,28 @@ async fn a_long_list_comes_in_pages() {
 }
 
 #[tokio::test]
+async fn what_is_kept_to_be_started_again_and_waits_for_a_line_are_bounded() {
+    let registry = registry();
+    let long = Launch { argv: vec!["true".into(), "x".repeat(MAX_RESTARTED).into()], ..Launch::default() };
+    let once = Start { run: long, ..bash("long", "") };
+    let again = Restart { policy: RestartPolicy::Always, max: None, backoff_ms: None };
+    assert_eq!(code(registry.start(Start { restart: Some(again), ..once.clone() })), Code::ValidationFailed);
+    registry.start(once).unwrap();
+    registry.start(bash("quiet", "sleep 1000")).unwrap();
+    let wait = WaitLog {
+        id: "quiet".to_owned(),
+        pattern: "never".to_owned(),
+        output: None,
+        from: From::Start,
+        timeout_ms: None,
+    };
+    let waiting = futures_util::future::select_all((0..=ready::MAX_WAITS).map(|_| Box::pin(registry.wait_log(&wait))));
+    let (first, _, _) = waiting.await;
+    assert_eq!(code(first), Code::LimitExceeded);
+    registry.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
 async fn ids_and_numbers_are_bounded() {
     let registry = registry_with(|settings| settings.max = 2);
     for bad in ["", "a b", "a/b", "ü", &"x".repeat(129)] {
