@@ -120,7 +120,7 @@ async fn a_port_is_ready_when_it_answers_as_it_should() {
         (WaitPort { http: http("no-slash", 200, 399), ..wait(tcp) }, Code::ValidationFailed),
         (WaitPort { http: http("/a b", 200, 399), ..wait(tcp) }, Code::ValidationFailed),
         (WaitPort { http: http("/\r\nX: y", 200, 399), ..wait(tcp) }, Code::ValidationFailed),
-        (WaitPort { host: Some("no such host".to_owned()), ..wait(tcp) }, Code::ProcessReadyTimeout),
+        (WaitPort { host: Some("no such host".to_owned()), ..wait(tcp) }, Code::PermissionDenied),
     ] {
         assert_eq!(port(&client, params.clone()).await, Err(code), "{params:?}");
     }
