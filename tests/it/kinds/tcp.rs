@@ -185,6 +185,8 @@ async fn where_it_goes_is_as_asked_for() {
     let error = place.refused::<TcpConnect>(to(closed_port().await)).await;
     assert_eq!((error.code, error.details.get("errno")), (Code::ConnectFailed, Some(&libc::ECONNREFUSED.into())));
     assert_eq!(place.code::<TcpConnect>(to(0)).await, Code::InvalidPort);
+    let own = place.server.address().port();
+    assert_eq!(place.code::<TcpConnect>(to(own)).await, Code::PermissionDenied, "the server is no way into itself");
     for timeout_ms in [Some(0), Some(600_001), Some(u64::MAX)] {
         let error = place.refused::<TcpConnect>(Connect { timeout_ms, ..to(port) }).await;
         assert_eq!((error.code, error.details.get("parameter")), (Code::ValidationFailed, Some(&"timeout_ms".into())));

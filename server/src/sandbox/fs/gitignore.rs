@@ -13,11 +13,11 @@ use super::Files;
 use super::path::{open_directory, real_path};
 
 /// Longest ignore file that is read, in bytes; what is behind is not seen.
-const MAX_FILE: u64 = 64 << 10;
+const MAX_FILE: u64 = 32 << 10;
 
 /// Bytes of all ignore files that hold at one place; files further down are not read beyond. Globs take hundreds of
-/// times their length when they are compiled.
-const MAX_TOTAL: u64 = 128 << 10;
+/// times their length when they are compiled: these make about 40 MB at the worst.
+const MAX_TOTAL: u64 = 64 << 10;
 
 /// Directories above a walk that are looked into for the root of its repository; each is held open meanwhile.
 const MAX_ABOVE: usize = 64;
