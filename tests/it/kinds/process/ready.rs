@@ -7,12 +7,13 @@ use sandwire::protocol::kind::command::Output;
 use sandwire::protocol::kind::process::{From, Get, HttpProbe, Stats, WaitLog, WaitPort};
 use sandwire::protocol::kind::{ProcessStats, ProcessWaitLog, ProcessWaitPort};
 use sandwire_tests::proc;
+use sandwire_tests::server::Server;
 use sandwire_tests::wait::{wait_for, wait_until_async};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
 use super::{ended, get, named, start, wait_log};
-use crate::kinds::{ask, refusal, served};
+use crate::kinds::{ask, refusal, served, served_by};
 
 #[tokio::test]
 async fn a_line_is_found_in_what_was_and_in_what_comes() {
@@ -95,7 +96,7 @@ async fn port(client: &Client, wait: WaitPort) -> Result<Option<u16>, Code> {
 
 #[tokio::test]
 async fn a_port_is_ready_when_it_answers_as_it_should() {
-    let (_server, client) = served().await;
+    let (_server, client) = served_by(Server::builder().args(["--tcp-hosts", "no.such.host.invalid"])).await;
     let tcp = answering("").await;
     let wait = |port| WaitPort { port, timeout_ms: Some(300), ..WaitPort::default() };
     assert_eq!(port(&client, wait(tcp)).await, Ok(None));
@@ -120,7 +121,8 @@ async fn a_port_is_ready_when_it_answers_as_it_should() {
         (WaitPort { http: http("no-slash", 200, 399), ..wait(tcp) }, Code::ValidationFailed),
         (WaitPort { http: http("/a b", 200, 399), ..wait(tcp) }, Code::ValidationFailed),
         (WaitPort { http: http("/\r\nX: y", 200, 399), ..wait(tcp) }, Code::ValidationFailed),
-        (WaitPort { host: Some("no such host".to_owned()), ..wait(tcp) }, Code::PermissionDenied),
+        (WaitPort { host: Some("no.such.host.invalid".to_owned()), ..wait(tcp) }, Code::ProcessReadyTimeout),
+        (WaitPort { host: Some("example.invalid".to_owned()), ..wait(tcp) }, Code::PermissionDenied),
     ] {
         assert_eq!(port(&client, params.clone()).await, Err(code), "{params:?}");
     }
