@@ -1,6 +1,7 @@
 //! Who may do what: decisions without I/O.
 
 mod access;
+mod hs256;
 mod origin;
 mod ticket;
 mod tokens;

@@ -86,6 +86,7 @@ impl Tickets {
     /// # Errors
     /// When the system has no random numbers.
     pub(crate) fn new() -> std::io::Result<Self> {
+        super::hs256::install();
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(std::io::Error::other)?;
         Ok(Self {
