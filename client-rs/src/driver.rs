@@ -124,6 +124,7 @@ impl Driver {
 
     fn welcomed(&mut self, welcome: Welcome) {
         self.connections += 1;
+        self.link.set_max_channels(welcome.max_channels as usize);
         self.state.send_replace(State::Connected { boot_id: welcome.boot_id, connections: self.connections });
     }
 

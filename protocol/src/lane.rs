@@ -204,6 +204,11 @@ impl Lane {
         self.config.retain = bytes.max(MIN_RETAIN);
     }
 
+    /// Sets how many channels may be open at once, as WELCOME says it.
+    pub const fn set_max_channels(&mut self, most: usize) {
+        self.config.max_channels = most;
+    }
+
     /// Whether frames wait only because too much is retained.
     pub fn is_retain_bound(&self) -> bool {
         self.first_class().is_some_and(|class| !self.may_send(class))

@@ -6,13 +6,15 @@ use futures_util::{StreamExt, TryStreamExt};
 use sandwire::kinds::process::LogItem;
 use sandwire::kinds::terminal::TerminalItem;
 use sandwire::protocol::Code;
-use sandwire::protocol::kind::command::{Output, Target};
+use sandwire::protocol::kind::Exec;
+use sandwire::protocol::kind::command::{Launch, Output, Target};
+use sandwire::protocol::kind::exec::Params;
 use sandwire::protocol::kind::file::{Change, List, SearchDown, WatchDown};
 use sandwire::protocol::kind::process::From;
 use sandwire::protocol::kind::sandbox::MetricsDown;
 use sandwire::{Client, Error, State};
 use sandwire_tests::server::Server;
-use sandwire_tests::wait::wait_for;
+use sandwire_tests::wait::{wait_for, wait_until_async};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 
 use crate::common::noise;
@@ -264,4 +266,19 @@ fn every_handle_may_be_sent_and_shared() {
     shared::<(Client, Error, State, Command, Running, Control, Files)>();
     shared::<(Process, Attachment, Log, Terminal, TerminalInput, Tcp)>();
     shared::<(Reader, Writer, Download<()>, Upload<FileWrite>, Feed<FileWatch>)>();
+}
+
+#[tokio::test]
+async fn no_more_channels_are_asked_for_than_the_server_has() {
+    let server = Server::builder().args(["--max-channels-per-lane", "3"]).start();
+    let client = Client::connect(server.url()).await.unwrap();
+    let sleep = Params { run: Launch { command: Some("sleep 1000".into()), ..Launch::default() }, ..Params::default() };
+    // Far more than a server bears with.
+    let calls: Vec<_> = (0..100).map(|_| client.open::<Exec>(&sleep)).collect();
+    assert_eq!(calls.iter().filter(|call| call.is_ok()).count(), 3);
+    for refused in calls.iter().filter_map(|call| call.as_ref().err()) {
+        assert_eq!(refused.code(), Some(Code::LimitExceeded));
+    }
+    drop(calls);
+    wait_until_async("a free channel", || async { client.exec("echo free").run().await }).await;
 }

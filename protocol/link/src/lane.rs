@@ -131,6 +131,12 @@ impl Link {
         Ok(Call::new(End::new(self.clone(), id, slot)))
     }
 
+    /// Sets how many channels may be open at once. More are not even asked for: a peer that is asked for far too many
+    /// ends the lane.
+    pub fn set_max_channels(&self, most: usize) {
+        self.with(|state| state.lane.set_max_channels(most));
+    }
+
     /// Counted frames received since the lane began, for the handshake.
     pub fn received(&self) -> u64 {
         self.with(|state| state.lane.received())

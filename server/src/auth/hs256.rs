@@ -18,7 +18,7 @@ static PROVIDER: CryptoProvider = CryptoProvider {
 /// Makes it the signature of this process. Once is enough, more do no harm.
 pub(super) fn install() {
     // The only error is that it was done before.
-    drop(PROVIDER.install_default());
+    PROVIDER.install_default().ok();
 }
 
 struct Hs256(hmac::Key);
