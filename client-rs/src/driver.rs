@@ -18,6 +18,9 @@ use crate::state::State;
 /// A direct client has one lane, with this number.
 const LANE: u32 = 1;
 
+/// Channels that are asked for at the most before WELCOME tells how many there may be: a server's default.
+const UNTOLD_CHANNELS: usize = 256;
+
 /// What the client wants of its driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
@@ -264,7 +267,12 @@ impl FirstRun {
 }
 
 fn config(builder: &Builder) -> Config {
-    Config { recv_window: builder.window.max(INITIAL_WINDOW), growth: 64 << 20, ..Config::default() }
+    Config {
+        max_channels: UNTOLD_CHANNELS,
+        recv_window: builder.window.max(INITIAL_WINDOW),
+        growth: 64 << 20,
+        ..Config::default()
+    }
 }
 
 fn refusal(go_away: &GoAway) -> String {

@@ -273,6 +273,8 @@ async fn no_more_channels_are_asked_for_than_the_server_has() {
     let server = Server::builder().args(["--max-channels-per-lane", "3"]).start();
     let client = Client::connect(server.url()).await.unwrap();
     let sleep = Params { run: Launch { command: Some("sleep 1000".into()), ..Launch::default() }, ..Params::default() };
+    // From its answer on, the client knows.
+    client.exec("true").run().await.unwrap();
     // Far more than a server bears with.
     let calls: Vec<_> = (0..100).map(|_| client.open::<Exec>(&sleep)).collect();
     assert_eq!(calls.iter().filter(|call| call.is_ok()).count(), 3);
