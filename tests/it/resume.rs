@@ -1,16 +1,18 @@
 //! Promise 1: connections come and go, and every byte arrives once, with the true exit.
 
+mod work;
+
 use std::time::Duration;
 
 use rustix::process::Signal;
 use sandwire::protocol::Code;
-use sandwire::protocol::kind::pty;
-use sandwire::protocol::kind::{Exec, FileRead, FileWrite, ProcessLogs, ProcessStart, PtyOpen, exec, file, process};
+use sandwire::protocol::kind::{Exec, exec};
 use sandwire::{Client, Reply, State};
 use sandwire_tests::proxy::{Cut, Direction, Proxy};
 use sandwire_tests::server::{self, Server};
 
-use crate::common::{collect, noise, run, run_with, shell};
+use self::work::fifty_channels;
+use crate::common::{collect, run, shell};
 
 async fn through_a_proxy() -> (Server, Proxy, Client) {
     let server = Server::start();
@@ -23,71 +25,6 @@ async fn through_a_proxy() -> (Server, Proxy, Client) {
 /// Waits until the server has greeted.
 async fn connected(client: &Client) {
     client.states().wait_for(|state| matches!(state, State::Connected { .. })).await.unwrap();
-}
-
-/// Work of every kind at once, each checked to the byte.
-async fn fifty_channels(client: &Client, server: &Server) {
-    let mut work: Vec<tokio::task::JoinHandle<()>> = Vec::new();
-    for n in 0..50u64 {
-        let client = client.clone();
-        let folder = server.workspace();
-        work.push(tokio::spawn(async move {
-            let size = 40_000 + 9_000 * usize::try_from(n).unwrap();
-            let data = noise(n, size);
-            let path = folder.join(format!("in{n}"));
-            match n % 5 {
-                0 => {
-                    std::fs::write(&path, &data).unwrap();
-                    let (out, err, exit) =
-                        run(&client, &shell(&format!("cat in{n}; echo e{n} >&2; exit {}", n + 1))).await;
-                    assert!(out == data, "exec {n}");
-                    assert_eq!(err, format!("e{n}\n").as_bytes());
-                    assert_eq!(exit.unwrap().code, i32::try_from(n + 1).ok());
-                }
-                1 => {
-                    let (out, exit) = run_with(&client, shell(&format!("cat; exit {n}")), data.clone()).await;
-                    assert!(out == data, "stdin {n}");
-                    assert_eq!(exit.unwrap().code, i32::try_from(n).ok());
-                }
-                2 => {
-                    let write = file::Write { path: path.as_path().into(), ..file::Write::default() };
-                    let call = client.open::<FileWrite>(&write).unwrap();
-                    call.write(0, data.clone()).await.unwrap();
-                    call.end(0).unwrap();
-                    assert_eq!(call.result().await.unwrap().bytes, size as u64);
-                    let read = file::Read { path: path.as_path().into(), ..file::Read::default() };
-                    let got = collect(&client.open::<FileRead>(&read).unwrap()).await;
-                    assert!(got.streams[0] == data, "file {n}");
-                }
-                3 => {
-                    std::fs::write(&path, &data).unwrap();
-                    let start = process::Start { run: shell(&format!("cat in{n}")).run, ..process::Start::default() };
-                    let info = client.call::<ProcessStart>(&start).await.unwrap();
-                    let logs = process::Logs {
-                        id: info.id,
-                        from: process::From::Start,
-                        follow: true,
-                        output: None,
-                        timestamps: false,
-                    };
-                    let got = collect(&client.open::<ProcessLogs>(&logs).unwrap()).await;
-                    assert!(got.streams[1] == data, "log {n}: {} of {size}", got.streams[1].len());
-                    assert!(got.result.unwrap().ended);
-                }
-                _ => {
-                    let command = format!("stty raw -echo; head -c {size} /dev/zero | tr '\\0' x; exit 7");
-                    let open = pty::Open { run: shell(&command).run, ..pty::Open::default() };
-                    let got = collect(&client.open::<PtyOpen>(&open).unwrap()).await;
-                    let shown = got.streams[0].iter().filter(|byte| **byte == b'x').count();
-                    assert!(shown >= size, "terminal {n}: {shown} of {size}");
-                    assert_eq!(got.result.unwrap().exit.code, Some(7));
-                }
-            }
-        }));
-    }
-    for task in work {
-        task.await.unwrap();
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
