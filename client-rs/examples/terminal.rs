@@ -37,13 +37,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// Reads what the terminal shows until this text is on its screen.
 async fn show_until(terminal: &mut Terminal, client: &Client, text: &str) -> Result<(), Box<dyn std::error::Error>> {
     loop {
+        // Something must be written before the screen can be another one; first of all that the terminal is there.
+        if let TerminalItem::Ended(ended) = terminal.try_next().await?.ok_or("the terminal has ended")? {
+            return Err(format!("the program has ended: {:?}", ended.exit).into());
+        }
         let screen = client.terminals().snapshot("editor").await?;
         if String::from_utf8_lossy(&screen.content).contains(text) {
             return Ok(());
-        }
-        // Something must be written before the screen can be another one.
-        if let TerminalItem::Ended(ended) = terminal.try_next().await?.ok_or("the terminal has ended")? {
-            return Err(format!("the program has ended: {:?}", ended.exit).into());
         }
     }
 }
