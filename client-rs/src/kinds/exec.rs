@@ -84,12 +84,6 @@ pub struct Command {
 impl Command {
     launch_methods!(params.run);
 
-    /// All of what runs, and how, at once.
-    pub fn launch(mut self, run: Launch) -> Self {
-        self.params.run = run;
-        self
-    }
-
     /// One more argument of a program without a shell.
     pub fn arg(mut self, arg: impl Into<ByteString>) -> Self {
         self.params.run.argv.push(arg.into());

@@ -3,6 +3,12 @@
 /// Writes the methods of a builder whose field holds a [`Launch`](sandwire_protocol::kind::command::Launch).
 macro_rules! launch_methods {
     ($($field:ident).+) => {
+        /// All of what runs, and how, at once.
+        pub fn launch(mut self, run: Launch) -> Self {
+            self.$($field).+ = run;
+            self
+        }
+
         /// Working directory. Default: the server's workspace, from which relative paths are taken too.
         pub fn cwd(mut self, path: impl Into<ByteString>) -> Self {
             self.$($field).+.cwd = Some(path.into());

@@ -147,12 +147,6 @@ pub struct OpenTerminal {
 impl OpenTerminal {
     launch_methods!(params.run);
 
-    /// All of what runs, and how, at once.
-    pub fn launch(mut self, run: Launch) -> Self {
-        self.params.run = run;
-        self
-    }
-
     /// A line for the shell, instead of a login shell.
     pub fn command(mut self, line: impl Into<ByteString>) -> Self {
         self.params.run.command = Some(line.into());

@@ -54,12 +54,6 @@ pub struct Start {
 impl Start {
     launch_methods!(params.run);
 
-    /// All of what runs, and how, at once.
-    pub fn launch(mut self, run: Launch) -> Self {
-        self.params.run = run;
-        self
-    }
-
     /// Its id: 1 to 128 characters of `A-Z a-z 0-9 . _ -`. Default: one is generated.
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.params.id = Some(id.into());

@@ -1,7 +1,6 @@
 //! `file.*` and `tcp.connect` over the wire.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use sandwire_protocol::ByteString;
 use sandwire_protocol::kind::file::{
@@ -219,37 +218,4 @@ async fn a_tunnel_is_half_closed_in_both_directions() {
     assert_eq!(socket.read(&mut [0; 1]).await.unwrap(), 0);
     drop(listener);
     assert_eq!(code::<TcpConnect>(&link, Connect { port, host: None, timeout_ms: None }).await, Code::ConnectFailed);
-}
-
-/// Not a test of time: prints figures for one who asks for them.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "prints figures; run it in release with --ignored --nocapture"]
-async fn figures() {
-    let (dir, link) = (tempfile::tempdir().unwrap(), client().await);
-    let small = || Write { path: at(&dir, "small"), ..Write::default() };
-    let begin = Instant::now();
-    for _ in 0..2000 {
-        write(&link, small(), vec![1; 1024].into()).await.unwrap();
-    }
-    println!("write 1 KiB: {:?}", begin.elapsed() / 2000);
-    let begin = Instant::now();
-    for _ in 0..2000 {
-        read(&link, Read { path: at(&dir, "small"), ..Read::default() }).await.2.unwrap();
-    }
-    println!("read 1 KiB: {:?}", begin.elapsed() / 2000);
-    let begin = Instant::now();
-    write(&link, Write { path: at(&dir, "big"), ..Write::default() }, vec![1; 256 << 20].into()).await.unwrap();
-    println!("write 256 MiB: {:?}", begin.elapsed());
-    let begin = Instant::now();
-    let call = link.open::<FileRead>(&Read { path: at(&dir, "big"), ..Read::default() }, None).unwrap();
-    let mut bytes = 0;
-    loop {
-        match call.recv().await {
-            Reply::Data(_, data) => bytes += data.len(),
-            Reply::Closed(result) => break drop(result.unwrap()),
-            Reply::End(_) | Reply::Event(_) => {}
-        }
-    }
-    assert_eq!(bytes, 256 << 20);
-    println!("read 256 MiB: {:?}", begin.elapsed());
 }

@@ -182,8 +182,9 @@ impl Source {
             return Ok(told);
         }
         let mut length = 0;
+        let mut buffer = Vec::with_capacity(SMALL);
         loop {
-            let mut buffer = Vec::with_capacity(SMALL);
+            buffer.clear();
             match rustix::io::pread(&self.fd, spare_capacity(&mut buffer), length) {
                 Ok(0) => return Ok(length),
                 Ok(read) => length += read as u64,
