@@ -127,7 +127,10 @@ impl Link {
             state.slots.insert(id, Arc::clone(&slot));
             Some(id)
         });
-        let id = id.ok_or_else(|| Error::new(Code::LimitExceeded, "too many channels are open in this lane"))?;
+        let id = id.ok_or_else(|| {
+            let message = "as many channels are open in this lane as the server allows: let some of them end first";
+            Error::new(Code::LimitExceeded, message)
+        })?;
         Ok(Call::new(End::new(self.clone(), id, slot)))
     }
 

@@ -11,7 +11,7 @@ use sandwire::protocol::kind::{
     Exec, FileRead, FileWrite, Kind, ProcessList, ProcessLogs, ProcessStart, PtyOpen, SandboxMetrics, exec, file,
     process, pty, sandbox,
 };
-use sandwire::{Call, Client, Reply};
+use sandwire::{Call, Client, Reply, State};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -403,6 +403,12 @@ impl Subject for Wired {
     fn channels(&self, count: usize) -> Outcome<Held> {
         self.runtime.block_on(async {
             let client = self.connect().await?;
+            // Before it is told the server's limit, a client keeps to the default one, which is lower.
+            client
+                .states()
+                .wait_for(|state| matches!(state, State::Connected { .. }))
+                .await
+                .map_err(|closed| Failure::Broken(closed.to_string()))?;
             let hourly = sandbox::MetricsParams { interval_ms: Some(3_600_000) };
             let calls = (0..count).map(|_| client.open::<SandboxMetrics>(&hourly)).collect::<Result<Vec<_>, _>>();
             let calls = calls?;
