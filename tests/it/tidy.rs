@@ -7,11 +7,17 @@ use std::process::Command;
 /// Files have at most so many lines.
 const LONGEST: usize = 500;
 
+/// What code is written in.
+const SOURCES: &[&str] = &["rs", "ts", "tsx"];
+
+/// Folders that programs fill.
+const MADE: &[&str] = &["target", "node_modules", "dist", "server/src/http/page"];
+
 /// Those that may be longer, and why.
-const LONG: &[(&str, &str)] = &[
-    ("protocol/src/lane.rs", "the one machine of a lane: its methods share all of its state, and it only routes"),
-    ("protocol/examples/vectors/make/lane/scripts.rs", "a list: the transcripts of the vectors, one after the other"),
-];
+const LONG: &[(&str, &str)] = &[(
+    "protocol/examples/vectors/make/lane/scripts.rs",
+    "a list: the transcripts of the vectors, one after the other",
+)];
 
 /// What happens between fork and exec needs it, and the descriptor of a terminal; nothing else does.
 const UNSAFE_HOMES: &[&str] =
@@ -134,12 +140,16 @@ fn files_are_short_or_say_why_not() {
 fn every_file_says_what_it_is() {
     let silent: Vec<_> = everything()
         .into_iter()
-        .filter(|file| !std::fs::read_to_string(file).unwrap().starts_with("//!"))
+        .filter(|file| {
+            let text = std::fs::read_to_string(file).unwrap();
+            let start = if file.extension().is_some_and(|extension| extension == "rs") { "//!" } else { "/**" };
+            !text.starts_with(start)
+        })
         .map(|file| name(&file))
         // A module of tests is named after what it tests.
         .filter(|name| !name.ends_with("/tests.rs"))
         .collect();
-    assert!(silent.is_empty(), "without a //! line at the top: {silent:?}");
+    assert!(silent.is_empty(), "without a line at the top, `//!` or `/** … */`: {silent:?}");
 }
 
 #[test]
@@ -219,10 +229,10 @@ fn all() -> Vec<Source> {
         .collect()
 }
 
-/// All files of Rust, tests too.
+/// All files of Rust and TypeScript, tests too.
 fn everything() -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for folder in ["protocol", "server", "client-rs", "tests"] {
+    for folder in ["protocol", "server", "client-rs", "client-js", "tests"] {
         walk(&root().join(folder), &mut files);
     }
     files
@@ -232,9 +242,9 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     for entry in entries {
-        if entry.is_dir() && !entry.ends_with("target") {
+        if entry.is_dir() && !MADE.iter().any(|made| entry.ends_with(made)) {
             walk(&entry, files);
-        } else if entry.extension().is_some_and(|extension| extension == "rs") {
+        } else if entry.extension().is_some_and(|extension| SOURCES.iter().any(|source| extension == *source)) {
             files.push(entry);
         }
     }

@@ -1,1 +1,2 @@
+/** The protocol, pure: frames, lanes, channels, windows. */
 export {};
