@@ -115,21 +115,11 @@ impl Http {
             Some(Credential::Token(token)) => self.tokens.access(&token),
             Some(Credential::Ticket(ticket)) => self.tickets.access(&ticket),
             None => {
-                let session = self.session(request).ok_or_else(|| self.unauthorized(peer, request.uri().path()))?;
+                let session = self.session(request).ok_or_else(|| unauthorized(peer, request.uri().path()))?;
                 return Ok((session.access.clone(), Some(session)));
             }
         };
-        access.map(|access| (access, None)).ok_or_else(|| self.unauthorized(peer, request.uri().path()))
-    }
-
-    fn unauthorized(&self, peer: &Peer, path: &str) -> Box<Answer> {
-        tracing::info!(remote = %peer.remote, path, "unauthorized");
-        counter!("sandwire_refused_total", "reason" => "unauthorized").increment(1);
-        Box::new(answer::error(
-            StatusCode::UNAUTHORIZED,
-            "UNAUTHORIZED",
-            "give a valid token as `Authorization: Bearer`, or a ticket that has not expired as `?ticket=`; or sign in",
-        ))
+        access.map(|access| (access, None)).ok_or_else(|| unauthorized(peer, request.uri().path()))
     }
 
     /// Gives out a ticket, for a token only: else one could be drawn out for ever.
@@ -163,6 +153,21 @@ impl Http {
             Err(error) => answer::refusal(StatusCode::BAD_REQUEST, &error),
         }
     }
+}
+
+/// Writes down that somebody came without a valid credential.
+fn note_unauthorized(peer: &Peer, path: &str) {
+    tracing::info!(remote = %peer.remote, path, "unauthorized");
+    counter!("sandwire_refused_total", "reason" => "unauthorized").increment(1);
+}
+
+fn unauthorized(peer: &Peer, path: &str) -> Box<Answer> {
+    note_unauthorized(peer, path);
+    Box::new(answer::error(
+        StatusCode::UNAUTHORIZED,
+        "UNAUTHORIZED",
+        "give a valid token as `Authorization: Bearer`, or a ticket that has not expired as `?ticket=`; or sign in",
+    ))
 }
 
 /// A header, when it is text.

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::answer::{self, Answer};
 use super::listener::Peer;
-use super::{Http, cookie, page, text};
+use super::{Http, cookie, note_unauthorized, page, text};
 use crate::auth::{Access, Session, Site};
 
 /// Body of `POST /v1/session`.
@@ -47,7 +47,7 @@ impl Http {
         if self.session(request).is_some() {
             return answer::see_other(&without);
         }
-        self.unauthorized(peer, "/");
+        note_unauthorized(peer, "/");
         page::refused(site.as_ref())
     }
 
@@ -80,7 +80,14 @@ impl Http {
         }
         match self.tokens.access(&sign_in.token) {
             Some(access) => self.begin(access, &site, peer, answer::empty()),
-            None => *self.unauthorized(peer, "/v1/session"),
+            None => {
+                note_unauthorized(peer, "/v1/session");
+                answer::error(
+                    StatusCode::UNAUTHORIZED,
+                    "UNAUTHORIZED",
+                    "this is no token of this server, or it has expired",
+                )
+            }
         }
     }
 
