@@ -14,6 +14,7 @@ mod info;
 mod json;
 mod launch;
 mod logs;
+mod open;
 mod process;
 mod search;
 mod shell;
@@ -37,6 +38,7 @@ Examples:
   sandwire start --id web -- python3 -m http.server 8000
   sandwire logs -f web                      follow its output
   sandwire forward 8080:8000                reach port 8000 of the sandbox as localhost:8080
+  sandwire open                             the server's page in a browser, signed in
   sandwire cp -r src :/workspace/src        copy a tree into the sandbox (`:` marks the sandbox)
   sandwire cp :/etc/os-release -            copy a file to standard output
 
@@ -81,6 +83,7 @@ enum Command {
     Search(search::SearchArgs),
     Watch(search::WatchArgs),
     Forward(forward::Args),
+    Open(open::Args),
     Info(info::InfoArgs),
     Top(info::TopArgs),
     Ping(info::PingArgs),
@@ -129,6 +132,10 @@ pub(crate) fn main() -> i32 {
 async fn connected(cli: Cli) -> i32 {
     let (json, passes_on) = (cli.global.json, cli.command.passes_on());
     let result = async {
+        // Needs no lane.
+        if let Command::Open(args) = cli.command {
+            return open::run(args, &cli.global).await;
+        }
         let client = cli.global.connect().await?;
         // A shell has the screen for itself, and says it in another way.
         if !matches!(cli.command, Command::Shell(_)) {
@@ -176,7 +183,7 @@ async fn run(command: Command, client: &Client, global: &Global) -> Result<i32, 
         Command::Top(args) => info::top(args, client, global).await,
         Command::Ping(args) => info::ping(&args, client, global).await,
         // Done before there was a connection.
-        Command::Completions { .. } => Ok(0),
+        Command::Completions { .. } | Command::Open(_) => Ok(0),
     }
 }
 

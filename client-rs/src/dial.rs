@@ -8,6 +8,7 @@ use std::time::Duration;
 use sandwire_link::{Socket, websocket_config};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
@@ -24,6 +25,12 @@ pub(crate) struct Target {
     pub(crate) token: Option<String>,
     pub(crate) tls: Option<Arc<ClientConfig>>,
     pub(crate) timeout: Duration,
+}
+
+/// A connection on which nothing was said yet.
+pub(crate) enum Transport {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Target {
@@ -60,13 +67,20 @@ impl Target {
 
     async fn dial_now(&self) -> Result<Socket, Error> {
         let request = self.request()?;
-        let (host, port, tls) = address(request.uri()).map_err(|reason| self.unusable(reason))?;
+        match self.transport(request.uri()).await? {
+            Transport::Plain(stream) => Ok(Socket::tcp(self.upgrade(request, stream).await?, Vec::new())),
+            Transport::Tls(stream) => Ok(Socket::stream(self.upgrade(request, *stream).await?, Vec::new())),
+        }
+    }
+
+    /// Connects to the host of a URL, by TLS when the URL says so.
+    pub(crate) async fn transport(&self, uri: &Uri) -> Result<Transport, Error> {
+        let (host, port, tls) = address(uri).map_err(|reason| self.unusable(reason))?;
         let stream = TcpStream::connect((host.as_str(), port))
             .await
             .map_err(|error| self.failed(format!("{host}:{port}: {error}")))?;
         if !tls {
-            let stream = self.upgrade(request, stream).await?;
-            return Ok(Socket::tcp(stream, Vec::new()));
+            return Ok(Transport::Plain(stream));
         }
         let name = ServerName::try_from(host.clone()).map_err(|error| self.unusable(&error.to_string()))?;
         stream.set_nodelay(true)?;
@@ -75,20 +89,24 @@ impl Target {
             .connect(name, stream)
             .await
             .map_err(|error| self.failed(tls_failure(&host, &error)))?;
-        let stream = self.upgrade(request, stream).await?;
-        Ok(Socket::stream(stream, Vec::new()))
+        Ok(Transport::Tls(Box::new(stream)))
     }
 
     fn request(&self) -> Result<Request<()>, Error> {
         let mut request = self.url.as_str().into_client_request().map_err(|error| self.unusable(&error.to_string()))?;
-        let headers = request.headers_mut();
-        if let Some(token) = &self.token {
-            let mut value = HeaderValue::try_from(format!("Bearer {token}"))
-                .map_err(|_| self.failed("the token has characters that a header cannot carry".to_owned()))?;
-            value.set_sensitive(true);
-            headers.insert("Authorization", value);
+        if let Some(bearer) = self.bearer()? {
+            request.headers_mut().insert("Authorization", bearer);
         }
         Ok(request)
+    }
+
+    /// The token, as a header carries it.
+    pub(crate) fn bearer(&self) -> Result<Option<HeaderValue>, Error> {
+        let Some(token) = &self.token else { return Ok(None) };
+        let mut value = HeaderValue::try_from(format!("Bearer {token}"))
+            .map_err(|_| self.failed("the token has characters that a header cannot carry".to_owned()))?;
+        value.set_sensitive(true);
+        Ok(Some(value))
     }
 
     /// The server says nothing before HELLO, so that nothing can have been read behind the upgrade.
@@ -108,11 +126,11 @@ impl Target {
         }
     }
 
-    fn failed(&self, reason: String) -> Error {
+    pub(crate) fn failed(&self, reason: String) -> Error {
         Error::Connect { url: self.url.clone(), reason }
     }
 
-    fn unusable(&self, reason: &str) -> Error {
+    pub(crate) fn unusable(&self, reason: &str) -> Error {
         Error::Url { url: self.url.clone(), reason: reason.to_owned() }
     }
 }

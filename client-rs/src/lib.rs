@@ -73,6 +73,7 @@ mod dial;
 mod driver;
 mod error;
 pub mod kinds;
+mod sign_in;
 mod state;
 
 pub use client::{Builder, Client};

@@ -16,6 +16,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("R-HTTP-4", "server/src/auth/origin.rs"),
     ("R-HTTP-5", "protocol/link/src/connection.rs"),
     ("R-HTTP-6", "server/src/http/answer.rs"),
+    ("R-HTTP-7", "server/tests/door/session.rs"),
+    ("R-HTTP-8", "server/tests/door/session.rs"),
     ("R-HELLO-1", "client-rs/src/driver.rs"),
     ("R-RESUME-6", "server/src/lanes.rs"),
     ("R-GOAWAY-3", "server/src/conn.rs"),

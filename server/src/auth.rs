@@ -3,11 +3,15 @@
 mod access;
 mod hs256;
 mod origin;
+mod sessions;
+mod site;
 mod ticket;
 mod tokens;
 
 pub(crate) use access::Access;
 pub(crate) use origin::Origins;
+pub(crate) use sessions::{MAX_SESSIONS, MAX_TICKETS, Open, Session, Sessions};
+pub(crate) use site::Site;
 pub(crate) use ticket::{TicketRequest, Tickets};
 pub(crate) use tokens::TokenRule;
 pub(crate) use tokens::Tokens;

@@ -136,6 +136,8 @@ settings! {
         lane_ttl: Time = Some(Time::secs(120)), "SANDWIRE_LANE_TTL";
         /// Time that a new connection has for a TLS handshake, and for its HTTP request [default: 10s]
         handshake_timeout: Time = Some(Time::secs(10)), "SANDWIRE_HANDSHAKE_TIMEOUT";
+        /// How long a browser stays signed in after its last request or connection [default: 12h]
+        session_ttl: Time = Some(Time::secs(12 * 3600)), "SANDWIRE_SESSION_TTL";
         /// How long what runs may go on after SIGTERM [default: 30s]
         drain_time: Time = Some(Time::secs(30)), "SANDWIRE_DRAIN_TIME";
         /// Time between TERM and KILL at the end of draining [default: 2s]

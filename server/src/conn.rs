@@ -10,16 +10,16 @@ use sandwire_protocol::lane::Role;
 use sandwire_protocol::limits::VERSION;
 use sandwire_protocol::{Error, LaneError};
 
-use crate::auth::Access;
+use crate::auth::{Access, Open};
 use crate::kinds;
 use crate::lanes::{Entry, LaneKey};
 use crate::server::{Phase, Server};
 
-/// Serves a connection whose upgrade is done, until it ends.
-pub(crate) async fn serve(server: Arc<Server>, socket: Socket, access: Access) {
+/// Serves a connection whose upgrade is done, until it ends; at the latest when the session ends that it belongs to.
+pub(crate) async fn serve(server: Arc<Server>, socket: Socket, access: Access, session: Option<Open>) {
     let connection = Connection::new(socket, Role::Server, server.lanes_per_connection).await;
     let mut served = Served { server, access, lanes: BTreeMap::new(), handle: connection.handle() };
-    let closed = served.run(connection).await;
+    let closed = served.run(connection, session).await;
     tracing::info!(reason = %closed, lanes = served.lanes.len(), "disconnected");
     for (key, entry) in served.lanes.into_values() {
         served.server.lanes.park(key, &entry);
@@ -34,7 +34,7 @@ struct Served {
 }
 
 impl Served {
-    async fn run(&mut self, mut connection: Connection) -> Closed {
+    async fn run(&mut self, mut connection: Connection, mut session: Option<Open>) -> Closed {
         let mut phase = self.server.phase.subscribe();
         loop {
             let inbound = tokio::select! {
@@ -42,6 +42,11 @@ impl Served {
                 Ok(()) = phase.changed() => {
                     let phase = *phase.borrow_and_update();
                     self.enter(phase).await;
+                    continue;
+                }
+                () = revoked(session.as_ref()) => {
+                    session = None;
+                    self.sign_out();
                     continue;
                 }
             };
@@ -138,6 +143,14 @@ impl Served {
         }
     }
 
+    /// Nothing goes on for who has signed out.
+    fn sign_out(&mut self) {
+        for (key, _) in std::mem::take(&mut self.lanes).into_values() {
+            self.server.lanes.end(&key, "the browser's session was signed out");
+        }
+        self.handle.close(1008, "SIGNED_OUT: sign in again");
+    }
+
     async fn enter(&self, phase: Phase) {
         match phase {
             Phase::Serving => {}
@@ -150,5 +163,12 @@ impl Served {
             }
             Phase::Closing => self.handle.close(1001, "draining"),
         }
+    }
+}
+
+async fn revoked(session: Option<&Open>) {
+    match session {
+        Some(session) => session.revoked().await,
+        None => std::future::pending().await,
     }
 }

@@ -1,9 +1,13 @@
 //! The door: HTTP requests, of which one becomes a WebSocket.
 
 mod answer;
+mod cookie;
 mod credential;
 mod listener;
 mod metrics;
+mod page;
+mod policy;
+mod session;
 mod upgrade;
 
 use std::sync::Arc;
@@ -12,12 +16,13 @@ use std::time::Duration;
 use ::metrics::counter;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming as Body;
-use hyper::{Method, Request, StatusCode, header};
+use hyper::{HeaderMap, Method, Request, StatusCode, header};
 use sandwire_protocol::Code;
 use sandwire_protocol::kind::Scope;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::auth::{Access, Origins, TicketRequest, Tickets, Tokens};
+use crate::auth::{Access, Origins, Session, Sessions, TicketRequest, Tickets, Tokens};
 use crate::server::{Phase, Server};
 
 use answer::Answer;
@@ -30,15 +35,13 @@ pub(crate) use metrics::Exporter;
 /// Longest body of a request, in bytes.
 const MAX_BODY: usize = 4096;
 
-/// What the plain page may do: nothing.
-const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
-
 /// What answers requests.
 #[derive(Debug)]
 pub(crate) struct Http {
     pub(crate) server: Arc<Server>,
     pub(crate) tokens: Tokens,
     pub(crate) tickets: Tickets,
+    pub(crate) sessions: Sessions,
     pub(crate) origins: Origins,
     pub(crate) exporter: Exporter,
     /// Time for a TLS handshake, and for a request and its answer.
@@ -48,8 +51,8 @@ pub(crate) struct Http {
 impl Http {
     /// Answers a request.
     async fn handle(self: Arc<Self>, request: Request<Body>, peer: Peer) -> Answer {
-        let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-        if !self.origins.allows(text(header::HOST), text(header::ORIGIN)) {
+        let headers = request.headers();
+        if !self.origins.allows(text(headers, header::HOST), text(headers, header::ORIGIN)) {
             tracing::info!(remote = %peer.remote, "origin denied");
             counter!("sandwire_refused_total", "reason" => "origin").increment(1);
             return answer::error(
@@ -61,33 +64,34 @@ impl Http {
         match (request.method(), request.uri().path()) {
             (&Method::GET | &Method::HEAD, "/healthz") => self.health(),
             (&Method::GET | &Method::HEAD, "/metrics") => match self.authenticate(&request, &peer) {
-                Ok(access) => match access.require(Scope::Info) {
-                    Ok(()) => answer::text("text/plain; version=0.0.4", self.exporter.render(&self.server)),
+                Ok((access, _)) => match access.require(Scope::Info) {
+                    Ok(()) => {
+                        let text = self.exporter.render(&self.server, self.sessions.len());
+                        answer::text("text/plain; version=0.0.4", text)
+                    }
                     Err(error) => answer::refusal(StatusCode::FORBIDDEN, &error),
                 },
                 Err(answer) => *answer,
             },
             (&Method::GET, "/v1/connect") => match self.authenticate(&request, &peer) {
-                Ok(access) => upgrade::answer(&self.server, request, access, peer),
+                Ok((access, session)) => {
+                    upgrade::answer(&self.server, request, access, session.map(Session::open), peer)
+                }
                 Err(answer) => *answer,
             },
-            // Else a ticket could be drawn out for ever.
-            (&Method::POST, "/v1/tickets") if matches!(credential::of(&request), Some(Credential::Ticket(_))) => {
-                answer::error(
-                    StatusCode::FORBIDDEN,
-                    "PERMISSION_DENIED",
-                    "only a token, no ticket, can ask for tickets",
-                )
-            }
-            (&Method::POST, "/v1/tickets") => match self.authenticate(&request, &peer) {
-                Ok(access) => self.mint(request, &access).await,
-                Err(answer) => *answer,
-            },
-            (&Method::GET | &Method::HEAD, "/") => answer::page(include_str!("http/page.html"), PAGE_POLICY),
+            (&Method::POST, "/v1/tickets") => self.tickets(request, &peer).await,
+            (&Method::GET | &Method::POST | &Method::DELETE, "/v1/session") => self.sessions(request, &peer).await,
+            (&Method::GET | &Method::HEAD, "/") => self.page(&request, &peer),
+            (&Method::GET | &Method::HEAD, path) if page::has(path) => page::file(&request),
             (_, "/healthz" | "/metrics" | "/") => answer::other_method("GET, HEAD"),
+            (_, path) if page::has(path) => answer::other_method("GET, HEAD"),
             (_, "/v1/connect") => answer::other_method("GET"),
             (_, "/v1/tickets") => answer::other_method("POST"),
-            _ => answer::error(StatusCode::NOT_FOUND, "NOT_FOUND", "the WebSocket is at /v1/connect"),
+            (_, "/v1/session") => answer::other_method("GET, POST, DELETE"),
+            _ => {
+                let message = "there is nothing here: the page is at /, the WebSocket at /v1/connect";
+                answer::error(StatusCode::NOT_FOUND, "NOT_FOUND", message)
+            }
         }
     }
 
@@ -102,47 +106,83 @@ impl Http {
         )
     }
 
-    /// What the request's credential allows; everything where no tokens are set.
-    fn authenticate(&self, request: &Request<Body>, peer: &Peer) -> Result<Access, Box<Answer>> {
+    /// What the request's credential allows, and the session when that is a cookie's; everything where no tokens are set.
+    fn authenticate(&self, request: &Request<Body>, peer: &Peer) -> Result<(Access, Option<Session>), Box<Answer>> {
         if self.tokens.is_empty() {
-            return Ok(Access::full("local"));
+            return Ok((Access::full("local"), None));
         }
         let access = match credential::of(request) {
             Some(Credential::Token(token)) => self.tokens.access(&token),
             Some(Credential::Ticket(ticket)) => self.tickets.access(&ticket),
-            None => None,
+            None => {
+                let session = self.session(request).ok_or_else(|| unauthorized(peer, request.uri().path()))?;
+                return Ok((session.access.clone(), Some(session)));
+            }
         };
-        access.ok_or_else(|| {
-            tracing::info!(remote = %peer.remote, path = request.uri().path(), "unauthorized");
-            counter!("sandwire_refused_total", "reason" => "unauthorized").increment(1);
-            Box::new(answer::error(
-                StatusCode::UNAUTHORIZED,
-                "UNAUTHORIZED",
-                "give a valid token as `Authorization: Bearer`, or a ticket that has not expired as `?ticket=`",
-            ))
-        })
+        access.map(|access| (access, None)).ok_or_else(|| unauthorized(peer, request.uri().path()))
     }
 
-    async fn mint(&self, request: Request<Body>, access: &Access) -> Answer {
-        let Ok(body) = Limited::new(request.into_body(), MAX_BODY).collect().await else {
-            return answer::error(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "VALIDATION_FAILED",
-                "the body has at most 4096 bytes",
-            );
+    /// Gives out a ticket, for a token only: else one could be drawn out for ever.
+    async fn tickets(&self, request: Request<Body>, peer: &Peer) -> Answer {
+        let denied = "only a token, no ticket and no cookie, can ask for tickets";
+        let denied = || answer::error(StatusCode::FORBIDDEN, "PERMISSION_DENIED", denied);
+        if matches!(credential::of(&request), Some(Credential::Ticket(_))) {
+            return denied();
+        }
+        let access = match self.authenticate(&request, peer) {
+            Ok((access, None)) => access,
+            Ok((_, Some(_))) => return denied(),
+            Err(answer) => return *answer,
         };
-        let body = body.to_bytes();
-        let request = if body.is_empty() { Ok(TicketRequest::default()) } else { serde_json::from_slice(&body) };
-        let request = match request {
-            Ok(request) => request,
-            Err(error) => return answer::error(StatusCode::BAD_REQUEST, "VALIDATION_FAILED", &error.to_string()),
+        let wanted: TicketRequest = match body(request).await {
+            Ok(wanted) => wanted,
+            Err(answer) => return *answer,
         };
-        match self.tickets.mint(access, &request) {
+        let minted = if wanted.session {
+            let narrowed = wanted.narrow(&access);
+            narrowed.and_then(|(access, ttl)| Ok((self.sessions.ticket(&access, ttl)?, ttl.as_secs())))
+        } else {
+            self.tickets.mint(&access, &wanted)
+        };
+        match minted {
             Ok((ticket, expires_in)) => {
                 answer::json(StatusCode::OK, &json!({ "ticket": ticket, "expires_in": expires_in }))
             }
             Err(error) if error.code == Code::PermissionDenied => answer::refusal(StatusCode::FORBIDDEN, &error),
+            Err(error) if error.code == Code::LimitExceeded => answer::refusal(StatusCode::SERVICE_UNAVAILABLE, &error),
             Err(error) => answer::refusal(StatusCode::BAD_REQUEST, &error),
         }
     }
+}
+
+/// Writes down that somebody came without a valid credential.
+fn note_unauthorized(peer: &Peer, path: &str) {
+    tracing::info!(remote = %peer.remote, path, "unauthorized");
+    counter!("sandwire_refused_total", "reason" => "unauthorized").increment(1);
+}
+
+fn unauthorized(peer: &Peer, path: &str) -> Box<Answer> {
+    note_unauthorized(peer, path);
+    Box::new(answer::error(
+        StatusCode::UNAUTHORIZED,
+        "UNAUTHORIZED",
+        "give a valid token as `Authorization: Bearer`, or a ticket that has not expired as `?ticket=`; or sign in",
+    ))
+}
+
+/// A header, when it is text.
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The body as JSON; none is as good as an object without anything.
+async fn body<T: DeserializeOwned>(request: Request<Body>) -> Result<T, Box<Answer>> {
+    let Ok(body) = Limited::new(request.into_body(), MAX_BODY).collect().await else {
+        let message = "the body has at most 4096 bytes";
+        return Err(Box::new(answer::error(StatusCode::PAYLOAD_TOO_LARGE, "VALIDATION_FAILED", message)));
+    };
+    let body = body.to_bytes();
+    let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
+    serde_json::from_slice(body)
+        .map_err(|error| Box::new(answer::error(StatusCode::BAD_REQUEST, "VALIDATION_FAILED", &error.to_string())))
 }

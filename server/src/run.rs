@@ -1,12 +1,13 @@
 //! From settings to a server that listens, until it is told to end.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use crate::auth::{Origins, Tickets, Tokens};
+use crate::auth::{Access, Origins, Sessions, Tickets, Tokens};
 use crate::config::Settings;
 use crate::drain;
 use crate::hide;
@@ -23,6 +24,9 @@ pub(crate) const BLOCKING_THREADS: usize = 16;
 
 /// How long a blocking thread waits for more to do. One that has ended might not be had again.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// How long the ticket is good that the server itself gives out when it starts.
+const TICKET_TTL: Duration = Duration::from_secs(600);
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -66,11 +70,13 @@ async fn serve(settings: Settings) -> Result<(), Failed> {
     let sandbox = Sandbox::new(&settings)
         .map_err(|error| Failed(format!("the workspace {} cannot be used: {error}", settings.workspace().display())))?;
     let server = Arc::new(Server::new(Arc::new(sandbox), &settings));
+    let sessions = Sessions::new(settings.session_ttl());
     let http = Http {
         server: Arc::clone(&server),
         tokens: Tokens::new(settings.token.as_deref(), &settings.tokens),
         tickets: Tickets::new().map_err(|error| Failed(format!("there are no random numbers: {error}")))?,
-        origins: Origins::new(settings.origins.as_deref(), !settings.has_tokens()),
+        sessions: sessions.clone(),
+        origins: Origins::new(settings.origins.as_deref(), !settings.has_tokens(), tls.is_some()),
         exporter: Exporter::install(),
         handshake_timeout: settings.handshake_timeout(),
     };
@@ -81,8 +87,9 @@ async fn serve(settings: Settings) -> Result<(), Failed> {
     let address = listener.local_addr().map_err(|error| Failed(error.to_string()))?;
     server.sandbox.listens.get_or_init(|| address);
     let scheme = if tls.is_some() { "https" } else { "http" };
+    let said = format!("listening on {scheme}://{address}\n{}", invitation(&settings, scheme, address, &sessions));
     // Who closed standard output does not want to know.
-    writeln!(std::io::stdout(), "listening on {scheme}://{address}").unwrap_or_default();
+    std::io::stdout().write_all(said.as_bytes()).unwrap_or_default();
     let memory_bound = server.memory_bound;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), memory_bound, "listening");
 
@@ -96,4 +103,26 @@ async fn serve(settings: Settings) -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+/// How to open the page. A ticket to sign in with is for the eyes of who started the server: not for a log.
+fn invitation(settings: &Settings, scheme: &str, address: SocketAddr, sessions: &Sessions) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
+    };
+    let page = format!("{scheme}://{}/", SocketAddr::new(ip, address.port()));
+    if !settings.has_tokens() {
+        return format!("open {page}\n");
+    }
+    let seen = std::io::stdout().is_terminal() && settings.log_format != Some(LogFormat::Json);
+    // Who starts the server may do everything where one token may.
+    let ticket = (seen && settings.token.is_some()).then(|| sessions.ticket(&Access::full("token"), TICKET_TTL));
+    match ticket {
+        Some(Ok(ticket)) => {
+            format!("open {page}?ticket={ticket}\n(good once, for {} minutes)\n", TICKET_TTL.as_secs() / 60)
+        }
+        Some(Err(_)) | None => format!("open {page} and sign in with the token, or run `sandwire open`\n"),
+    }
 }

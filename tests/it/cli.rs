@@ -3,6 +3,7 @@
 mod exec;
 mod files;
 mod network;
+mod open;
 mod processes;
 mod shell;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sandwire::{Client, State};
+use sandwire::{Builder, Client, State};
 
 use super::fail::Failure;
 
@@ -48,6 +48,11 @@ fn variable(name: &str) -> Option<String> {
 impl Global {
     /// Connects.
     pub(crate) async fn connect(&self) -> Result<Client, Failure> {
+        Ok(self.builder()?.connect().await?)
+    }
+
+    /// How to connect.
+    pub(crate) fn builder(&self) -> Result<Builder, Failure> {
         let url = self.url.clone().or_else(|| variable("SANDWIRE_URL"));
         let mut builder = Client::builder(url.unwrap_or_else(|| DEFAULT_URL.to_owned()));
         let token = match &self.token_file {
@@ -64,7 +69,7 @@ impl Global {
         if let Some(path) = self.ca.clone().or_else(|| variable("SANDWIRE_CA").map(PathBuf::from)) {
             builder = builder.ca_file(path)?;
         }
-        Ok(builder.connect().await?)
+        Ok(builder)
     }
 
     /// Tells on standard error when the connection is lost for long.

@@ -18,7 +18,7 @@ pub(crate) struct Access {
     pub(crate) name: String,
     scopes: BTreeSet<Scope>,
     /// Roots of what `file.*` may touch; none means everything.
-    paths: Option<Vec<PathBuf>>,
+    paths: Option<Arc<[PathBuf]>>,
     /// The same as the file system sees them: resolved once, when the token was read.
     policy: Arc<PathPolicy>,
     /// When the token expires from which this was made; none means never.
@@ -43,7 +43,7 @@ impl Access {
             }
         }
         let policy = Arc::new(PathPolicy::limited(paths.as_deref(), paths.as_deref()));
-        Self { name: name.to_owned(), scopes, paths, policy, expires: None }
+        Self { name: name.to_owned(), scopes, paths: paths.map(Arc::from), policy, expires: None }
     }
 
     /// The same, until then.

@@ -15,6 +15,9 @@ use super::access::Access;
 /// Life of a ticket when the request names none.
 const DEFAULT_TTL: Duration = Duration::from_secs(60);
 
+/// Life of a ticket to sign in with, which a person has to carry to a browser.
+const SIGN_IN_TTL: Duration = Duration::from_secs(300);
+
 /// Longest life of a ticket.
 const MAX_TTL: Duration = Duration::from_secs(3600);
 
@@ -31,6 +34,26 @@ pub(crate) struct TicketRequest {
     pub(crate) scopes: Option<Vec<String>>,
     /// Whether it is good for one connection only. Default: false.
     pub(crate) once: bool,
+    /// Whether it is to sign in with in a browser, once, and for nothing else. Default: false.
+    pub(crate) session: bool,
+}
+
+impl TicketRequest {
+    /// What a ticket allows, and for how long: at most what `access` has, and no longer than the token itself.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED`, `PERMISSION_DENIED` for scopes that who asks does not have.
+    pub(crate) fn narrow(&self, access: &Access) -> Result<(Access, Duration), Error> {
+        let default = if self.session { SIGN_IN_TTL } else { DEFAULT_TTL };
+        let ttl = self.ttl.unwrap_or(default.as_secs());
+        if !(1..=MAX_TTL.as_secs()).contains(&ttl) {
+            return Err(Error::new(Code::ValidationFailed, "`ttl` is 1 to 3600 seconds").with("ttl", ttl));
+        }
+        let access = access.narrow(self.scopes.as_deref())?;
+        let left = access.expires().map(|expires| expires.duration_since(SystemTime::now()).unwrap_or_default());
+        let ttl = left.map_or(ttl, |left| ttl.min(left.as_secs()));
+        Ok((access, Duration::from_secs(ttl)))
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -102,14 +125,8 @@ impl Tickets {
     /// # Errors
     /// `VALIDATION_FAILED`, `PERMISSION_DENIED` for scopes that who asks does not have.
     pub(crate) fn mint(&self, access: &Access, request: &TicketRequest) -> Result<(String, u64), Error> {
-        let ttl = request.ttl.unwrap_or(DEFAULT_TTL.as_secs());
-        if !(1..=MAX_TTL.as_secs()).contains(&ttl) {
-            return Err(Error::new(Code::ValidationFailed, "`ttl` is 1 to 3600 seconds").with("ttl", ttl));
-        }
-        let access = access.narrow(request.scopes.as_deref())?;
-        // No longer than the token itself.
-        let left = access.expires().map(|expires| expires.duration_since(SystemTime::now()).unwrap_or_default());
-        let ttl = left.map_or(ttl, |left| ttl.min(left.as_secs()));
+        let (access, ttl) = request.narrow(access)?;
+        let ttl = ttl.as_secs();
         let mut number = [0; 16];
         getrandom::fill(&mut number).map_err(|error| Error::new(Code::Internal, error.to_string()))?;
         let claims = Claims {

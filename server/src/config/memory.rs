@@ -3,6 +3,7 @@
 use sandwire_protocol::limits::{INITIAL_WINDOW, MAX_DATA, MAX_FRAME, OUTBOX};
 
 use super::Settings;
+use crate::auth::{MAX_SESSIONS, MAX_TICKETS};
 use crate::lanes::GROWTH;
 use crate::sandbox::buffer;
 use crate::sandbox::fs::{MAX_LONG, MAX_SEARCHES, MAX_WATCHES, pieces};
@@ -47,6 +48,9 @@ const WALK: u64 = 640 << 10;
 const WATCH: u64 = 11 << 18;
 const WATCHED: u64 = 24 << 20;
 
+/// A browser that is signed in, or may sign in with a ticket.
+const SESSION: u64 = 1 << 10;
+
 impl Settings {
     /// Upper bound of the server's own memory, in bytes, whatever clients and commands do.
     pub(crate) fn memory_bound(&self) -> u64 {
@@ -61,7 +65,8 @@ impl Settings {
     fn connections(&self) -> u64 {
         let tls = if self.tls_cert.is_some() { TLS } else { 0 };
         let each = CONNECTION + tls + GROWING * sandwire_link::SHORT as u64;
-        self.max_connections() as u64 * each + LONG_MESSAGES as u64 * (GROWING + 1) * MAX_FRAME as u64
+        let sessions = (MAX_SESSIONS + MAX_TICKETS) as u64 * SESSION;
+        self.max_connections() as u64 * each + sessions + LONG_MESSAGES as u64 * (GROWING + 1) * MAX_FRAME as u64
     }
 
     fn lanes(&self) -> u64 {

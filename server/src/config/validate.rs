@@ -15,6 +15,10 @@ const MOST: usize = 1 << 20;
 /// The least time that a peer can be given for its request.
 const LEAST_HANDSHAKE: Duration = Duration::from_millis(100);
 
+/// The shortest and the longest time that a browser may stay signed in.
+const LEAST_SESSION: Duration = Duration::from_secs(1);
+const LONGEST_SESSION: Duration = Duration::from_secs(31_557_600);
+
 impl Settings {
     /// # Errors
     /// [`ConfigError`] that names the setting and says what it may be.
@@ -29,6 +33,9 @@ impl Settings {
         }
         if self.handshake_timeout() < LEAST_HANDSHAKE {
             return Err(ConfigError::Setting("handshake_timeout", "it is at least 100ms".to_owned()));
+        }
+        if !(LEAST_SESSION..=LONGEST_SESSION).contains(&self.session_ttl()) {
+            return Err(ConfigError::Setting("session_ttl", "it is from 1s to 1year".to_owned()));
         }
         Ok(())
     }

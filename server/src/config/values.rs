@@ -56,6 +56,8 @@ values! {
     lane_ttl: time;
     /// Time for the request of a new connection.
     handshake_timeout: time;
+    /// How long a browser stays signed in without being used.
+    session_ttl: time;
     /// How long what runs may go on after SIGTERM.
     drain_time: time;
     /// Time between TERM and KILL at the end of draining.

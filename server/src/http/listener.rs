@@ -3,10 +3,12 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hyper::body::Incoming as Body;
+use hyper::body::{Body as _, Incoming as Body};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -32,6 +34,9 @@ const REFUSALS: usize = 32;
 
 /// Time that a refused connection has to take its answer.
 const REFUSE_WITHIN: Duration = Duration::from_secs(1);
+
+/// Bytes a second at which everybody can take an answer: a long one has more time.
+const SLOWEST: u64 = 16 << 10;
 
 /// Bytes of a refused request that are read, so that closing does not take the answer back (RFC 9293, section 3.6.1).
 const REFUSED_REQUEST: u64 = 64 << 10;
@@ -130,22 +135,33 @@ fn last<B>(mut answer: hyper::Response<B>) -> hyper::Response<B> {
 }
 
 /// Answers one request: what comes after it on the connection is a WebSocket or nothing. So one span of time bounds
-/// all that a peer can draw out: the head, the body, and taking the answer.
+/// all that a peer can draw out: the head, the body, and taking the answer, for which a long one adds to it.
 async fn serve<S>(http: Arc<Http>, stream: S, peer: Peer)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let within = http.handshake_timeout;
     let remote = peer.remote;
+    let answered = Arc::new(AtomicU64::new(0));
+    let length = Arc::clone(&answered);
     let service = service_fn(move |request: hyper::Request<Body>| {
-        let (http, peer) = (Arc::clone(&http), peer.clone());
-        async move { Ok::<_, Infallible>(last(http.handle(request, peer).await)) }
+        let (http, peer, length) = (Arc::clone(&http), peer.clone(), Arc::clone(&length));
+        async move {
+            let answer = http.handle(request, peer).await;
+            length.store(answer.body().size_hint().lower(), Ordering::Relaxed);
+            Ok::<_, Infallible>(last(answer))
+        }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(within);
     builder.max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
-    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
-    match tokio::time::timeout(within, connection).await {
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let mut ended = tokio::time::timeout(within, &mut connection).await;
+    if ended.is_err() {
+        let more = Duration::from_secs(answered.load(Ordering::Relaxed) / SLOWEST);
+        ended = tokio::time::timeout(more, connection).await;
+    }
+    match ended {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%remote, %error, "a connection ended before its request was answered"),
         Err(_) => tracing::debug!(%remote, "a request took too long"),

@@ -29,6 +29,7 @@ impl Exporter {
         describe_gauge!("sandwire_processes", "Background processes that run");
         describe_gauge!("sandwire_terminals", "Terminals that live");
         describe_gauge!("sandwire_retained_bytes_left", "What is left of the setting retained_bytes");
+        describe_gauge!("sandwire_sessions", "Browsers that are signed in");
         describe_gauge!("sandwire_idle_seconds", "Time since anybody did anything");
         describe_counter!("sandwire_channels_opened_total", "Channels by kind");
         describe_counter!("sandwire_channels_failed_total", "Channels that ended with an error, by kind and code");
@@ -39,8 +40,8 @@ impl Exporter {
         Self(handle)
     }
 
-    /// The metrics as text.
-    pub(crate) fn render(&self, server: &Server) -> String {
+    /// The metrics as text, with as many sessions as there are.
+    pub(crate) fn render(&self, server: &Server, sessions: usize) -> String {
         let counts = server.counts();
         gauge!("sandwire_connections").set(f64::from(counts.connections));
         gauge!("sandwire_lanes").set(f64::from(counts.lanes));
@@ -48,6 +49,7 @@ impl Exporter {
         gauge!("sandwire_processes").set(f64::from(counts.processes));
         gauge!("sandwire_terminals").set(f64::from(counts.terminals));
         gauge!("sandwire_retained_bytes_left").set(server.lanes.retained_left() as f64);
+        gauge!("sandwire_sessions").set(sessions as f64);
         gauge!("sandwire_idle_seconds").set(server.sandbox.activity.idle().as_secs_f64());
         gauge!("sandwire_memory_bound_bytes").set(server.memory_bound as f64);
         let own = machine::own();

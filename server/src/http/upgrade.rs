@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use super::answer::{self, Answer};
 use super::listener::Peer;
-use crate::auth::Access;
+use crate::auth::{Access, Open};
 use crate::server::Server;
 
 /// The subprotocol that is chosen when it is offered.
@@ -26,8 +26,14 @@ const PROTOCOL: &str = "sandwire.v1";
 /// Bytes that a Sec-WebSocket-Key stands for.
 const KEY: usize = 16;
 
-/// Answers the request, and serves the connection in a task of its own.
-pub(super) fn answer(server: &Arc<Server>, mut request: Request<Body>, access: Access, peer: Peer) -> Answer {
+/// Answers the request, and serves the connection in a task of its own; `session` is the cookie's.
+pub(super) fn answer(
+    server: &Arc<Server>,
+    mut request: Request<Body>,
+    access: Access,
+    session: Option<Open>,
+    peer: Peer,
+) -> Answer {
     let accept = match accept(&request) {
         Ok(accept) => accept,
         Err(refused) => return *refused,
@@ -42,7 +48,7 @@ pub(super) fn answer(server: &Arc<Server>, mut request: Request<Body>, access: A
             Ok(upgraded) => {
                 let _counted = server.connections.one_more();
                 let socket = socket(upgraded).sharing(Arc::clone(&server.long_messages));
-                crate::conn::serve(server, socket, access).await;
+                crate::conn::serve(server, socket, access, session).await;
             }
             Err(error) => tracing::debug!(%error, "the upgrade failed"),
         }

@@ -21,6 +21,12 @@ async fn lines_are_json_without_a_token_a_payload_or_a_variable() {
     assert_eq!(server.upgrade(&format!("/v1/connect?ticket={ticket}"), &[]).status, 101);
     assert_eq!(server.upgrade("/v1/connect", &["Authorization: Bearer wrong-token-in-log"]).status, 401);
 
+    let asked = server.request("POST", "/v1/tickets", &[&bearer], r#"{"session": true}"#);
+    let link = asked.json()["ticket"].as_str().unwrap().to_owned();
+    let session = server.get(&format!("/?ticket={link}"), &[]);
+    let cookie = session.header("set-cookie").and_then(|set| set.split([';', '=']).nth(1)).unwrap().to_owned();
+    assert_eq!(server.get(&format!("/?ticket={link}"), &[]).status, 403);
+
     let lane = lane::open(&server, &[&bearer]).await;
     let run = Launch {
         command: Some("cat; echo $SECRET".into()),
@@ -39,7 +45,7 @@ async fn lines_are_json_without_a_token_a_payload_or_a_variable() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         assert!(line["level"].is_string() && line["timestamp"].is_string() && line["message"].is_string());
     }
-    for secret in [TOKEN, "wrong-token-in-log", &ticket, PAYLOAD, VARIABLE] {
+    for secret in [TOKEN, "wrong-token-in-log", &ticket, &link, &cookie, PAYLOAD, VARIABLE] {
         assert!(!log.contains(secret), "{secret} in:\n{log}");
     }
     assert!(log.contains("\"unauthorized\""));

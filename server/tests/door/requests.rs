@@ -34,15 +34,6 @@ fn unknown_paths_and_methods_are_told_apart() {
 }
 
 #[test]
-fn the_page_may_do_nothing() {
-    let answer = Server::start(&[]).get("/", &[]);
-    assert_eq!(answer.status, 200);
-    assert!(answer.body.contains("/v1/connect"));
-    assert!(answer.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
-    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-}
-
-#[test]
 fn an_upgrade_that_cannot_be_is_refused_with_the_reason() {
     let server = Server::start(&[]);
     let plain = server.get("/v1/connect", &[]);

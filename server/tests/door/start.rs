@@ -61,6 +61,7 @@ fn what_is_wrong_is_named_and_no_token_is_repeated() {
         (&["--log", "=/="], &[], "", &["--log", "SANDWIRE_LOG"]),
         (&["--log-format", "xml"], &[], "", &["--log-format", "json"]),
         (&["--origins", "*"], &[], "", &["--origins", "\"*\""]),
+        (&["--session-ttl", "0s"], &[], "", &["--session-ttl", "1s"]),
         (&["--tls-cert", "a.pem"], &[], "", &["--tls-key"]),
         (&["--retained-bytes-per-lane", "1KiB"], &[], "", &["--retained-bytes-per-lane", "512KiB"]),
         (&["--retained-bytes", "1MiB"], &[], "", &["--retained-bytes "]),
@@ -130,4 +131,34 @@ fn who_closed_standard_output_is_served_all_the_same() {
     assert_eq!(child.try_wait().unwrap(), None);
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// What it says on standard output, which is no terminal.
+fn said(env: &[(&str, &str)]) -> String {
+    let home = tempfile::tempdir().unwrap();
+    let mut child = program(home.path())
+        .args(["--listen", "127.0.0.1:0"])
+        .envs(env.iter().copied())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut said = String::new();
+    for _ in 0..2 {
+        std::io::BufRead::read_line(&mut lines, &mut said).unwrap();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    said
+}
+
+#[test]
+fn it_says_how_to_open_the_page_and_no_ticket_where_nobody_looks() {
+    let open = said(&[]);
+    let (first, second) = open.split_once('\n').unwrap();
+    let address = first.strip_prefix("listening on ").unwrap();
+    assert_eq!(second, format!("open {address}/\n"));
+    let closed = said(&[("SANDWIRE_TOKEN", TOKEN)]);
+    assert!(closed.contains("sandwire open") && !closed.contains("ticket=") && !closed.contains(TOKEN), "{closed}");
 }

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::lane;
-use crate::server::{Server, UPGRADE, head, run};
+use crate::server::{Server, TOKEN, UPGRADE, head, run};
 
 struct Pair {
     folder: tempfile::TempDir,
@@ -110,4 +110,33 @@ fn files_that_cannot_be_used_are_named() {
     let (cert, key) = (pair.path("cert.pem"), other.path("key.pem"));
     let output = run(&["--listen", "127.0.0.1:0", "--tls-cert", &cert, "--tls-key", &key], &[]);
     assert_eq!(output.status.code(), Some(1), "a key of another certificate");
+}
+
+#[tokio::test]
+async fn a_cookie_of_tls_is_for_tls_only_and_nobody_elses() {
+    let pair = Pair::new();
+    let server = pair.serve(&["--token", TOKEN]);
+    let body = format!("{{\"token\": \"{TOKEN}\"}}");
+    let sign_in = async |origin: String| {
+        let mut stream = pair.connect(&server).await;
+        let head = head("POST", "/v1/session", server.address, &[&origin], body.len());
+        stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let plain = sign_in(format!("Origin: http://{}", server.address)).await;
+    assert!(plain.starts_with("HTTP/1.1 403") && !plain.contains("set-cookie"), "{plain}");
+    let answer = sign_in(format!("Origin: https://{}", server.address)).await;
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    let set = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
+    assert!(set.starts_with(&format!("__Host-sandwire_{}=", server.address.port())), "{set}");
+    assert!(set.ends_with("; Path=/; HttpOnly; SameSite=Strict; Secure"), "{set}");
+
+    let mut stream = pair.connect(&server).await;
+    stream.write_all(head("GET", "/", server.address, &[], 0).as_bytes()).await.unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).await.unwrap();
+    assert!(page.contains(&format!("connect-src 'self' wss://{};", server.address)), "{page}");
+    assert!(page.contains(&format!("frame-src https://*.localhost:{};", server.address.port())), "{page}");
 }

@@ -71,13 +71,23 @@ pub(crate) struct Confinement {
 /// # Errors
 /// The step that failed.
 pub(crate) fn spawn(prepared: &Prepared, stdio: Stdio<'_>, confinement: &Confinement) -> Result<i32, Failure> {
-    let argv = pointers(&prepared.argv);
-    let env = pointers(&prepared.env);
+    let (argv, env) = (pointers(&prepared.argv), pointers(&prepared.env));
+    let program = Program { prepared, stdio, confinement, argv, env };
     if prepared.credentials.is_none() && confinement.rlimits.is_empty() && confinement.cgroups.is_empty() {
-        share(prepared, stdio, confinement, &argv, &env)
+        share(&program)
     } else {
-        fork(prepared, stdio, confinement, &argv, &env)
+        fork(&program)
     }
+}
+
+/// All that a child needs to become the program, made before there is a child.
+struct Program<'a> {
+    prepared: &'a Prepared,
+    stdio: Stdio<'a>,
+    confinement: &'a Confinement,
+    /// Both end with a null pointer, and point into `prepared`.
+    argv: Vec<*mut libc::c_char>,
+    env: Vec<*mut libc::c_char>,
 }
 
 fn pointers(strings: &[CString]) -> Vec<*mut libc::c_char> {
@@ -86,11 +96,7 @@ fn pointers(strings: &[CString]) -> Vec<*mut libc::c_char> {
 
 /// What the child that shares the server's memory is given, and where it says what failed.
 struct Request<'a> {
-    prepared: &'a Prepared,
-    stdio: Stdio<'a>,
-    confinement: &'a Confinement,
-    argv: &'a [*mut libc::c_char],
-    env: &'a [*mut libc::c_char],
+    program: &'a Program<'a>,
     failure: Option<Failure>,
 }
 
@@ -99,22 +105,15 @@ const STACK: usize = (64 << 10) / 16;
 
 /// Starts without a copy of the address space, as posix_spawn(3) and vfork(2) do: the server's thread stands still until
 /// the child has executed the program or ended.
-fn share(
-    prepared: &Prepared,
-    stdio: Stdio<'_>,
-    confinement: &Confinement,
-    argv: &[*mut libc::c_char],
-    env: &[*mut libc::c_char],
-) -> Result<i32, Failure> {
+fn share(program: &Program<'_>) -> Result<i32, Failure> {
     extern "C" fn child(request: *mut libc::c_void) -> libc::c_int {
         // SAFETY: `share` passes a live `Request`, and does not touch it until this process is over with it.
         let request = unsafe { &mut *request.cast::<Request<'_>>() };
-        let Request { prepared, stdio, confinement, argv, env, .. } = *request;
-        request.failure = Some(become_program(prepared, stdio, confinement, argv, env));
+        request.failure = Some(become_program(request.program));
         // SAFETY: ends the child without running anything of the server.
         unsafe { libc::_exit(127) }
     }
-    let mut request = Request { prepared, stdio, confinement, argv, env, failure: None };
+    let mut request = Request { program, failure: None };
     let mut stack = vec![0_u128; STACK];
     let top = stack.as_mut_ptr_range().end;
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
@@ -144,13 +143,7 @@ fn reap_failed(pid: i32) {
 }
 
 /// Forks, sets everything up, executes. A failure comes back through a pipe that a successful exec closes.
-fn fork(
-    prepared: &Prepared,
-    stdio: Stdio<'_>,
-    confinement: &Confinement,
-    argv: &[*mut libc::c_char],
-    env: &[*mut libc::c_char],
-) -> Result<i32, Failure> {
+fn fork(program: &Program<'_>) -> Result<i32, Failure> {
     let start = |error: rustix::io::Errno| Failure { step: Step::Start, errno: error.raw_os_error() };
     let (told, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(start)?;
     // All signals are blocked over the fork, so that no handler of the server runs in the child.
@@ -158,7 +151,7 @@ fn fork(
     // SAFETY: the child calls nothing but async-signal-safe functions (see `become_program`) and never returns.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
-        let failure = become_program(prepared, stdio, confinement, argv, env);
+        let failure = become_program(program);
         let mut report = [0_u8; 5];
         report[0] = failure.step as u8;
         report[1..].copy_from_slice(&failure.errno.to_ne_bytes());
@@ -194,13 +187,8 @@ fn fork(
 }
 
 /// What the forked child does. Allocates nothing, takes no lock, and returns only on failure.
-fn become_program(
-    prepared: &Prepared,
-    stdio: Stdio<'_>,
-    confinement: &Confinement,
-    argv: &[*mut libc::c_char],
-    env: &[*mut libc::c_char],
-) -> Failure {
+fn become_program(program: &Program<'_>) -> Failure {
+    let Program { prepared, stdio, confinement, argv, env } = program;
     fn failure(step: Step) -> Failure {
         // SAFETY: reads this thread's errno.
         Failure { step, errno: unsafe { *libc::__errno_location() } }
@@ -217,7 +205,7 @@ fn become_program(
                 return failure(Step::Confine);
             }
         }
-        let (stdin, stdout, stderr) = match stdio {
+        let (stdin, stdout, stderr) = match *stdio {
             Stdio::Pipes { stdin, stdout, stderr } => {
                 let stdin = match stdin {
                     Some(stdin) => stdin.as_raw_fd(),

@@ -120,6 +120,7 @@ async fn a_port_is_ready_when_it_answers_as_it_should() {
         (wait(0), Code::InvalidPort),
         (WaitPort { http: http("no-slash", 200, 399), ..wait(tcp) }, Code::ValidationFailed),
         (WaitPort { http: http("/a b", 200, 399), ..wait(tcp) }, Code::ValidationFailed),
+        (WaitPort { http: http("/", 399, 200), ..wait(tcp) }, Code::ValidationFailed),
         (WaitPort { http: http("/\r\nX: y", 200, 399), ..wait(tcp) }, Code::ValidationFailed),
         (WaitPort { host: Some("no.such.host.invalid".to_owned()), ..wait(tcp) }, Code::ProcessReadyTimeout),
         (WaitPort { host: Some("example.invalid".to_owned()), ..wait(tcp) }, Code::PermissionDenied),

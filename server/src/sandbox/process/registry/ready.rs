@@ -95,6 +95,13 @@ impl Registry {
             )
             .with("field", "http.path"));
         }
+        if let Some(http) = &params.http
+            && http.min_status > http.max_status
+        {
+            let message =
+                format!("no status is from {} to {}: give the lesser one first", http.min_status, http.max_status);
+            return Err(Error::new(Code::ValidationFailed, message).with("field", "http.min_status"));
+        }
         let process = params.id.as_deref().map(|id| self.process(id)).transpose()?;
         let exited = async {
             match &process {
