@@ -1,0 +1,95 @@
+/** The one connection to the sandbox: who may, how it is, how fast it is. */
+
+import { batch, type ReadonlySignal, signal } from "@preact/signals";
+import type { State } from "../../../src/state.ts";
+import type { Client } from "./client.ts";
+import { connectTo } from "./connect.ts";
+import { isAuthorised } from "./session.ts";
+
+/** Whether the page may talk to the server. */
+export type Access =
+  | { readonly is: "checking" }
+  /** A token is wanted. */
+  | { readonly is: "signed-out" }
+  | { readonly is: "unreachable"; readonly error: unknown }
+  | { readonly is: "open"; readonly client: Client };
+
+/** How much went over the connection, and how long an answer takes. */
+export interface Traffic {
+  /** Round trip in milliseconds, once measured. */
+  readonly rtt: number | undefined;
+  /** Bytes a second to the sandbox. */
+  readonly up: number;
+  /** Bytes a second from the sandbox. */
+  readonly down: number;
+}
+
+/** Milliseconds between two looks at the traffic. */
+const LOOK_MS = 1000;
+
+const accessNow = signal<Access>({ is: "checking" });
+const stateNow = signal<State>({ status: "connecting" });
+const trafficNow = signal<Traffic>({ rtt: undefined, up: 0, down: 0 });
+
+/** Whether the page may talk to the server, and the client when it may. */
+export const access: ReadonlySignal<Access> = accessNow;
+/** What the connection is doing. */
+export const state: ReadonlySignal<State> = stateNow;
+/** The traffic of the last second. */
+export const traffic: ReadonlySignal<Traffic> = trafficNow;
+
+/** Connects, or finds out that somebody must sign in first. Also called to try again. */
+export async function start(): Promise<void> {
+  accessNow.value = { is: "checking" };
+  try {
+    if (!(await isAuthorised())) {
+      accessNow.value = { is: "signed-out" };
+      return;
+    }
+    const client = await connectTo(address());
+    batch(() => {
+      stateNow.value = client.state;
+      accessNow.value = { is: "open", client };
+    });
+    client.onStateChange(changed => void follow(changed));
+  } catch (error) {
+    accessNow.value = { is: "unreachable", error };
+  }
+}
+
+/** Where the server's WebSocket is. */
+export function address(): string {
+  const url = new URL("/v1/connect", location.href);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url.href;
+}
+
+/** Looks at the traffic for as long as the page lives; not while nobody sees it. */
+export function watchTraffic(): void {
+  let before = { at: performance.now(), up: 0, down: 0 };
+  setInterval(() => {
+    const open = accessNow.value;
+    if (open.is !== "open" || document.hidden) return;
+    const { bytesUp, bytesDown, rtt } = open.client.stats;
+    const now = { at: performance.now(), up: bytesUp, down: bytesDown };
+    const seconds = (now.at - before.at) / 1000;
+    trafficNow.value = {
+      rtt,
+      up: Math.max(0, (now.up - before.up) / seconds),
+      down: Math.max(0, (now.down - before.down) / seconds),
+    };
+    before = now;
+  }, LOOK_MS);
+}
+
+async function follow(changed: State): Promise<void> {
+  stateNow.value = changed;
+  if (changed.status === "closed") {
+    // Given up: nothing will come of this client any more.
+    accessNow.value = { is: "unreachable", error: new Error(changed.reason) };
+  } else if (changed.status === "reconnecting" && changed.attempt > 1) {
+    // A browser does not say why a WebSocket was refused. When the session has run out, nothing but a person helps.
+    const authorised = await isAuthorised().catch(() => true);
+    if (!authorised && stateNow.value.status === "reconnecting") accessNow.value = { is: "signed-out" };
+  }
+}
