@@ -1,0 +1,153 @@
+/** What all families share: a channel with an AbortSignal and a deadline on it, and its values in the manner of JavaScript. */
+
+import type { Channel, Item, Opener } from "../channel.ts";
+import { AbortError, type SandwireError, TimeoutError } from "../error.ts";
+import { after } from "../platform.ts";
+import { type AbortSignalLike, bytesOf, type Chunk, utf8 } from "../web.ts";
+
+/** What every call takes. */
+export interface CallOptions {
+  /** Gives up when it is aborted: the call rejects with an `AbortError`, and the sandbox stops the work. */
+  readonly signal?: AbortSignalLike | undefined;
+  /**
+   * Gives up after so many milliseconds: the call rejects with a `TimeoutError`, and the sandbox stops the work. The time
+   * runs on this side, so it holds while the connection is lost, too. Default: none.
+   */
+  readonly timeout?: number | undefined;
+}
+
+/** A path: text, or bytes when the name is no UTF-8. A relative one is taken from the sandbox's workspace. */
+export type Path = string | Uint8Array;
+
+/** An open channel that can be given up. */
+export interface Call<Up, Down, Result> {
+  /** The next item; nothing when the channel has closed. Taking it is what lets the other side send more. */
+  next(): Promise<Item<Down> | undefined>;
+  /** What CLOSE said. Settles when everything before it was taken. */
+  result(): Promise<Result>;
+  /** Takes and forgets what comes, then {@link result}. */
+  drain(): Promise<Result>;
+  /** Sends a copy of the bytes on stream 0, as there is room. */
+  write(chunk: Chunk): Promise<void>;
+  /** Sends an event. */
+  event(event: Up): Promise<void>;
+  /** No more on stream 0. */
+  end(): void;
+  /** Gives up; with an error, everything that waits rejects with it. */
+  cancel(error?: unknown): void;
+}
+
+/** Bytes of one DATA frame at most; what is written is copied in pieces of this size, when there is room for them. */
+const PIECE = 64 << 10;
+
+/** The longest time that timers can be set to. */
+const LONGEST = 2 ** 31 - 1;
+
+/** Opens a channel that ends with the signal, or the time: then with the code `late`. */
+export function begin<Up, Down, Result>(
+  opener: Opener,
+  kind: string,
+  params: object,
+  { signal, timeout }: CallOptions = {},
+  late = "TIMEOUT",
+): Call<Up, Down, Result> {
+  if (signal?.aborted) throw aborted(signal);
+  const channel: Channel<Up, Down, Result> = opener.open(kind, defined(params));
+  const waiting = new Set<(error: unknown) => void>();
+  let failure: { error: unknown } | undefined;
+
+  const cancel = (error: unknown = new AbortError(`${kind} was cancelled`)) => {
+    failure ??= { error };
+    settle();
+    channel.cancel();
+    for (const reject of waiting) reject(failure.error);
+  };
+  const onAbort = () => cancel(signal && aborted(signal));
+  const stopTimer =
+    timeout === undefined
+      ? undefined
+      : after(Math.min(timeout, LONGEST), () =>
+          cancel(new TimeoutError(`${kind} took longer than ${timeout} ms`, { timeout }, late)),
+        );
+  const settle = () => {
+    signal?.removeEventListener("abort", onAbort);
+    stopTimer?.();
+  };
+  signal?.addEventListener("abort", onAbort);
+  channel.result.then(settle, settle);
+
+  // Not Promise.race: what is raced against one promise again and again is kept until that one settles.
+  const orFailure = <T>(promise: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      if (failure) return reject(failure.error);
+      waiting.add(reject);
+      const done = () => waiting.delete(reject);
+      promise.then(resolve, reject).then(done);
+    });
+
+  const call: Call<Up, Down, Result> = {
+    next: () => orFailure(channel.recv()),
+    result: () => orFailure(channel.result),
+    async drain() {
+      while (await call.next()) {}
+      return call.result();
+    },
+    async write(chunk) {
+      const bytes = bytesOf(chunk);
+      for (let at = 0; at < bytes.length; at += PIECE) {
+        await orFailure(channel.write(0, bytes.slice(at, at + PIECE)));
+      }
+    },
+    event: event => orFailure(channel.event(event)),
+    end: () => channel.end(0),
+    cancel,
+  };
+  return call;
+}
+
+/** A channel that has a result and nothing else. */
+export const unary = async <Result>(
+  opener: Opener,
+  kind: string,
+  params: object,
+  options?: CallOptions,
+  late?: string,
+): Promise<Result> => begin<never, never, Result>(opener, kind, params, options, late).result();
+
+/** The error of an aborted signal, with its reason as the cause. */
+export function aborted(signal: AbortSignalLike): SandwireError {
+  const cause = signal.reason;
+  // AbortSignal.timeout() says so by the name of its reason.
+  return (cause as { name?: unknown } | undefined)?.name === "TimeoutError"
+    ? Object.assign(new TimeoutError("the time of the signal was over"), { cause })
+    : new AbortError("the signal was aborted", { cause });
+}
+
+/** The same without the fields that are undefined: on the wire, what is absent has its default. */
+export const defined = <T extends object>(fields: T): T =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+
+/**
+ * A value from the wire in the manner of JavaScript. `some_field` is `someField`; microseconds (`_us`) are milliseconds;
+ * points in time (`started_ms` …) are a `Date` (`startedAt`). Names that are no UTF-8 are text with replacement characters,
+ * and beside it the bytes (`path` and `rawPath`).
+ */
+export function fromWire<T>(value: unknown): T {
+  if (Array.isArray(value)) return value.map(fromWire) as T;
+  if (value instanceof Uint8Array) return utf8().decode(value) as T;
+  if (typeof value !== "object" || value === null) return value as T;
+  const result: Record<string, unknown> = {};
+  for (const [wire, field] of Object.entries(value)) {
+    const key = camel(wire.replace(/_[um]s$/, ""));
+    const name = /^(started|ended|modified)_ms$/.test(wire) ? `${key}At` : key;
+    result[name] = wire.endsWith("_us")
+      ? (field as number) / 1000
+      : name.endsWith("At") || wire === "time_ms"
+        ? new Date(field as number)
+        : fromWire(field);
+    if (field instanceof Uint8Array) result[camel(`raw_${key}`)] = field;
+  }
+  return result as T;
+}
+
+const camel = (name: string): string => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
