@@ -87,7 +87,10 @@ function hex(parts: number[]): string {
   return `#${parts.map(part => Math.min(255, Math.max(0, part)).toString(16).padStart(2, "0")).join("")}`;
 }
 
-const ON: Readonly<Record<number, keyof AnsiStyle>> = {
+type Flag = Exclude<keyof AnsiStyle, "fg" | "bg">;
+type Mutable = { -readonly [Key in keyof AnsiStyle]: AnsiStyle[Key] };
+
+const ON: Readonly<Record<number, Flag>> = {
   1: "bold",
   2: "dim",
   3: "italic",
@@ -110,13 +113,13 @@ const OFF: Readonly<Record<number, readonly (keyof AnsiStyle)[]>> = {
 };
 
 function applySgr(style: AnsiStyle, parameters: string): AnsiStyle {
-  const next: Record<string, unknown> = { ...style };
+  const next: Mutable = { ...style };
   // `38:2::r:g:b` with colons is the standard's own form, in which the colour space (empty) takes a place.
   const codes = parameters.replace(/([34]8):2:[0-9]*:([0-9]+:[0-9]+:[0-9]+)/g, "$1:2:$2").split(/[;:]/);
   for (let i = 0; i < codes.length; i += 1) {
     const code = Number(codes[i] || 0);
     const on = ON[code];
-    if (code === 0) for (const key of Object.keys(next)) delete next[key];
+    if (code === 0) for (const key of Object.keys(next) as (keyof AnsiStyle)[]) delete next[key];
     else if (on !== undefined) next[on] = true;
     else if (OFF[code] !== undefined) for (const key of OFF[code]) delete next[key];
     else if (code >= 30 && code <= 37) next.fg = code - 30;
@@ -129,7 +132,7 @@ function applySgr(style: AnsiStyle, parameters: string): AnsiStyle {
       i += colour.used;
     }
   }
-  return Object.keys(next).length === 0 ? PLAIN : (next as AnsiStyle);
+  return Object.keys(next).length === 0 ? PLAIN : next;
 }
 
 /** `5;n` or `2;r;g;b` after a 38 or 48. What is cut off or out of range is taken for no colour. */

@@ -86,10 +86,23 @@ export class LogSearch {
     this.#last = last;
   }
 
+  /** The matches in one line. */
+  of(key: number): readonly LogMatch[] {
+    const found: LogMatch[] = [];
+    for (let i = this.from(key); this.matches[i]?.key === key; i += 1) found.push(this.matches[i] as LogMatch);
+    return found;
+  }
+
   /** Index of the first match at or after this line; as many as there are when there is none. */
   from(key: number): number {
-    const at = this.matches.findIndex(match => match.key >= key);
-    return at < 0 ? this.matches.length : at;
+    let low = 0;
+    let high = this.matches.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.matches[middle] as LogMatch).key < key) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #look(entry: LogEntry): LogMatch[] {

@@ -92,9 +92,9 @@ export class LogWindow {
     return this.#bytes;
   }
 
-  /** No more fits without something going. */
+  /** So full that with much more something would have to go. */
   get full(): boolean {
-    return this.#bytes >= this.#bounds.bytes || this.entries.length >= this.#bounds.entries;
+    return this.#bytes >= this.#bounds.bytes * 0.8 || this.entries.length >= this.#bounds.entries * 0.8;
   }
 
   /** Empties it; the next byte has this offset. */
