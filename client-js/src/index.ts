@@ -87,10 +87,9 @@ export type {
   WatchEvent,
   WatchOptions,
 } from "./kinds/tree.ts";
-export type { WebSocketConstructor, WebSocketLike } from "./platform.ts";
+export type { AbortSignalLike, WebSocketConstructor, WebSocketLike } from "./platform.ts";
 export type { State, Stats } from "./state.ts";
 export type {
-  AbortSignalLike,
   BlobLike,
   BlobResult,
   ByteSink,

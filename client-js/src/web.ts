@@ -60,18 +60,6 @@ export interface StreamWriter<T> {
   releaseLock(): void;
 }
 
-/** What we need of an `AbortSignal`. Those of the DOM, of Node and of Workers all are one. */
-export interface AbortSignalLike {
-  /** Whether it was aborted. */
-  readonly aborted: boolean;
-  /** Why. */
-  readonly reason?: unknown;
-  /** Calls the listener when it is aborted. */
-  addEventListener(type: "abort", listener: () => void): void;
-  /** Calls it no more. */
-  removeEventListener(type: "abort", listener: () => void): void;
-}
-
 /** What we need of a `Blob`. */
 export interface BlobLike {
   /** Its length in bytes. */

@@ -2,8 +2,8 @@
 
 import type { Channel, Item, Opener } from "../channel.ts";
 import { AbortError, type SandwireError, TimeoutError } from "../error.ts";
-import { after } from "../platform.ts";
-import { type AbortSignalLike, bytesOf, type Chunk, utf8 } from "../web.ts";
+import { type AbortSignalLike, after } from "../platform.ts";
+import { bytesOf, type Chunk, utf8 } from "../web.ts";
 
 /** What every call takes. */
 export interface CallOptions {

@@ -1,7 +1,8 @@
 /** {@link Terminal}: a viewer of a terminal. */
 
 import { AbortError, InterruptedError, SandwireError } from "../../error.ts";
-import type { AbortSignalLike, Chunk } from "../../web.ts";
+import type { AbortSignalLike } from "../../platform.ts";
+import type { Chunk } from "../../web.ts";
 import type { Endpoint } from "../base.ts";
 import { begin, type Call, unary } from "../call.ts";
 import { type Exit, exitOf, type Signal, type WireExit } from "../command.ts";
