@@ -51,13 +51,12 @@ const UINT32 = 0xce;
 
 /** Reads the header at the begin of a frame. Throws a `WireError` for any other form than the fixed one. */
 export function readHeader(frame: Uint8Array): Header {
-  const kind = byteAt(frame, 1);
-  if (frame.length < LEN || kind > 0x7f || frame[2] !== UINT32 || frame[7] !== UINT32) {
+  if (frame.length < LEN || frame[2] !== UINT32 || frame[7] !== UINT32) {
     throw malformed("not the fixed header [kind, uint32 lane, uint32 channel, …]");
   }
   const elements = byteAt(frame, 0) - FIXARRAY;
   if (elements < 3 || elements > 15) throw malformed("not an array of 3 to 15 elements");
-  return { elements, kind, lane: uint32(frame, 3), channel: uint32(frame, 8) };
+  return { elements, kind: byteAt(frame, 1), lane: uint32(frame, 3), channel: uint32(frame, 8) };
 }
 
 /** Writes the header at the begin of `out`. Returns its length. */
