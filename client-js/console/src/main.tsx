@@ -10,8 +10,10 @@ import { Frame } from "./app/frame.tsx";
 import { listenForKeys } from "./app/keys.ts";
 import { passNonceToStyles } from "./app/nonce.ts";
 import { applyTheme } from "./app/theme.ts";
+import { markKeyboard } from "./app/viewport.ts";
 
 passNonceToStyles();
+markKeyboard();
 applyTheme();
 listenForKeys();
 watchTraffic();

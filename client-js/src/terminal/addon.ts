@@ -39,6 +39,8 @@ export interface SandwireAddonOptions {
   readonly webgl?: () => WebglLike;
   /** Makes the tables of Unicode 11, as `() => new Unicode11Addon()`. Default: none, wide emoji are then too narrow. */
   readonly unicode11?: () => ITerminalAddon;
+  /** Called with what is typed, gives what is sent instead: for modifiers on a phone's screen. Default: the same. */
+  readonly mapKeys?: (keys: string) => string;
   /** Called whenever {@link SandwireAddon.status} changes. */
   readonly onStatus?: (status: TerminalStatus) => void;
   /** The program set its title. */
@@ -105,7 +107,7 @@ export class SandwireAddon implements ITerminalAddon {
     }
     this.#disposables.push(
       fit,
-      terminal.onData(data => this.#typed(this.#input.type(data))),
+      terminal.onData(data => this.#typed(this.#input.type(this.#options.mapKeys?.(data) ?? data))),
       terminal.onBinary(data => this.#typed(this.#input.typeBinary(data))),
       terminal.onTitleChange(title => this.#options.onTitle?.(title)),
       terminal.onBell(() => this.#options.onBell?.()),

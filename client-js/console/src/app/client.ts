@@ -1,6 +1,3 @@
 /** The client, as the console knows it. */
 
-import type { Sandbox } from "../../../src/client.ts";
-
-/** The client of the sandbox. */
-export type Client = Sandbox;
+export type { Sandbox as Client } from "../../../src/index.ts";

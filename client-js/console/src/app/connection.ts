@@ -1,10 +1,9 @@
 /** The one connection to the sandbox: who may, how it is, how fast it is. */
 
 import { batch, type ReadonlySignal, signal } from "@preact/signals";
+import { connect, RefusedError } from "../../../src/index.ts";
 import type { State } from "../../../src/state.ts";
 import type { Client } from "./client.ts";
-import { connectTo } from "./connect.ts";
-import { isAuthorised } from "./session.ts";
 
 /** Whether the page may talk to the server. */
 export type Access =
@@ -24,6 +23,8 @@ export interface Traffic {
   readonly down: number;
 }
 
+/** Milliseconds for which a lost connection is dialled again: a page may be left open over night. */
+const GIVE_UP_MS = 24 * 3_600_000;
 /** Milliseconds between two looks at the traffic. */
 const LOOK_MS = 1000;
 
@@ -42,22 +43,25 @@ export const traffic: ReadonlySignal<Traffic> = trafficNow;
 export async function start(): Promise<void> {
   accessNow.value = { is: "checking" };
   try {
-    if (!(await isAuthorised())) {
-      accessNow.value = { is: "signed-out" };
-      return;
-    }
-    const client = await connectTo(address());
+    const client = await connect(address(), { name: "sandwire-console", giveUpAfter: GIVE_UP_MS });
     batch(() => {
       stateNow.value = client.state;
       accessNow.value = { is: "open", client };
     });
-    client.onStateChange(changed => void follow(changed));
+    client.onStateChange(changed => {
+      stateNow.value = changed;
+      // Nothing will come of this client any more: the session may have run out, and then somebody must sign in.
+      if (changed.status === "closed") void start();
+    });
   } catch (error) {
-    accessNow.value = { is: "unreachable", error };
+    accessNow.value =
+      error instanceof RefusedError && error.context["status"] === 401
+        ? { is: "signed-out" }
+        : { is: "unreachable", error };
   }
 }
 
-/** Where the server's WebSocket is. */
+/** Where the server's WebSocket is. The session's cookie goes along by itself. */
 export function address(): string {
   const url = new URL("/v1/connect", location.href);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
@@ -80,16 +84,4 @@ export function watchTraffic(): void {
     };
     before = now;
   }, LOOK_MS);
-}
-
-async function follow(changed: State): Promise<void> {
-  stateNow.value = changed;
-  if (changed.status === "closed") {
-    // Given up: nothing will come of this client any more.
-    accessNow.value = { is: "unreachable", error: new Error(changed.reason) };
-  } else if (changed.status === "reconnecting" && changed.attempt > 1) {
-    // A browser does not say why a WebSocket was refused. When the session has run out, nothing but a person helps.
-    const authorised = await isAuthorised().catch(() => true);
-    if (!authorised && stateNow.value.status === "reconnecting") accessNow.value = { is: "signed-out" };
-  }
 }

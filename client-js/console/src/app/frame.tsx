@@ -51,7 +51,7 @@ export function Frame() {
           title: "Keyboard shortcuts",
           group: "General",
           icon: "keyboard",
-          keys: ["?", "Ctrl+Shift+/"],
+          keys: ["?", "Ctrl+Shift+?"],
           run: () => open("shortcuts"),
         },
         { id: "theme", title: "Switch between dark and light", group: "General", icon: "moon", run: toggleTheme },

@@ -15,7 +15,14 @@ export function keyLabels(keys: string): string[] {
   const names: Record<string, string> = isMac
     ? { Mod: "⌘", Meta: "⌘", Ctrl: "⌃", Alt: "⌥", Shift: "⇧" }
     : { Mod: "Ctrl", Meta: "Super" };
-  const arrows: Record<string, string> = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Enter: "↵" };
+  const arrows: Record<string, string> = {
+    ArrowLeft: "←",
+    ArrowRight: "→",
+    ArrowUp: "↑",
+    ArrowDown: "↓",
+    Enter: "↵",
+    _: "−",
+  };
   return split(keys).map(key => names[key] ?? arrows[key] ?? key);
 }
 

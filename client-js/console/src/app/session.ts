@@ -1,16 +1,5 @@
 /** The session cookie: the server sets it, scripts cannot read it. */
 
-/**
- * Whether the server would let us in. A browser does not tell why a WebSocket was refused, so the same address is asked
- * by plain HTTP: 401 means that a token is wanted, anything else that the door is open.
- *
- * Rejects when the server cannot be reached.
- */
-export async function isAuthorised(): Promise<boolean> {
-  const answer = await fetch("/v1/connect", { cache: "no-store", credentials: "same-origin" });
-  return answer.status !== 401;
-}
-
 /** Exchanges a token for the cookie. Gives what is wrong, or nothing. */
 export async function signIn(token: string): Promise<string | undefined> {
   try {

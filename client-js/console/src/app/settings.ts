@@ -26,6 +26,7 @@ export function remembered<T>(name: string, initial: T, valid: (value: unknown) 
 export type ThemeChoice = "system" | "dark" | "light";
 
 const isTheme = (value: unknown): value is ThemeChoice => value === "system" || value === "dark" || value === "light";
+const isBoolean = (value: unknown): value is boolean => typeof value === "boolean";
 const isFontSize = (value: unknown): value is number => typeof value === "number" && value >= 8 && value <= 32;
 
 /** Dark, light, or as the system says. */
@@ -35,11 +36,10 @@ export const themeChoice: Signal<ThemeChoice> = remembered("theme", "system", is
 export const terminalFontSize: Signal<number> = remembered("terminal-font-size", 13, isFontSize);
 
 /** Whether a program in a terminal may put text on the clipboard (OSC 52). Off until the person says so. */
-export const clipboardWrite: Signal<boolean> = remembered(
-  "clipboard-write",
-  false,
-  (value): value is boolean => typeof value === "boolean",
-);
+export const clipboardWrite: Signal<boolean> = remembered("clipboard-write", false, isBoolean);
+
+/** Whether terminals keep their text in the page for screen readers. Off: it costs time with much output. */
+export const screenReader: Signal<boolean> = remembered("screen-reader", false, isBoolean);
 
 function read(name: string): unknown {
   try {

@@ -18,6 +18,8 @@ const paths = {
   chevronUp: "M4 10l4-4 4 4",
   arrowUp: "M8 13V3M4 7l4-4 4 4",
   arrowDown: "M8 3v10M4 9l4 4 4-4",
+  arrowLeft: "M13 8H3M7 4L3 8l4 4",
+  arrowRight: "M3 8h10M9 4l4 4-4 4",
   splitRight: "M2.5 3h11v10h-11zM8 3v10",
   splitDown: "M2.5 3h11v10h-11zM2.5 8h11",
   more: "M3.5 8h.01M8 8h.01M12.5 8h.01",

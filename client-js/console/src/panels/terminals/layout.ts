@@ -147,6 +147,17 @@ export function changeTab(layout: Layout, id: string, change: (tab: Tab) => Tab)
   }));
 }
 
+/** Puts another tab in the place of one. */
+export function replaceTab(layout: Layout, id: string, tab: Tab): Layout {
+  const group = groupsOf(layout.root).find(candidate => candidate.tabs.some(old => old.id === id));
+  if (group === undefined) return layout;
+  return mapGroup(layout, group.id, old => ({
+    ...old,
+    tabs: old.tabs.map(candidate => (candidate.id === id ? tab : candidate)),
+    active: old.active === id ? tab.id : old.active,
+  }));
+}
+
 /** Moves the line of a split. */
 export function setRatio(layout: Layout, split: string, ratio: number): Layout {
   const root = mapNode(layout.root, split, node => (node.kind === "split" ? { ...node, ratio } : node));
@@ -198,7 +209,10 @@ function mapNode(node: Node | undefined, id: string, change: (node: Node) => Nod
   return first === node.first && second === node.second ? node : { ...node, first, second };
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+/** What may stand in a stored layout. */
+type Stored = { readonly [Field in keyof Layout | keyof Split | keyof Group | keyof Tab]?: unknown };
+
+function isObject(value: unknown): value is Stored {
   return typeof value === "object" && value !== null;
 }
 
