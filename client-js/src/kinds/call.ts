@@ -52,7 +52,7 @@ export function begin<Up, Down, Result>(
   late = "TIMEOUT",
 ): Call<Up, Down, Result> {
   if (signal?.aborted) throw aborted(signal);
-  const channel: Channel<Up, Down, Result> = opener.open(kind, defined(params));
+  const channel: Channel<Up, Down, Result> = opener.open(kind, params);
   const waiting = new Set<(error: unknown) => void>();
   let failure: { error: unknown } | undefined;
 
@@ -123,9 +123,15 @@ export function aborted(signal: AbortSignalLike): SandwireError {
     : new AbortError("the signal was aborted", { cause });
 }
 
-/** The same without the fields that are undefined: on the wire, what is absent has its default. */
-export const defined = <T extends object>(fields: T): T =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+/** The name of a field on the wire: `some_field` of `someField`; a time has its unit behind it. */
+type Wire<Name extends string> = Snake<Name> | `${Snake<Name>}_ms`;
+type Snake<Name extends string> = Name extends `${infer First}${infer Rest}`
+  ? `${First extends Lowercase<First> ? First : `_${Lowercase<First>}`}${Snake<Rest>}`
+  : Name;
+
+/** Options as fields of the wire, by their names there. What is not there is undefined, which is not sent. */
+export const pick = <T extends object>(options: T | undefined, ...names: Wire<keyof T & string>[]): object =>
+  Object.fromEntries(names.map(name => [name, options?.[optionOf(name) as keyof T]]));
 
 /**
  * A value from the wire in the manner of JavaScript. `some_field` is `someField`; microseconds (`_us`) are milliseconds;
@@ -138,7 +144,7 @@ export function fromWire<T>(value: unknown): T {
   if (typeof value !== "object" || value === null) return value as T;
   const result: Record<string, unknown> = {};
   for (const [wire, field] of Object.entries(value)) {
-    const key = camel(wire.replace(/_[um]s$/, ""));
+    const key = optionOf(wire);
     const name = /^(started|ended|modified)_ms$/.test(wire) ? `${key}At` : key;
     result[name] = wire.endsWith("_us")
       ? (field as number) / 1000
@@ -149,5 +155,8 @@ export function fromWire<T>(value: unknown): T {
   }
   return result as T;
 }
+
+/** The name in the manner of JavaScript, without the unit of time. */
+const optionOf = (wire: string): string => camel(wire.replace(/_[um]s$/, ""));
 
 const camel = (name: string): string => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());

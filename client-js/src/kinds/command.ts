@@ -1,6 +1,6 @@
 /** What commands, background processes and terminals share: what to run, how it may run, how it ended. */
 
-import { defined, type Path } from "./call.ts";
+import { fromWire, type Path, pick } from "./call.ts";
 
 /**
  * A line for the shell (`bash -c`), or a program with its arguments, which no shell touches. An argument may be bytes.
@@ -91,59 +91,46 @@ export type OutputStream = "stdout" | "stderr";
 /** Whom a signal is for: the process group, its first process, or all that descends from it. */
 export type SignalTarget = "group" | "leader" | "tree";
 
-/** `command.Exit` on the wire. */
+/** `command.Exit` on the wire: what has its default is absent. */
 export interface WireExit {
   readonly code?: number;
   readonly signal?: string;
-  readonly core_dumped?: boolean;
   readonly timed_out?: boolean;
-  readonly oom_killed?: boolean;
-  readonly duration_us: number;
-  readonly usage: { readonly user_us: number; readonly system_us: number; readonly max_rss?: number };
-  readonly output_dropped?: number;
 }
 
 /** Reads how a command ended. */
-export const exitOf = (exit: WireExit): Exit => ({
-  success: exit.code === 0 && !exit.timed_out,
-  exitCode: exit.code ?? null,
-  signal: exit.signal ?? null,
-  timedOut: !!exit.timed_out,
-  oomKilled: !!exit.oom_killed,
-  coreDumped: !!exit.core_dumped,
-  duration: exit.duration_us / 1000,
-  usage: defined({
-    user: exit.usage.user_us / 1000,
-    system: exit.usage.system_us / 1000,
-    maxRss: exit.usage.max_rss,
-  }) as Usage,
-  outputDropped: exit.output_dropped ?? 0,
+export const exitOf = ({ code, signal, ...more }: WireExit): Exit => ({
+  success: code === 0 && !more.timed_out,
+  exitCode: code ?? null,
+  signal: signal ?? null,
+  timedOut: false,
+  oomKilled: false,
+  coreDumped: false,
+  outputDropped: 0,
+  ...fromWire<Pick<Exit, "duration" | "usage">>(more),
 });
 
 /** `command.Launch` on the wire. */
-export function launch(command: Command | undefined, options: LaunchOptions, env: Env): object {
-  const { memoryBytes, cpuMillis, cpuSeconds, pids, openFiles, fileBytes, outputBytes } = options.limits ?? {};
-  return defined({
-    argv: typeof command === "object" ? command : undefined,
-    command: typeof command === "string" ? command : undefined,
-    shell: options.shell,
-    cwd: options.cwd,
-    env: defined({ ...env, ...(options.env && defined(options.env)) }),
-    clear_env: options.clearEnv,
-    user: options.user,
-    limits:
-      options.limits &&
-      defined({
-        memory_bytes: memoryBytes,
-        cpu_millis: cpuMillis,
-        cpu_seconds: cpuSeconds,
-        pids,
-        open_files: openFiles,
-        file_bytes: fileBytes,
-        output_bytes: outputBytes,
-      }),
-  });
-}
+export const launch = (command: Command | undefined, options: LaunchOptions, env: Env): object => ({
+  ...pick(options, "shell", "cwd", "clear_env", "user"),
+  [typeof command === "string" ? "command" : "argv"]: command,
+  env: Object.fromEntries([
+    ...Object.entries(env),
+    ...Object.entries(options.env ?? {}).filter(([, value]) => value !== undefined),
+  ]),
+  limits:
+    options.limits &&
+    pick(
+      options.limits,
+      "memory_bytes",
+      "cpu_millis",
+      "cpu_seconds",
+      "pids",
+      "open_files",
+      "file_bytes",
+      "output_bytes",
+    ),
+});
 
 /** Stream 1 or 2. */
 export const nameOf = (stream: number): OutputStream => (stream === 1 ? "stdout" : "stderr");

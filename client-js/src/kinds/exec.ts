@@ -2,7 +2,7 @@
 
 import type { ByteSink, Content } from "../web.ts";
 import { Base } from "./base.ts";
-import { begin, type Call, type CallOptions, defined } from "./call.ts";
+import { begin, type Call, type CallOptions, pick } from "./call.ts";
 import {
   type Command,
   type Exit,
@@ -15,7 +15,17 @@ import {
   type SignalTarget,
   type WireExit,
 } from "./command.ts";
-import { type AsyncSequence, type Data, decoding, type Encoding, feed, gather, iterable, sink } from "./stream.ts";
+import {
+  type AsyncSequence,
+  type Data,
+  dataOf,
+  decoding,
+  type Encoding,
+  feed,
+  gather,
+  iterable,
+  sink,
+} from "./stream.ts";
 
 /** How `exec` and `execStream` run a command. `timeout` is the command's own time here: see there. */
 export interface CommandOptions<E extends Encoding = "utf8"> extends LaunchOptions {
@@ -134,8 +144,8 @@ export class Commands extends Base {
       await show(2);
       return {
         ...exit,
-        stdout: decoding(encoding)(1, kept.stdout.bytes()),
-        stderr: decoding(encoding)(2, kept.stderr.bytes()),
+        stdout: dataOf(kept.stdout.bytes(), encoding),
+        stderr: dataOf(kept.stderr.bytes(), encoding),
         truncated: truncated || exit.outputDropped > 0,
       };
     } catch (error) {
@@ -176,7 +186,7 @@ export class Commands extends Base {
       {
         ...iterable(events<E>(call, encoding), call.cancel),
         kill: (signal: Signal = "SIGTERM", { target }: { readonly target?: SignalTarget } = {}) =>
-          call.event({ signal: defined({ signal: `${signal}`, target }) }),
+          call.event({ signal: { signal: `${signal}`, target } }),
       },
       "stdin",
       { get: () => (input ??= sink(call)) },
@@ -184,19 +194,16 @@ export class Commands extends Base {
   }
 
   #begin(command: Command, options: CommandOptions<Encoding>, stdin: boolean, reportStart?: true) {
-    const { timeout, grace, mergeStderr, signal } = options;
     return begin<Up, Down, WireExit>(
       this.endpoint,
       "exec",
       {
         run: launch(command, options, this.env),
         stdin: stdin || undefined,
-        merge_stderr: mergeStderr,
-        timeout_ms: timeout,
-        grace_ms: grace,
+        ...pick(options, "merge_stderr", "timeout_ms", "grace_ms"),
         report_start: reportStart,
       },
-      { signal },
+      { signal: options.signal },
     );
   }
 }

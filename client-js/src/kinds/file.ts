@@ -1,7 +1,7 @@
 /** `file.*`: files and directories. */
 
 import type { Content } from "../web.ts";
-import { type CallOptions, fromWire, type Path } from "./call.ts";
+import { type CallOptions, fromWire, type Path, pick } from "./call.ts";
 import {
   type FileContent,
   type ReadEncoding,
@@ -83,9 +83,9 @@ export class Files extends Processes {
   /** What a path is. With `followSymlinks: false` a symbolic link itself. */
   async stat(
     path: Path,
-    { followSymlinks = true, ...options }: CallOptions & { readonly followSymlinks?: boolean | undefined } = {},
+    options: CallOptions & { readonly followSymlinks?: boolean | undefined } = {},
   ): Promise<FileInfo> {
-    return fromWire(await this.call("file.stat", { path, no_follow: !followSymlinks }, options));
+    return fromWire(await this.call("file.stat", { path, no_follow: options.followSymlinks === false }, options));
   }
 
   /** Whether there is something. A symbolic link that leads nowhere is nothing. */
@@ -136,14 +136,16 @@ export class Files extends Processes {
   /** Makes a directory; with `recursive` its parents, too, and it may be there already. */
   async mkdir(
     path: Path,
-    { recursive, mode, ...options }: CallOptions & { readonly recursive?: boolean; readonly mode?: number } = {},
+    options: CallOptions & { readonly recursive?: boolean; readonly mode?: number } = {},
   ): Promise<void> {
-    await this.call("file.mkdir", { path, parents: recursive, mode }, options);
+    await this.call("file.mkdir", { path, parents: options.recursive, mode: options.mode }, options);
   }
 
   /** Removes a file, a symbolic link itself, or a directory: with `recursive` all that is in it. Says how many there were. */
-  async remove(path: Path, { recursive, force, ...options }: RemoveOptions = {}): Promise<number> {
-    return (await this.call<{ count: number }>("file.remove", { path, recursive, force }, options)).count;
+  async remove(path: Path, options: RemoveOptions = {}): Promise<number> {
+    return (
+      await this.call<{ count: number }>("file.remove", { path, ...pick(options, "recursive", "force") }, options)
+    ).count;
   }
 
   /** Removes a file; as {@link remove}. */
@@ -152,13 +154,13 @@ export class Files extends Processes {
   }
 
   /** Renames, within one file system. What is at `to` is replaced. */
-  async renameFile(from: Path, to: Path, { overwrite = true, ...options }: RenameOptions = {}): Promise<void> {
-    await this.call("file.rename", { from, to, no_replace: !overwrite }, options);
+  async renameFile(from: Path, to: Path, options: RenameOptions = {}): Promise<void> {
+    await this.#place("file.rename", from, to, options);
   }
 
   /** Moves, across file systems, too. What is at `to` is replaced. */
-  async moveFile(from: Path, to: Path, { overwrite = true, ...options }: RenameOptions = {}): Promise<void> {
-    await this.call("file.move", { from, to, no_replace: !overwrite }, options);
+  async moveFile(from: Path, to: Path, options: RenameOptions = {}): Promise<void> {
+    await this.#place("file.move", from, to, options);
   }
 
   /**
@@ -168,18 +170,18 @@ export class Files extends Processes {
   copyFile(
     from: Path,
     to: Path,
-    { overwrite = true, recursive, ...options }: RenameOptions & { readonly recursive?: boolean | undefined } = {},
+    options: RenameOptions & { readonly recursive?: boolean | undefined } = {},
   ): Promise<{ readonly count: number; readonly bytes: number }> {
-    return this.call("file.copy", { from, to, recursive, no_replace: !overwrite }, options);
+    return this.#place("file.copy", from, to, options);
   }
 
   /** Changes permission bits, at most 0o7777; with `recursive` of all that is in a directory. */
   async chmod(
     path: Path,
     mode: number,
-    { recursive, ...options }: CallOptions & { readonly recursive?: boolean | undefined } = {},
+    options: CallOptions & { readonly recursive?: boolean | undefined } = {},
   ): Promise<void> {
-    await this.call("file.chmod", { path, mode, recursive }, options);
+    await this.call("file.chmod", { path, mode, recursive: options.recursive }, options);
   }
 
   /** Makes a symbolic link at `path` that leads to `target`, as it stands. */
@@ -187,14 +189,26 @@ export class Files extends Processes {
     await this.call("file.symlink", { path, target }, options);
   }
 
-  async *#pages(
-    path: Path,
-    { recursive, depth, includeHidden = true, include, exclude, ...options }: ListFilesOptions,
-  ): AsyncGenerator<FileInfo, void> {
+  #place<Result>(
+    kind: string,
+    from: Path,
+    to: Path,
+    options: RenameOptions & { readonly recursive?: boolean | undefined },
+  ): Promise<Result> {
+    const { overwrite = true, recursive } = options;
+    return this.call(kind, { from, to, recursive, no_replace: !overwrite }, options);
+  }
+
+  async *#pages(path: Path, options: ListFilesOptions): AsyncGenerator<FileInfo, void> {
     for (let cursor: Path | undefined; ; ) {
       const page = await this.call<{ entries: unknown[]; cursor?: Path }>(
         "file.list",
-        { path, recursive, depth, no_hidden: !includeHidden, include, exclude, cursor },
+        {
+          path,
+          cursor,
+          no_hidden: options.includeHidden === false,
+          ...pick(options, "recursive", "depth", "include", "exclude"),
+        },
         options,
       );
       yield* fromWire<FileInfo[]>(page.entries);

@@ -2,7 +2,7 @@
 
 import { SandwireError } from "../error.ts";
 import type { ByteSink, ByteStream } from "../web.ts";
-import { begin, type CallOptions } from "./call.ts";
+import { begin, type CallOptions, pick } from "./call.ts";
 import { type PortReady, type WaitForPortOptions, waitForPort } from "./process/wait.ts";
 import { readable, sink } from "./stream.ts";
 import { Terminals } from "./terminal.ts";
@@ -65,9 +65,10 @@ export class Ports extends Terminals {
    * console.log(answer.slice(0, 15)); // "HTTP/1.0 200 OK"
    * ```
    */
-  async connectPort(port: number, { host, timeout, signal }: ConnectPortOptions = {}): Promise<PortConnection> {
+  async connectPort(port: number, options: ConnectPortOptions = {}): Promise<PortConnection> {
     type Ended = { readonly sent: number; readonly received: number };
-    const params = { port, host, timeout_ms: timeout };
+    const params = { port, ...pick(options, "host", "timeout_ms") };
+    const { signal } = options;
     const call = begin<never, { readonly connected?: object }, Ended>(this.endpoint, "tcp.connect", params, { signal });
     for (;;) {
       const item = await call.next();

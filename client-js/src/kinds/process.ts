@@ -1,6 +1,6 @@
 /** `process.*`: background processes. They belong to the sandbox and outlive every connection. */
 
-import type { CallOptions } from "./call.ts";
+import { type CallOptions, pick } from "./call.ts";
 import { type Command, type LaunchOptions, launch, type Signal } from "./command.ts";
 import { Commands } from "./exec.ts";
 import { type KillOptions, kill, Process, streamLogs } from "./process/handle.ts";
@@ -65,19 +65,14 @@ export class Processes extends Commands {
    * ```
    */
   async startProcess(command: Command, options: StartProcessOptions = {}): Promise<Process> {
-    const { id, stdin, timeout, grace, restart, autoRemove, logBytes, signal } = options;
-    const { policy, max, backoff } = typeof restart === "string" ? ({ policy: restart } as Restart) : (restart ?? {});
+    const { restart, signal } = options;
     const info = await this.call<WireInfo>(
       "process.start",
       {
-        id,
+        ...pick(options, "id", "stdin", "timeout_ms", "grace_ms", "auto_remove", "log_bytes"),
         run: launch(command, options, this.env),
-        stdin,
-        timeout_ms: timeout,
-        grace_ms: grace,
-        restart: policy && { policy, max: max ?? null, backoff_ms: backoff ?? null },
-        auto_remove: autoRemove,
-        log_bytes: logBytes,
+        restart:
+          typeof restart === "string" ? { policy: restart } : restart && pick(restart, "policy", "max", "backoff_ms"),
       },
       { signal },
     );
@@ -85,15 +80,12 @@ export class Processes extends Commands {
   }
 
   /** All processes that are known, oldest first; with `running` only those that have not ended. */
-  async listProcesses({
-    running,
-    ...options
-  }: CallOptions & { readonly running?: boolean | undefined } = {}): Promise<Process[]> {
+  async listProcesses(options: CallOptions & { readonly running?: boolean | undefined } = {}): Promise<Process[]> {
     const found: Process[] = [];
     for (let cursor: number | undefined; ; ) {
       const page = await this.call<{ processes: WireInfo[]; cursor?: number }>(
         "process.list",
-        { running, cursor },
+        { running: options.running, cursor },
         options,
       );
       found.push(...page.processes.map(info => new Process(this.endpoint, infoOf(info))));
@@ -124,7 +116,7 @@ export class Processes extends Commands {
 
   /** Forgets every process that has ended, and its log. Returns how many there were. */
   async cleanupCompletedProcesses(options: CallOptions = {}): Promise<number> {
-    const ended = (await this.listProcesses(options)).filter(process => process.info.endedAt && process.exit);
+    const ended = (await this.listProcesses(options)).filter(({ status }) => !status.startsWith("r"));
     return this.#each(ended, process => process.remove(options));
   }
 

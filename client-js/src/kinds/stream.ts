@@ -124,6 +124,10 @@ export function iterable<T>(source: AsyncGenerator<T, void>, cancel: () => void)
   };
 }
 
+/** All of it as text, or the bytes. */
+export const dataOf = <E extends Encoding>(bytes: Uint8Array, encoding: E | undefined): Data<E> =>
+  (encoding === "bytes" ? bytes : utf8().decode(bytes)) as Data<E>;
+
 /** Text of several streams: each with a decoder of its own, so that a character in two chunks is whole. */
 export function decoding<E extends Encoding>(encoding: E | undefined): (stream: number, data?: Uint8Array) => Data<E> {
   const decoders: Decoder[] = [];

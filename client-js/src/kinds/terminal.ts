@@ -1,6 +1,6 @@
 /** `pty.*`: terminals. They belong to the sandbox and outlive their viewers. */
 
-import { type CallOptions, fromWire } from "./call.ts";
+import { type CallOptions, fromWire, pick } from "./call.ts";
 import { type Command, type Exit, exitOf, type LaunchOptions, launch, type WireExit } from "./command.ts";
 import { Terminal } from "./terminal/viewer.ts";
 import { Trees } from "./tree.ts";
@@ -108,19 +108,21 @@ export class Terminals extends Trees {
    * ```
    */
   createTerminal(options: CreateTerminalOptions = {}): Promise<Terminal> {
-    const { id, command, cols, rows, term, scrollback, reuse, transient, signal } = options;
     return Terminal.open(
       this.endpoint,
       "pty.open",
-      { id, run: launch(command, options, this.env), cols, rows, term, scrollback, reuse, transient },
-      signal,
+      {
+        run: launch(options.command, options, this.env),
+        ...pick(options, "id", "cols", "rows", "term", "scrollback", "reuse", "transient"),
+      },
+      options,
     );
   }
 
   /** Attaches one more viewer to a terminal: it gets the screen as it is now, then what follows. */
   attachTerminal(id: string, options: AttachTerminalOptions = {}): Promise<Terminal> {
-    const { cols, rows, readOnly, scrollback, signal } = options;
-    return Terminal.open(this.endpoint, "pty.attach", { id, cols, rows, read_only: readOnly, scrollback }, signal);
+    const params = { id, ...pick(options, "cols", "rows", "read_only", "scrollback") };
+    return Terminal.open(this.endpoint, "pty.attach", params, options);
   }
 
   /** The terminals, oldest first. Those that have ended are kept for a time. */
@@ -131,9 +133,9 @@ export class Terminals extends Trees {
   /** Ends a terminal: HUP, `grace` milliseconds (default: 2000), KILL. One that has ended is forgotten at once. */
   async closeTerminal(
     id: string,
-    { grace, ...options }: CallOptions & { readonly grace?: number | undefined } = {},
+    options: CallOptions & { readonly grace?: number | undefined } = {},
   ): Promise<TerminalInfo> {
-    return infoOf(await this.call("pty.close", { id, grace_ms: grace }, options));
+    return infoOf(await this.call("pty.close", { id, grace_ms: options.grace }, options));
   }
 
   /** Gives a terminal another size. */
@@ -152,8 +154,8 @@ export class Terminals extends Trees {
    * console.log(content.trim()); // "hello"
    * ```
    */
-  async snapshotTerminal(id: string, { scrollback, ansi, ...options }: SnapshotOptions = {}): Promise<TerminalScreen> {
-    return fromWire(await this.call("pty.snapshot", { id, scrollback, ansi }, options));
+  async snapshotTerminal(id: string, options: SnapshotOptions = {}): Promise<TerminalScreen> {
+    return fromWire(await this.call("pty.snapshot", { id, ...pick(options, "scrollback", "ansi") }, options));
   }
 }
 

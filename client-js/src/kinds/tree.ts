@@ -2,7 +2,7 @@
 
 import { InterruptedError } from "../error.ts";
 import type { ByteStream, Content } from "../web.ts";
-import { begin, type Call, type CallOptions, fromWire, type Path } from "./call.ts";
+import { begin, type Call, type CallOptions, fromWire, type Path, pick } from "./call.ts";
 import type { FileInfo, GlobOptions, ProgressOptions } from "./file/info.ts";
 import { Files } from "./file.ts";
 import { type AsyncSequence, download, feed, iterable } from "./stream.ts";
@@ -126,8 +126,10 @@ export class Trees extends Files {
    * ```
    */
   search(path: Path, options: SearchOptions = {}): AsyncSequence<SearchEvent> {
-    const { include, exclude, pattern, literal, ignoreCase, gitignore, context, limit } = options;
-    const params = { path, include, exclude, pattern, literal, ignore_case: ignoreCase, gitignore, context, limit };
+    const params = {
+      path,
+      ...pick(options, "include", "exclude", "pattern", "literal", "ignore_case", "gitignore", "context", "limit"),
+    };
     const call = begin<never, SearchDown, object>(this.endpoint, "file.search", params, options);
     return iterable(found(call), call.cancel);
   }
@@ -149,11 +151,10 @@ export class Trees extends Files {
    * ```
    */
   async watch(path: Path, options: WatchOptions = {}): Promise<AsyncSequence<WatchEvent>> {
-    const { recursive = true, include, exclude, debounce, ...callOptions } = options;
-    const params = { path, flat: !recursive, include, exclude, debounce_ms: debounce };
+    const params = { path, flat: options.recursive === false, ...pick(options, "include", "exclude", "debounce_ms") };
     let call: Call<never, WatchDown, object>;
     const start = async () => {
-      call = begin(this.endpoint, "file.watch", params, callOptions);
+      call = begin(this.endpoint, "file.watch", params, options);
       const first = await call.next();
       // When there is nothing, the result says why.
       if (!first) await call.result();
@@ -195,11 +196,10 @@ export class Trees extends Files {
    * ```
    */
   downloadTree(path: Path, options: TreeOptions = {}): TreeStream {
-    const { include, exclude, gitignore } = options;
     const call = begin<never, never, object>(
       this.endpoint,
       "file.tree_read",
-      { path, include, exclude, gitignore },
+      { path, ...pick(options, "include", "exclude", "gitignore") },
       options,
     );
     const result = call.result().then(treeOf);

@@ -3,8 +3,8 @@
 import { SandwireError } from "../../error.ts";
 import { type BlobResult, type ByteStream, bytesOf, type Content, platform } from "../../web.ts";
 import type { Endpoint } from "../base.ts";
-import { begin, type Call, fromWire, type Path } from "../call.ts";
-import { decoding, feed, gather, readable, sizeOf } from "../stream.ts";
+import { begin, type Call, fromWire, type Path, pick } from "../call.ts";
+import { dataOf, feed, gather, readable, sizeOf } from "../stream.ts";
 import type { FileInfo, ProgressOptions } from "./info.ts";
 
 /** In which form content is read. */
@@ -93,8 +93,9 @@ export async function readFile<E extends ReadEncoding>(
   path: Path,
   options: ReadFileOptions<E>,
 ): Promise<FileContent<E>> {
-  const { encoding, offset, length, tail, maxSize = DEFAULT_MAX_SIZE, onProgress } = options;
-  const call: ReadCall = begin(endpoint, "file.read", { path, offset, length, tail, meta: true }, options);
+  const { encoding, offset = 0, length, tail, maxSize = DEFAULT_MAX_SIZE, onProgress } = options;
+  const params = { path, meta: true, ...pick(options, "offset", "length", "tail") };
+  const call: ReadCall = begin(endpoint, "file.read", params, options);
   let info: FileInfo | undefined;
   let total: number | undefined;
   let bytes = 0;
@@ -108,8 +109,7 @@ export async function readFile<E extends ReadEncoding>(
       if (item.type === "event" && item.event.meta) {
         info = fromWire<FileInfo>(item.event.meta);
         const { size } = info;
-        const from = tail === undefined ? (offset ?? 0) : Math.max(0, size - tail);
-        total = Math.min(length ?? size, Math.max(0, size - from));
+        total = Math.min(length ?? size, tail ?? size, Math.max(0, size - offset));
         return undefined;
       }
     }
@@ -144,9 +144,7 @@ export async function readFile<E extends ReadEncoding>(
     content.add(chunk);
   }
   const all = content.bytes();
-  return (
-    encoding === "blob" ? new platform.Blob([all]) : decoding(encoding === "bytes" ? "bytes" : "utf8")(0, all)
-  ) as FileContent<E>;
+  return (encoding === "blob" ? new platform.Blob([all]) : dataOf(all, encoding)) as FileContent<E>;
 }
 
 /** Writes a file from any content. */
@@ -156,15 +154,18 @@ export async function writeFile(
   content: Content,
   options: WriteFileOptions,
 ): Promise<WriteResult> {
-  const { how, offset, mode, parents, fsync, ifMatch, onProgress } = options;
   // Encoded once: its length is said before, so that a part can never take the place of the whole.
   const source = typeof content === "string" ? bytesOf(content) : content;
   const call = begin<never, never, WriteResult>(
     endpoint,
     "file.write",
-    { path, how, offset, mode, parents, fsync, if_match: ifMatch, size: sizeOf(source) },
+    {
+      path,
+      size: sizeOf(source),
+      ...pick(options, "how", "offset", "mode", "parents", "fsync", "if_match"),
+    },
     options,
   );
-  feed(call, source, onProgress);
+  feed(call, source, options.onProgress);
   return call.result();
 }

@@ -1,5 +1,6 @@
 /** What is known of a background process. */
 
+import { fromWire } from "../call.ts";
 import { type Exit, exitOf, type WireExit } from "../command.ts";
 
 /** Where a process is in its life: `completed` ended with code 0, `killed` by a signal or its time, `failed` otherwise. */
@@ -33,33 +34,14 @@ export interface ProcessInfo {
 
 /** `process.Info` on the wire. */
 export interface WireInfo {
-  readonly id: string;
-  readonly pid: number;
-  readonly command: string;
-  readonly cwd?: string;
   readonly state: "running" | "restarting" | "exited";
-  readonly started_ms: number;
-  readonly ended_ms?: number;
   readonly exit?: WireExit;
-  readonly restarts: number;
-  readonly log_start: number;
-  readonly log_end: number;
 }
 
 /** Reads it. */
-export function infoOf(wire: WireInfo): ProcessInfo {
-  const { state, started_ms, ended_ms, log_start, log_end, exit: wireExit, ...same } = wire;
-  const exit = wireExit && exitOf(wireExit);
-  return {
-    ...same,
-    status: state === "exited" ? ended(exit) : state,
-    startedAt: new Date(started_ms),
-    ...(ended_ms !== undefined && { endedAt: new Date(ended_ms) }),
-    ...(exit && { exit }),
-    logStart: log_start,
-    logEnd: log_end,
-  };
+export function infoOf({ state, exit: ended, ...more }: WireInfo): ProcessInfo {
+  const exit = ended && exitOf(ended);
+  const status =
+    state !== "exited" ? state : exit?.success ? "completed" : exit?.signal || exit?.timedOut ? "killed" : "failed";
+  return { ...fromWire<Omit<ProcessInfo, "status" | "exit">>(more), status, ...(exit && { exit }) };
 }
-
-const ended = (exit: Exit | undefined): ProcessStatus =>
-  exit?.success ? "completed" : exit?.signal || exit?.timedOut ? "killed" : "failed";

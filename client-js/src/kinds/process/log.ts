@@ -4,7 +4,7 @@ import { InterruptedError, SandwireError } from "../../error.ts";
 import type { Endpoint } from "../base.ts";
 import { begin, type CallOptions, unary } from "../call.ts";
 import { type Exit, exitOf, nameOf, type OutputStream, type WireExit } from "../command.ts";
-import { type Data, decoding, type Encoding, gather } from "../stream.ts";
+import { type Data, dataOf, decoding, type Encoding, gather } from "../stream.ts";
 import type { WireInfo } from "./info.ts";
 
 /**
@@ -188,7 +188,7 @@ export async function collectLog<E extends Encoding>(
       kept[event.type].add(keep);
     }
     if (event.type === "end") {
-      const text = (name: OutputStream) => decoding(encoding)(1, kept[name].bytes());
+      const text = (name: OutputStream) => dataOf(kept[name].bytes(), encoding);
       const { offset, ended } = event;
       return { stdout: text("stdout"), stderr: text("stderr"), offset, ended, missing, truncated };
     }

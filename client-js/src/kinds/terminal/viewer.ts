@@ -4,7 +4,7 @@ import { AbortError, InterruptedError, SandwireError } from "../../error.ts";
 import type { AbortSignalLike } from "../../platform.ts";
 import type { Chunk } from "../../web.ts";
 import type { Endpoint } from "../base.ts";
-import { begin, type Call, unary } from "../call.ts";
+import { begin, type Call, pick, unary } from "../call.ts";
 import { type Exit, exitOf, type Signal, type WireExit } from "../command.ts";
 import { type AsyncSequence, iterable } from "../stream.ts";
 
@@ -51,7 +51,8 @@ type Viewer = Call<Up, Down, Ended>;
 interface Viewing {
   readonly cols?: number | undefined;
   readonly rows?: number | undefined;
-  readonly read_only?: boolean | undefined;
+  readonly readOnly?: boolean | undefined;
+  readonly signal?: AbortSignalLike | undefined;
 }
 
 /**
@@ -81,16 +82,15 @@ export class Terminal implements AsyncIterable<TerminalEvent> {
    */
   readonly exited: Promise<Exit>;
   readonly #endpoint: Endpoint;
-  readonly #signal: AbortSignalLike | undefined;
   readonly #events: AsyncSequence<TerminalEvent>;
   #call: Viewer;
-  #viewing: Viewing | undefined;
+  #viewing: Viewing;
   #settle!: { resolve(exit: Exit): void; reject(error: unknown): void };
 
-  private constructor(endpoint: Endpoint, call: Viewer, attached: Attached, signal: AbortSignalLike | undefined) {
+  private constructor(endpoint: Endpoint, call: Viewer, attached: Attached, viewing: Viewing) {
     this.#endpoint = endpoint;
     this.#call = call;
-    this.#signal = signal;
+    this.#viewing = viewing;
     this.attached = attached;
     this.id = attached.id;
     this.exited = new Promise((resolve, reject) => {
@@ -105,13 +105,11 @@ export class Terminal implements AsyncIterable<TerminalEvent> {
   static async open(
     endpoint: Endpoint,
     kind: "pty.open" | "pty.attach",
-    params: Partial<Viewing> & Readonly<Record<string, unknown>>,
-    signal: AbortSignalLike | undefined,
+    params: object,
+    options: Viewing,
   ): Promise<Terminal> {
-    const call: Viewer = begin(endpoint, kind, params, { signal });
-    const terminal = new Terminal(endpoint, call, await attachedOf(call), signal);
-    terminal.#viewing = { cols: params.cols, rows: params.rows, read_only: params.read_only };
-    return terminal;
+    const call: Viewer = begin(endpoint, kind, params, { signal: options.signal });
+    return new Terminal(endpoint, call, await attachedOf(call), options);
   }
 
   /** Types: text, or bytes. Waits for room when the terminal does not read. */
@@ -167,8 +165,8 @@ export class Terminal implements AsyncIterable<TerminalEvent> {
         try {
           if (!(lost instanceof InterruptedError)) throw lost;
           // The lane is gone, the terminal may not be: another start of the server knows nothing of it.
-          const params = { ...this.#viewing, id: this.id };
-          this.#call = begin(this.#endpoint, "pty.attach", params, { signal: this.#signal });
+          const params = { id: this.id, ...pick(this.#viewing, "cols", "rows", "read_only") };
+          this.#call = begin(this.#endpoint, "pty.attach", params, { signal: this.#viewing.signal });
           attached = await attachedOf(this.#call);
           if (this.#endpoint.bootId !== boot) throw lost;
         } catch (error) {
