@@ -26,7 +26,7 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-const SENT = Promise.resolve();
+const SENT = /* @__PURE__ */ Promise.resolve();
 
 /** The opener's end of a channel. Made by {@link Link.open}. */
 export class Call<Up, Down, Result> implements Channel<Up, Down, Result> {

@@ -63,7 +63,7 @@ export class Connection {
   bytesDown = 0;
   readonly #transport: Transport;
   readonly #owner: Owner;
-  readonly #conn = new Conn("client", monotonic(), 1);
+  readonly #conn = new Conn(monotonic());
   #link: Link | undefined;
   #epoch: Epoch | undefined;
   #replies: Frame[] = [];

@@ -1,6 +1,7 @@
 /** The committed vectors, which the Rust crate passes as well: frames, hostile bytes, kinds, transcripts, tables. */
 
 import { describe, expect, it } from "vitest";
+import { decodeHello, encodeWelcome } from "../src/protocol/conn/server.ts";
 import { CODES, WireError } from "../src/protocol/error.ts";
 import { decode, encode } from "../src/protocol/frame/codec.ts";
 import { readdress, readHeader } from "../src/protocol/frame/header.ts";
@@ -9,7 +10,7 @@ import type { Frame } from "../src/protocol/frame.ts";
 import { classOf } from "../src/protocol/kind.ts";
 import * as limits from "../src/protocol/limits.ts";
 import * as msgpack from "../src/protocol/msgpack.ts";
-import { bytesOf, hex, type Json, list, read, readVectors, text, valueOf, vectorFiles } from "./vectors/files.ts";
+import { bytesOf, hex, type Json, list, read, readVectors, text, vectorFiles, wireValue } from "./vectors/files.ts";
 import { classNamed, frameOf } from "./vectors/frames.ts";
 import { play } from "./vectors/transcript.ts";
 
@@ -24,7 +25,7 @@ describe("frames", () => {
 
   it.each(cases("frames"))("%s", (_, file, vector) => {
     const bytes = bytesOf(vector);
-    const frame = frameOf(text(file, "frame"), valueOf(vector["fields"]) as Record<string, unknown>);
+    const frame = frameOf(text(file, "frame"), wireValue(vector["fields"]) as Record<string, unknown>);
     const { lane, channel } = frame;
     expect(decode(bytes)).toEqual(frame);
     expect(hex(encode(frame))).toBe(hex(bytes));
@@ -51,11 +52,11 @@ describe("frames", () => {
 
 // R-EVOLVE-1.
 describe("payloads of frames", () => {
-  const named = cases("frames").filter(([, , vector]) => "payload" in vector && "payload" in valueOfFields(vector));
+  const named = cases("frames").filter(([, , vector]) => "payload" in vector && "payload" in wireFields(vector));
   const wire = (frame: string, payload: Uint8Array): unknown => {
     switch (frame) {
       case "HELLO":
-        return payloads.decodeHello(payload);
+        return decodeHello(payload);
       case "WELCOME":
         return payloads.decodeWelcome(payload);
       case "GOAWAY":
@@ -67,9 +68,9 @@ describe("payloads of frames", () => {
   const again = (frame: string, payload: Uint8Array): Uint8Array => {
     switch (frame) {
       case "HELLO":
-        return payloads.encodeHello(payloads.decodeHello(payload));
+        return payloads.encodeHello(decodeHello(payload));
       case "WELCOME":
-        return payloads.encodeWelcome(payloads.decodeWelcome(payload));
+        return encodeWelcome(payloads.decodeWelcome(payload));
       case "GOAWAY":
         return payloads.encodeGoAway(payloads.decodeGoAway(payload));
       default:
@@ -79,8 +80,8 @@ describe("payloads of frames", () => {
 
   it.each(named)("%s", (_, file, vector) => {
     const name = text(file, "frame");
-    const { payload } = valueOfFields(vector) as { payload: Uint8Array };
-    const fields = valueOf(vector["payload"]) as object;
+    const { payload } = wireFields(vector) as { payload: Uint8Array };
+    const fields = wireValue(vector["payload"]) as object;
     expect(msgpack.decodeFields(payload)).toEqual(fields);
     // In any order, with a field of a newer peer.
     const shuffled = Object.fromEntries([["zz_later", [null, new Uint8Array(1)]], ...Object.entries(fields).reverse()]);
@@ -89,8 +90,8 @@ describe("payloads of frames", () => {
     expect(wire(name, again(name, payload))).toEqual(decoded);
   });
 
-  function valueOfFields(vector: Json): Record<string, unknown> {
-    return valueOf(vector["fields"]) as Record<string, unknown>;
+  function wireFields(vector: Json): Record<string, unknown> {
+    return wireValue(vector["fields"]) as Record<string, unknown>;
   }
 });
 
@@ -112,7 +113,7 @@ describe("values of kinds", () => {
 
   it.each(values)("%s", (_, vector) => {
     const bytes = bytesOf(vector);
-    const value = valueOf(vector["value"]);
+    const value = wireValue(vector["value"]);
     expect(msgpack.decode(bytes)).toEqual(value);
     expect(hex(msgpack.encode(msgpack.decode(bytes)))).toBe(text(vector, "hex"));
     expect(msgpack.decode(msgpack.encode(value))).toEqual(value);

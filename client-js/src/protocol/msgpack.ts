@@ -32,7 +32,7 @@ export function encode(value: unknown): Uint8Array<ArrayBuffer> {
  * the frame. Throws a {@link ValueError} for what is no value, is nested deeper than `MAX_DEPTH`, or has something behind it.
  */
 export function decode(bytes: Uint8Array): unknown {
-  const reader = new Reader(bytes);
+  const reader = new Reader(bytes, 0, true);
   const value = reader.value(MAX_DEPTH);
   if (reader.at !== bytes.length) throw unreadable("bytes after its end");
   return value;
@@ -49,10 +49,12 @@ const unreadable = (what: string): ValueError => new ValueError(`the value canno
 
 const isFields = (value: unknown): value is Fields => Object.prototype.toString.call(value) === "[object Object]";
 
-class Writer {
-  out = new Uint8Array(128);
+/** Writes values one after the other to `out`, of which what is before `at` is written. */
+export class Writer {
+  out = new Uint8Array(256);
   at = 0;
 
+  /** Writes a value in which lists and maps are nested at most `depth` deep. */
   value(value: unknown, depth: number): void {
     if (typeof value === "string") {
       this.#text(value);
@@ -61,11 +63,11 @@ class Writer {
     } else if (typeof value === "number" || typeof value === "bigint") {
       this.#integer(value);
     } else if (typeof value === "boolean") {
-      this.#put(value ? 0xc3 : 0xc2, 0, 0);
+      this.put(value ? 0xc3 : 0xc2);
     } else if (value === null) {
-      this.#put(0xc0, 0, 0);
+      this.put(0xc0);
     } else if (value instanceof Uint8Array) {
-      this.#length(value.length, -1, 0, 0xc4, 0xc5);
+      this.binLength(value.length);
       this.#room(value.length);
       this.out.set(value, this.at);
       this.at += value.length;
@@ -87,6 +89,18 @@ class Writer {
     }
   }
 
+  /** Writes the head of a byte string. */
+  binLength(length: number): void {
+    this.#length(length, -1, 0, 0xc4, 0xc5);
+  }
+
+  /** Writes a marker, and an integer of so many bytes. */
+  put(marker: number, size = 0, value = 0): void {
+    this.#room(5);
+    this.out[this.at++] = marker;
+    for (let shift = 8 * size - 8; shift >= 0; shift -= 8) this.out[this.at++] = value >>> shift;
+  }
+
   #text(text: string): void {
     // The length in bytes comes first and is known last: the text is written behind the longest head that it may need.
     this.#room(5 + text.length * 3);
@@ -102,28 +116,21 @@ class Writer {
     const small = Number(value);
     if (value >= 0x1_0000_0000) this.#long(0xcf).setBigInt64(0, BigInt(value));
     else if (value < -0x8000_0000) this.#long(0xd3).setBigInt64(0, BigInt(value));
-    else if (small >= 0x10000) this.#put(0xce, 4, small);
-    else if (small >= 0x100) this.#put(0xcd, 2, small);
-    else if (small >= 0x80) this.#put(0xcc, 1, small);
-    else if (small >= -0x20) this.#put(small, 0, 0);
-    else if (small >= -0x80) this.#put(0xd0, 1, small);
-    else if (small >= -0x8000) this.#put(0xd1, 2, small);
-    else this.#put(0xd2, 4, small);
+    else if (small >= 0x10000) this.put(0xce, 4, small);
+    else if (small >= 0x100) this.put(0xcd, 2, small);
+    else if (small >= 0x80) this.put(0xcc, 1, small);
+    else if (small >= -0x20) this.put(small);
+    else if (small >= -0x80) this.put(0xd0, 1, small);
+    else if (small >= -0x8000) this.put(0xd1, 2, small);
+    else this.put(0xd2, 4, small);
   }
 
   /** A length: in the marker `fix` when it is at most `most`, else in 1 byte if there is such a form, or 2 or 4. */
   #length(length: number, most: number, fix: number, short: number, long: number): void {
-    if (length <= most) this.#put(fix | length, 0, 0);
-    else if (length < 0x100 && short) this.#put(short, 1, length);
-    else if (length < 0x10000) this.#put(long, 2, length);
-    else this.#put(long + 1, 4, length);
-  }
-
-  /** A marker, and an integer of so many bytes. */
-  #put(marker: number, size: number, value: number): void {
-    this.#room(5);
-    this.out[this.at++] = marker;
-    for (let shift = 8 * size - 8; shift >= 0; shift -= 8) this.out[this.at++] = value >>> shift;
+    if (length <= most) this.put(fix | length);
+    else if (length < 0x100 && short) this.put(short, 1, length);
+    else if (length < 0x10000) this.put(long, 2, length);
+    else this.put(long + 1, 4, length);
   }
 
   /** A marker, and eight bytes that the caller fills. */
@@ -144,14 +151,20 @@ class Writer {
   }
 }
 
-class Reader {
-  at = 0;
+/** Reads values one after the other, from `at` on. */
+export class Reader {
+  at: number;
   readonly #bytes: Uint8Array;
+  readonly #copy: boolean;
 
-  constructor(bytes: Uint8Array) {
+  /** `copy`: byte strings are copies, else they are slices of `bytes`. */
+  constructor(bytes: Uint8Array, at: number, copy = false) {
     this.#bytes = bytes;
+    this.at = at;
+    this.#copy = copy;
   }
 
+  /** Reads a value in which lists and maps are nested at most `depth` deep. Throws a {@link ValueError}. */
   value(depth: number): unknown {
     const marker = this.#uint(1);
     if (marker < 0x80) return marker;
@@ -168,8 +181,11 @@ class Reader {
       case 0xc4:
       case 0xc5:
       case 0xc6: {
-        const from = this.#take(this.#uint(1 << (marker - 0xc4)));
-        return new Uint8Array(this.#bytes.subarray(from, this.at));
+        const length = this.#uint(1 << (marker - 0xc4));
+        const { buffer, byteOffset } = this.#bytes;
+        // Not `subarray`: of a Node Buffer that would be a Buffer.
+        const slice = new Uint8Array(buffer, byteOffset + this.#take(length), length);
+        return this.#copy ? slice.slice() : slice;
       }
       case 0xca:
         return this.#view(4).getFloat32(0);

@@ -6,7 +6,7 @@ import { EVENT_RESERVE, GROWTH_FRAME, MAX_WINDOW, MIN_COST } from "./limits.ts";
 export const cost = (length: number): number => Math.max(length, MIN_COST);
 
 /** Most bytes that a window may hold. */
-const MOST = 2 ** 31;
+const MOST = 0x8000_0000;
 
 /** The sender's side. */
 export class SendWindow {

@@ -49,17 +49,17 @@ export function bytesOf(json: Json): Uint8Array {
 }
 
 /** A value as it is on the wire. The README of the vectors says what objects with a `$` mean. */
-export function valueOf(json: unknown): unknown {
-  if (Array.isArray(json)) return json.map(valueOf);
+export function wireValue(json: unknown): unknown {
+  if (Array.isArray(json)) return json.map(wireValue);
   if (typeof json !== "object" || json === null) return json;
   const fields = json as Record<string, unknown>;
   if ("$bin" in fields) return new Uint8Array(unhex(fields["$bin"] as string));
   if ("$repeat" in fields) return new Uint8Array(repeat(...(fields["$repeat"] as [string, number])));
   if ("$int" in fields) return BigInt(fields["$int"] as string);
   if ("$map" in fields) {
-    return new Map((fields["$map"] as [unknown, unknown][]).map(([key, value]) => [valueOf(key), valueOf(value)]));
+    return new Map((fields["$map"] as [unknown, unknown][]).map(([key, value]) => [wireValue(key), wireValue(value)]));
   }
-  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, valueOf(value)]));
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, wireValue(value)]));
 }
 
 /** Bytes in a form that a failing test can show. */

@@ -7,7 +7,7 @@ import { CLOSE } from "../../src/protocol/frame/header.ts";
 import type { Frame, Stream } from "../../src/protocol/frame.ts";
 import { type Epoch, Lane, type LaneEvent, type Role } from "../../src/protocol/lane.ts";
 import { decodeFields } from "../../src/protocol/msgpack.ts";
-import { bytesOf, type Json, list, text, valueOf } from "./files.ts";
+import { bytesOf, type Json, list, text, wireValue } from "./files.ts";
 import { classNamed, frameOf } from "./frames.ts";
 
 /** What a step says that must come of it; in `close`, `error` is what is said. */
@@ -54,7 +54,7 @@ class Player {
     const lane = this.#lane;
     const id = step["channel"] as number;
     const stream = step["stream"] as Stream;
-    const bytes = (name: string) => valueOf(step[name]) as Uint8Array;
+    const bytes = (name: string) => wireValue(step[name]) as Uint8Array;
     switch (step["do"]) {
       case "attach":
         return {
@@ -130,9 +130,9 @@ function expected(step: Json): Json {
       name,
       name === "frames"
         ? list(step, name).map(frame =>
-            shownFrame(frameOf(text(frame, "frame"), valueOf(frame["fields"]) as Record<string, unknown>)),
+            shownFrame(frameOf(text(frame, "frame"), wireValue(frame["fields"]) as Record<string, unknown>)),
           )
-        : valueOf(value),
+        : wireValue(value),
     ]),
   );
 }

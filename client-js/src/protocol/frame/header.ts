@@ -51,42 +51,17 @@ const UINT32 = 0xce;
 
 /** Reads the header at the begin of a frame. Throws a `WireError` for any other form than the fixed one. */
 export function readHeader(frame: Uint8Array): Header {
-  if (frame.length < LEN || frame[2] !== UINT32 || frame[7] !== UINT32) {
+  const [marker = 0, kind = 0] = frame;
+  const elements = marker - FIXARRAY;
+  if (frame.length < LEN || frame[2] !== UINT32 || frame[7] !== UINT32 || elements < 3 || elements > 15) {
     throw malformed("not the fixed header [kind, uint32 lane, uint32 channel, …]");
   }
-  const elements = byteAt(frame, 0) - FIXARRAY;
-  if (elements < 3 || elements > 15) throw malformed("not an array of 3 to 15 elements");
-  return { elements, kind: byteAt(frame, 1), lane: uint32(frame, 3), channel: uint32(frame, 8) };
-}
-
-/** Writes the header at the begin of `out`. Returns its length. */
-export function writeHeader(out: Uint8Array, elements: number, kind: number, lane: number, channel: number): number {
-  out[0] = FIXARRAY | elements;
-  out[1] = kind;
-  out[2] = UINT32;
-  putUint32(out, 3, lane);
-  out[7] = UINT32;
-  putUint32(out, 8, channel);
-  return LEN;
+  const view = new DataView(frame.buffer, frame.byteOffset);
+  return { elements, kind, lane: view.getUint32(3), channel: view.getUint32(8) };
 }
 
 /** Gives an encoded frame another lane, in place. Throws a `WireError` when it has no header to overwrite. */
 export function readdress(frame: Uint8Array, lane: number): void {
   readHeader(frame);
-  putUint32(frame, 3, lane);
-}
-
-/** The byte at this place, 0 behind the end. */
-export const byteAt = (bytes: Uint8Array, at: number): number => bytes[at] ?? 0;
-
-/** The big-endian uint32 at this place. */
-export const uint32 = (bytes: Uint8Array, at: number): number =>
-  byteAt(bytes, at) * 0x1000000 + (byteAt(bytes, at + 1) << 16) + (byteAt(bytes, at + 2) << 8) + byteAt(bytes, at + 3);
-
-/** Writes a big-endian uint32. */
-export function putUint32(out: Uint8Array, at: number, value: number): void {
-  out[at] = value >>> 24;
-  out[at + 1] = value >>> 16;
-  out[at + 2] = value >>> 8;
-  out[at + 3] = value;
+  new DataView(frame.buffer, frame.byteOffset).setUint32(3, lane);
 }

@@ -1,7 +1,7 @@
-/** Payloads of HELLO, WELCOME, GOAWAY: fields by name, which may come in any order; unknown ones are ignored. */
+/** Payloads of HELLO, WELCOME, GOAWAY: fields by name, in any order, of which unknown ones are ignored. */
 
 import { ValueError } from "../error.ts";
-import { decodeFields, encode, type Fields } from "../msgpack.ts";
+import { decodeFields, encode } from "../msgpack.ts";
 
 /** Payload of HELLO. */
 export interface Hello {
@@ -57,61 +57,25 @@ export interface GoAway {
 /** Writes HELLO; fields that have their default are left out. */
 export const encodeHello = (hello: Hello): Uint8Array =>
   encode({
-    version: hello.version,
-    token: hello.token,
+    ...hello,
     received: hello.received || undefined,
     attempt: hello.attempt || undefined,
     client: hello.client || undefined,
-    window: hello.window,
-    scopes: hello.scopes,
-  });
-
-/** Reads HELLO. Throws a {@link ValueError}. */
-export function decodeHello(bytes: Uint8Array): Hello {
-  const fields = decodeFields(bytes);
-  const { token = new Uint8Array(), scopes } = fields;
-  if (!(token instanceof Uint8Array)) throw wrongType("token");
-  const names = Array.isArray(scopes) && scopes.every(scope => typeof scope === "string");
-  if (!names && scopes !== undefined && scopes !== null) throw wrongType("scopes");
-  return {
-    version: uint(fields, "version"),
-    token,
-    received: uint(fields, "received"),
-    attempt: uint(fields, "attempt"),
-    client: text(fields, "client"),
-    window: optionalUint(fields, "window"),
-    scopes: names ? scopes : undefined,
-  };
-}
-
-/** Writes WELCOME. */
-export const encodeWelcome = (welcome: Welcome): Uint8Array =>
-  encode({
-    version: welcome.version,
-    resumed: welcome.resumed,
-    received: welcome.received,
-    boot_id: welcome.bootId,
-    server: welcome.server,
-    lane_ttl_ms: welcome.laneTtlMs,
-    max_channels: welcome.maxChannels,
-    retain: welcome.retain,
   });
 
 /** Reads WELCOME. Throws a {@link ValueError}. */
 export function decodeWelcome(bytes: Uint8Array): Welcome {
-  const fields = decodeFields(bytes);
-  const { resumed = false } = fields;
-  if (typeof resumed !== "boolean") throw wrongType("resumed");
-  return {
-    version: uint(fields, "version"),
-    resumed,
-    received: uint(fields, "received"),
-    bootId: text(fields, "boot_id"),
-    server: text(fields, "server"),
-    laneTtlMs: uint(fields, "lane_ttl_ms"),
-    maxChannels: uint(fields, "max_channels"),
-    retain: uint(fields, "retain"),
-  };
+  const { boot_id, lane_ttl_ms, max_channels, ...same } = decodeKnown(bytes, {
+    version: 0,
+    resumed: false,
+    received: 0,
+    boot_id: "",
+    server: "",
+    lane_ttl_ms: 0,
+    max_channels: 0,
+    retain: 0,
+  });
+  return { ...same, bootId: boot_id, laneTtlMs: lane_ttl_ms, maxChannels: max_channels };
 }
 
 /** Writes GOAWAY. */
@@ -120,31 +84,23 @@ export const encodeGoAway = ({ reason, message, deadlineMs }: GoAway): Uint8Arra
 
 /** Reads GOAWAY. Throws a {@link ValueError}. */
 export function decodeGoAway(bytes: Uint8Array): GoAway {
+  const { deadline_ms, ...same } = decodeKnown(bytes, { reason: "", message: "", deadline_ms: -1 });
+  return { ...same, deadlineMs: deadline_ms < 0 ? undefined : deadline_ms };
+}
+
+/**
+ * Reads the fields that have a default here, each of the default's type; numbers are unsigned integers. Beyond what a number
+ * holds exactly, nearly is good enough: no honest peer says it. Throws a {@link ValueError}.
+ */
+export function decodeKnown<T extends Record<string, unknown>>(bytes: Uint8Array, defaults: T): T {
   const fields = decodeFields(bytes);
-  return {
-    reason: text(fields, "reason"),
-    message: text(fields, "message"),
-    deadlineMs: optionalUint(fields, "deadline_ms"),
-  };
-}
-
-const wrongType = (name: string): ValueError => new ValueError(`the field ${name} has a wrong type`);
-
-/** An absent field has its default. Beyond what a number holds exactly, nearly is good enough: no honest peer says it. */
-function uint(fields: Fields, name: string): number {
-  const value = fields[name] ?? 0;
-  if (typeof value === "bigint" || Number.isInteger(value)) {
-    const number = Number(value);
-    if (number >= 0) return number;
+  const known: Record<string, unknown> = { ...defaults };
+  for (const [name, fallback] of Object.entries(defaults)) {
+    let value = fields[name] ?? fallback;
+    if (typeof value === "bigint") value = Number(value);
+    const wrong = typeof value === "number" && value !== fallback && !(Number.isInteger(value) && value >= 0);
+    if (wrong || typeof value !== typeof fallback) throw new ValueError(`the field ${name} has a wrong type`);
+    known[name] = value;
   }
-  throw wrongType(name);
-}
-
-const optionalUint = (fields: Fields, name: string): number | undefined =>
-  (fields[name] ?? undefined) === undefined ? undefined : uint(fields, name);
-
-function text(fields: Fields, name: string): string {
-  const value = fields[name] ?? "";
-  if (typeof value === "string") return value;
-  throw wrongType(name);
+  return known as T;
 }

@@ -1,6 +1,5 @@
 /** How channels and the lane itself come to their end. */
 
-import type { Channel } from "../channel.ts";
 import type { Failure } from "../error.ts";
 import { CANCEL } from "../frame/header.ts";
 import { encode } from "../msgpack.ts";
@@ -12,11 +11,6 @@ export abstract class Ending extends Sending {
   /** Refuses new channels from here on, with `DRAINING`. */
   drain(): void {
     this.draining = true;
-  }
-
-  /** Asks every channel that the peer opened to end, as if the peer had given it up. Their CLOSE still goes out. */
-  cancelAll(): void {
-    for (const channel of this.byId.values()) this.#cancelAccepted(channel);
   }
 
   /**
@@ -34,23 +28,19 @@ export abstract class Ending extends Sending {
       channel.queued = undefined;
       channel.controlQueued = false;
       if (channel.side === "acceptor") {
-        this.#cancelAccepted(channel);
+        if (channel.state !== "open") continue;
+        channel.handle({ lane: 0, channel: channel.id, kind: CANCEL });
+        this.tell("cancelled", channel.id);
       } else if (channel.state !== "closed") {
         // An answer proves the arrival as well as an acknowledgement.
         const arrived = channel.heard ? channel.openCount : acked;
         channel.end({ ok: false, payload: interrupted(reason, channel.openCount, arrived) });
         this.tell("readable", channel.id);
-        this.tell("writable", channel.id);
+      } else {
+        continue;
       }
-      this.forgetFinished(channel);
-    }
-  }
-
-  #cancelAccepted(channel: Channel): void {
-    if (channel.side === "acceptor" && channel.state === "open") {
-      channel.handle({ lane: 0, channel: channel.id, kind: CANCEL });
-      this.tell("cancelled", channel.id);
       this.tell("writable", channel.id);
+      this.forgetFinished(channel);
     }
   }
 }

@@ -32,17 +32,6 @@ export abstract class Sending extends LaneState {
     return this.ackDue || this.replay.hasResend() || (cls !== undefined && this.#maySend(cls));
   }
 
-  /** Whether frames wait only because too much is retained. */
-  isRetainBound(): boolean {
-    const cls = this.#firstClass();
-    return cls !== undefined && !this.#maySend(cls);
-  }
-
-  /** Whether nothing is under way from here: every channel is over, and the peer has acknowledged all that was sent. */
-  isDelivered(): boolean {
-    return this.byId.size === 0 && this.opens.length === 0 && this.replay.acked === this.replay.sent;
-  }
-
   protected queueOutbox(channel: Channel): void {
     if (channel.queued === undefined && channel.hasOutbox() && speaks(channel)) {
       channel.queued = channel.classNow();

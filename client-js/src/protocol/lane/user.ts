@@ -8,7 +8,7 @@ import { type Class, CONTROL, INTERACTIVE } from "../schedule.ts";
 import { Ending, interrupted } from "./ending.ts";
 
 /** The last id of a channel: ids are 32 bits wide. */
-const LAST_ID = 2 ** 32 - 1;
+const LAST_ID = 0xffff_ffff;
 
 /** The layer of a `Lane` with the calls of its user. */
 export abstract class User extends Ending {
@@ -107,12 +107,6 @@ export abstract class User extends Ending {
       this.forgetFinished(channel);
     }
     return item;
-  }
-
-  /** Whether nothing more comes on this channel: it is gone, or the peer gave it up. */
-  isOver(id: number): boolean {
-    const channel = this.byId.get(id);
-    return !channel || (channel.side === "acceptor" && channel.state !== "open");
   }
 
   #queue(id: number, push: (channel: Channel) => Blocked | undefined): Blocked | undefined {
