@@ -113,10 +113,7 @@ export class Connection {
   wake(): void {
     if (this.#pumping || this.#closed) return;
     this.#pumping = true;
-    Promise.resolve().then(() => {
-      this.#pumping = false;
-      this.#pump();
-    });
+    Promise.resolve().then(() => this.#pump());
   }
 
   /** Measures a round trip. `done` is not called when the connection is lost before the answer. */
@@ -224,6 +221,8 @@ export class Connection {
 
   /** Hands frames to the transport, as long as it takes them. */
   #pump(): void {
+    // The lane wakes whoever looks at it while it has something to send: not again while this does.
+    this.#pumping = true;
     while (!this.#closed && (this.#replies.length > 0 || this.#hasTransmit()) && this.#transport.writable()) {
       const reply = this.#replies.shift();
       const frame = reply ?? this.#next();
@@ -233,6 +232,7 @@ export class Connection {
       this.bytesUp += bytes.length;
       this.#transport.send(bytes);
     }
+    this.#pumping = false;
   }
 
   #hasTransmit(): boolean {

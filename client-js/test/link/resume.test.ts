@@ -189,6 +189,7 @@ describe("a server that was started anew", () => {
     await server.ended();
     await until("it dials again", () => driver.state.status === "reconnecting");
     await server.comeBack();
+    await until("it is connected again", () => driver.state.status === "connected");
     expect(await run(driver, "echo again")).toEqual({ stdout: "again\n", code: 0 });
   });
 });
