@@ -107,6 +107,7 @@ interface Platform {
     strategy: { highWaterMark: number },
   ) => ByteStream;
   WritableStream: new (sink: {
+    start?: (() => Promise<unknown>) | undefined;
     write(chunk: Chunk): Promise<void>;
     close(): void;
     abort(reason?: unknown): void;

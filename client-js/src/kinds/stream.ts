@@ -98,9 +98,13 @@ export function download(call: Call<never, unknown, unknown>): ByteStream {
   );
 }
 
-/** A sink for stream 0. Closing it is END; aborting it gives the channel up. */
-export const sink = (call: Pick<Call<never, unknown, unknown>, "write" | "end" | "cancel">): ByteSink =>
+/** A sink for stream 0, once it has started. Closing it is END; aborting it gives the channel up. */
+export const sink = (
+  call: Pick<Call<never, unknown, unknown>, "write" | "end" | "cancel">,
+  start?: () => Promise<unknown>,
+): ByteSink =>
   new platform.WritableStream({
+    start,
     write: chunk => call.write(chunk),
     close: () => call.end(),
     abort: () => call.cancel(),

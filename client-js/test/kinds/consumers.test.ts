@@ -19,12 +19,12 @@ interface Consumer {
   readonly moduleResolution: "NodeNext" | "Bundler";
 }
 
-const CONSUMERS: Record<string, Consumer> = {
+const CONSUMERS = {
   plain: { lib: LIB, types: [], module: "NodeNext", moduleResolution: "NodeNext" },
   dom: { lib: [...LIB, "DOM", "DOM.AsyncIterable"], types: [], module: "ESNext", moduleResolution: "Bundler" },
   node: { lib: LIB, types: ["node"], module: "NodeNext", moduleResolution: "NodeNext" },
   workers: { lib: LIB, types: ["@cloudflare/workers-types"], module: "ESNext", moduleResolution: "Bundler" },
-};
+} satisfies Record<string, Consumer>;
 
 let home: string;
 
@@ -85,7 +85,7 @@ describe("the package's types", { timeout: PATIENCE }, () => {
     const file = join(home, "wrong.ts");
     ts.sys.writeFile(file, 'import { connect } from "sandwire";\nconnect("host").then(box => box.exec(5));\n');
     const { options } = ts.parseJsonConfigFileContent(
-      { compilerOptions: { ...CONSUMERS["plain"], target: "ES2022", strict: true, noEmit: true }, files: ["wrong.ts"] },
+      { compilerOptions: { ...CONSUMERS.plain, target: "ES2022", strict: true, noEmit: true }, files: ["wrong.ts"] },
       ts.sys,
       home,
     );

@@ -12,21 +12,23 @@ export interface Served {
 
 /** Starts a server before the tests of the file, connects, and stops it after them. */
 export function served(options?: ServerOptions): Served {
-  let server: Server;
-  let sandbox: Sandbox;
+  let server: Server | undefined;
+  let sandbox: Sandbox | undefined;
   beforeAll(async () => {
     server = await Server.start(options);
     sandbox = await connect(server.url, options?.token === undefined ? {} : { token: options.token });
   });
   afterAll(async () => {
-    await sandbox.close();
-    await server.stop();
+    await sandbox?.close();
+    await server?.stop();
   });
   return {
     get server() {
+      if (!server) throw new Error("there is no server before the tests begin");
       return server;
     },
     get sandbox() {
+      if (!sandbox) throw new Error("there is no sandbox before the tests begin");
       return sandbox;
     },
   };

@@ -186,9 +186,12 @@ export class Process {
     if (!this.#stdin) {
       const params = { id: this.id, from: "end", stdin: true };
       const call = begin<never, unknown, WireInfo>(this.#endpoint, "process.attach", params);
-      // What it says comes on this channel, too, and must be taken so that the end can be.
-      call.drain().catch(() => {});
-      this.#stdin = sink(call);
+      this.#stdin = sink(call, async () => {
+        // The first item says that it is attached; without one the result says why not.
+        if (!(await call.next())) await call.result();
+        // Output comes on this channel, too, and must be taken so that its end can be.
+        call.drain().catch(() => {});
+      });
     }
     return this.#stdin;
   }

@@ -137,6 +137,8 @@ export async function* followLog<E extends Encoding>(
             if (lost && boot !== endpoint.bootId) throw lost;
             boot = endpoint.bootId;
             offset = first.offset;
+            // The server begins with the oldest byte that it has: what was before is missing all the same.
+            if (from === "start" && offset > 0) yield { type: "gap", from: 0, to: offset };
           }
           if (at) {
             offset = at.offset;

@@ -2,7 +2,7 @@
 
 import { Readable } from "node:stream";
 import { type ReadableStream, WritableStream } from "node:stream/web";
-import { connect, type Sandbox } from "sandwire";
+import type { Sandbox } from "sandwire";
 
 export async function use(sandbox: Sandbox): Promise<void> {
   const stream: ReadableStream<Uint8Array> = await sandbox.readFile("file", { encoding: "stream" });

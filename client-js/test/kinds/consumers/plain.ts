@@ -22,7 +22,7 @@ export async function use(): Promise<void> {
   } catch (error) {
     if (error instanceof FileNotFoundError) {
       const code: "FILE_NOT_FOUND" = error.code;
-      await writer.write(code + error.message + error.context["path"]);
+      await writer.write(code + error.message + error.context.path);
     }
     if (error instanceof AbortError || error instanceof TimeoutError) throw error;
   }
