@@ -31,7 +31,8 @@ const { SANDWIRE_SERVER: target = "http://127.0.0.1:7070" } = process.env;
 
 export default defineConfig({
   root: import.meta.dirname,
-  base: "/",
+  // Relative: a proxy may serve the page below a path.
+  base: "./",
   plugins: [sizes()],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {

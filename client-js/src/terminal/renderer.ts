@@ -23,10 +23,22 @@ export function loadWebgl(terminal: Terminal, make: () => WebglLike): boolean {
   }
 }
 
-/** Software emulation of WebGL is slower than the DOM. */
+/** Emulations of WebGL in software: slower than the DOM, and they take the time of what is emulated on. */
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
+
+let accelerated: boolean | undefined;
+
+/** Asked once: a context counts against the browser's limit until it is collected. */
 function isAccelerated(): boolean {
+  accelerated ??= probe();
+  return accelerated;
+}
+
+function probe(): boolean {
   const context = document.createElement("canvas").getContext("webgl2", { failIfMajorPerformanceCaveat: true });
-  // A context counts against the browser's limit for as long as it is not collected.
-  context?.getExtension("WEBGL_lose_context")?.loseContext();
-  return context !== null;
+  if (context === null) return false;
+  const info = context.getExtension("WEBGL_debug_renderer_info");
+  const renderer = info ? String(context.getParameter(info.UNMASKED_RENDERER_WEBGL)) : "";
+  context.getExtension("WEBGL_lose_context")?.loseContext();
+  return !SOFTWARE.test(renderer);
 }

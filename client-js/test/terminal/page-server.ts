@@ -5,7 +5,7 @@
 
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from "node:http";
+import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { extname, join, normalize } from "node:path";
 
@@ -101,7 +101,11 @@ function policy(nonce: string): string {
 }
 
 function forward(upstream: URL, request: IncomingMessage, response: ServerResponse): void {
-  const headers = { ...request.headers, host: upstream.host, ...(request.headers.origin && { origin: upstream.origin }) };
+  const headers = {
+    ...request.headers,
+    host: upstream.host,
+    ...(request.headers.origin && { origin: upstream.origin }),
+  };
   const behind = httpRequest(new URL(request.url ?? "/", upstream), { method: request.method, headers }, answered => {
     response.writeHead(answered.statusCode ?? 502, answered.headers);
     answered.pipe(response);

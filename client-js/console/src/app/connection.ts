@@ -4,6 +4,7 @@ import { batch, type ReadonlySignal, signal } from "@preact/signals";
 import { connect, RefusedError } from "../../../src/index.ts";
 import type { State } from "../../../src/state.ts";
 import type { Client } from "./client.ts";
+import { readSession, type Session } from "./session.ts";
 
 /** Whether the page may talk to the server. */
 export type Access =
@@ -30,12 +31,15 @@ const LOOK_MS = 1000;
 
 const accessNow = signal<Access>({ is: "checking" });
 const stateNow = signal<State>({ status: "connecting" });
+const sessionNow = signal<Session | undefined>(undefined);
 const trafficNow = signal<Traffic>({ rtt: undefined, up: 0, down: 0 });
 
 /** Whether the page may talk to the server, and the client when it may. */
 export const access: ReadonlySignal<Access> = accessNow;
 /** What the connection is doing. */
 export const state: ReadonlySignal<State> = stateNow;
+/** Who is signed in, once that is known. */
+export const session: ReadonlySignal<Session | undefined> = sessionNow;
 /** The traffic of the last second. */
 export const traffic: ReadonlySignal<Traffic> = trafficNow;
 
@@ -48,6 +52,7 @@ export async function start(): Promise<void> {
       stateNow.value = client.state;
       accessNow.value = { is: "open", client };
     });
+    sessionNow.value = await readSession();
     client.onStateChange(changed => {
       stateNow.value = changed;
       // Nothing will come of this client any more: the session may have run out, and then somebody must sign in.
@@ -61,9 +66,18 @@ export async function start(): Promise<void> {
   }
 }
 
+/** Says goodbye when the page is left, so that the server keeps nothing for somebody who does not come back. */
+export function closeOnLeave(): void {
+  addEventListener("pagehide", event => {
+    const now = accessNow.value;
+    // A page in the browser's cache may come back, and then goes on where it was.
+    if (!event.persisted && now.is === "open") void now.client.close();
+  });
+}
+
 /** Where the server's WebSocket is. The session's cookie goes along by itself. */
 export function address(): string {
-  const url = new URL("/v1/connect", location.href);
+  const url = new URL("v1/connect", document.baseURI);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url.href;
 }

@@ -10,7 +10,12 @@ export interface Confirm {
   readonly action: string;
   /** Whether yes cannot be undone. Default: false. */
   readonly danger?: boolean;
+  /** Another way out, only with {@link choose}: what its button says. */
+  readonly other?: string;
 }
+
+/** The button that was taken. */
+export type Choice = "yes" | "no" | "other";
 
 /** A question that is answered with a line of text. */
 export interface Prompt {
@@ -27,7 +32,7 @@ export interface Prompt {
 
 /** The question that is shown. */
 export type Question =
-  | { readonly kind: "confirm"; readonly ask: Confirm; answer(yes: boolean): void }
+  | { readonly kind: "confirm"; readonly ask: Confirm; answer(choice: Choice): void }
   | { readonly kind: "prompt"; readonly ask: Prompt; answer(text: string | undefined): void };
 
 const open = signal<Question | undefined>(undefined);
@@ -36,7 +41,12 @@ const open = signal<Question | undefined>(undefined);
 export const question: ReadonlySignal<Question | undefined> = open;
 
 /** Asks for a yes. A question that is already open counts as answered with no. */
-export function confirm(ask: Confirm): Promise<boolean> {
+export async function confirm(ask: Confirm): Promise<boolean> {
+  return (await choose(ask)) === "yes";
+}
+
+/** As {@link confirm}, with a third button. */
+export function choose(ask: Confirm): Promise<Choice> {
   refuse();
   return new Promise(resolve => {
     open.value = { kind: "confirm", ask, answer: settle(resolve) };
@@ -60,6 +70,6 @@ function settle<T>(resolve: (answer: T) => void): (answer: T) => void {
 
 function refuse(): void {
   const asked = open.value;
-  if (asked?.kind === "confirm") asked.answer(false);
+  if (asked?.kind === "confirm") asked.answer("no");
   if (asked?.kind === "prompt") asked.answer(undefined);
 }

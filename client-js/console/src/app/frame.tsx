@@ -4,18 +4,20 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Questions } from "../ui/dialog.tsx";
 import { Toasts } from "../ui/toast.tsx";
-import { registerActions } from "./actions.ts";
+import { registerActions, useActions } from "./actions.ts";
 import { ConnectionBanner } from "./banner.tsx";
-import { access, start } from "./connection.ts";
+import { access, session, start } from "./connection.ts";
 import { CommandPalette } from "./palette.tsx";
 import { PanelHost } from "./panel-host.tsx";
 import { panels } from "./panels.ts";
 import { Rail } from "./rail.tsx";
 import { navigate, route } from "./routes.ts";
+import { signOut } from "./session.ts";
 import { Shortcuts } from "./shortcuts.tsx";
 import { SignIn } from "./sign-in.tsx";
 import { StatusBar } from "./status-bar.tsx";
 import { toggleTheme } from "./theme.ts";
+import { toastError } from "./toasts.ts";
 
 /** What floats above the panels. */
 type Overlay = "palette" | "shortcuts" | undefined;
@@ -59,6 +61,11 @@ export function Frame() {
     [],
   );
 
+  const signedIn = session.value !== undefined && !session.value.open;
+  useActions(signedIn, [
+    { id: "sign-out", title: "Sign out", group: "General", icon: "signOut", run: () => void leave() },
+  ]);
+
   const now = access.value;
   const title = panels.find(panel => panel.id === route.value.panel)?.title;
   useEffect(() => {
@@ -88,6 +95,14 @@ export function Frame() {
       <Toasts />
     </>
   );
+}
+
+async function leave(): Promise<void> {
+  try {
+    await signOut();
+  } catch (error) {
+    toastError("Signing out did not work", error);
+  }
 }
 
 function skipToMain(): void {

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
-import { type Confirm, type Prompt, question } from "../app/dialogs.ts";
+import { type Choice, type Confirm, type Prompt, question } from "../app/dialogs.ts";
 import { Button } from "./button.tsx";
 import { TextField } from "./field.tsx";
 
@@ -69,16 +69,24 @@ export function Questions() {
   return null;
 }
 
-function ConfirmDialog(props: { ask: Confirm; answer: (yes: boolean) => void }) {
+function ConfirmDialog(props: { ask: Confirm; answer: (choice: Choice) => void }) {
   const { ask, answer } = props;
-  const button = useRef<HTMLButtonElement>(null);
-  useEffect(() => button.current?.focus(), []);
+  const first = useRef<HTMLButtonElement>(null);
+  useEffect(() => first.current?.focus(), []);
   return (
-    <Dialog title={ask.title} onClose={() => answer(false)}>
+    <Dialog title={ask.title} onClose={() => answer("no")}>
       {ask.text !== undefined && <p class="dialog-text">{ask.text}</p>}
       <div class="dialog-actions">
-        <Button onClick={() => answer(false)}>Cancel</Button>
-        <Button kind={ask.danger ? "danger" : "primary"} buttonRef={button} onClick={() => answer(true)}>
+        {/* What cannot be undone must not be one careless Enter away. */}
+        <Button buttonRef={ask.danger ? first : null} onClick={() => answer("no")}>
+          Cancel
+        </Button>
+        {ask.other !== undefined && <Button onClick={() => answer("other")}>{ask.other}</Button>}
+        <Button
+          kind={ask.danger ? "danger" : "primary"}
+          buttonRef={ask.danger ? null : first}
+          onClick={() => answer("yes")}
+        >
           {ask.action}
         </Button>
       </div>

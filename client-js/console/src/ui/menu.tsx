@@ -90,7 +90,9 @@ function MenuRow(props: { row: MenuItem; close: () => void }) {
         row.run();
       }}
     >
-      {row.checked === true ? <Icon name="check" /> : row.icon !== undefined && <Icon name={row.icon} />}
+      <span class="menu-item-slot">
+        {row.checked === true ? <Icon name="check" /> : row.icon !== undefined && <Icon name={row.icon} />}
+      </span>
       <span class="truncate">{row.title}</span>
       {row.note !== undefined && <span class="muted truncate">{row.note}</span>}
       {row.keys !== undefined && <KeyHint keys={row.keys} />}

@@ -6,6 +6,8 @@ export interface Tab {
   readonly id: string;
   /** The terminal's id at the server. */
   readonly terminal: string;
+  /** Tells it from the others while nothing gives it a title. */
+  readonly number?: number;
   /** What the person calls it; else its title is shown. */
   readonly name?: string;
   /** Whether it only looks. */
@@ -168,6 +170,14 @@ export function setRatio(layout: Layout, split: string, ratio: number): Layout {
 export function isLayout(value: unknown): value is Layout {
   if (!isObject(value)) return false;
   return value.root === undefined || isNode(value.root);
+}
+
+/** The smallest number that no tab has. */
+export function freeNumber(layout: Layout): number {
+  const taken = new Set(tabsOf(layout).map(tab => tab.number));
+  let number = 1;
+  while (taken.has(number)) number += 1;
+  return number;
 }
 
 /** A name that nothing else has. */

@@ -2,7 +2,7 @@
 
 import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Client } from "../../app/client.ts";
-import { confirm, prompt } from "../../app/dialogs.ts";
+import { choose, prompt } from "../../app/dialogs.ts";
 import { remembered } from "../../app/settings.ts";
 import { toast, toastError } from "../../app/toasts.ts";
 import { foregroundOf } from "./foreground.ts";
@@ -12,6 +12,7 @@ import {
   addTab,
   changeTab,
   closeTab,
+  freeNumber,
   groupsOf,
   isLayout,
   type Layout,
@@ -68,14 +69,14 @@ export class TerminalStore {
     return made;
   }
 
-  /** What is shown for a tab: the person's name for it, the title that its program set, or that it is a shell. */
+  /** What is shown for a tab: the person's name for it, the title that its program set, or its number. */
   title(tab: Tab): string {
-    return tab.name ?? (this.view(tab).title.value || "shell");
+    return tab.name ?? (this.view(tab).title.value || `Terminal ${tab.number ?? 1}`);
   }
 
   /** Opens a new terminal in a new tab, or beside the one that has the focus. */
   open(options: NewTerminal = {}, split?: "row" | "column"): void {
-    const tab: Tab = { id: newId(), terminal: `console-${newId()}` };
+    const tab: Tab = { id: newId(), terminal: `console-${newId()}`, number: freeNumber(layout.value) };
     this.#fresh.set(tab.id, options);
     this.#place(tab, split);
   }
@@ -84,7 +85,7 @@ export class TerminalStore {
   attach(terminal: string, readOnly = false): void {
     const open = tabsOf(layout.value).find(tab => tab.terminal === terminal && (tab.readOnly ?? false) === readOnly);
     if (open) this.select(open.id);
-    else this.#place({ id: newId(), terminal, ...(readOnly && { readOnly }) });
+    else this.#place({ id: newId(), terminal, number: freeNumber(layout.value), ...(readOnly && { readOnly }) });
   }
 
   /** Asks for a directory, then opens a terminal there. */
@@ -139,7 +140,7 @@ export class TerminalStore {
       title: "Rename terminal",
       label: "Name",
       value: tab.name ?? "",
-      placeholder: this.view(tab).title.value || "shell",
+      placeholder: this.view(tab).title.value || `Terminal ${tab.number ?? 1}`,
       action: "Rename",
     });
     if (name === undefined) return;
@@ -156,13 +157,15 @@ export class TerminalStore {
     if (tab.readOnly || status.is === "ended" || status.is === "failed") return this.detach(tab);
     const foreground = await foregroundOf(this.#client, tab.terminal);
     if (foreground.running) {
-      const yes = await confirm({
+      const choice = await choose({
         title: "Close terminal?",
-        text: `${foreground.name} is running in it and will be ended. Detach instead to let it go on.`,
+        text: `${foreground.name} is running in it and will be ended. Detached, it goes on without this page.`,
         action: "Close terminal",
+        other: "Detach",
         danger: true,
       });
-      if (!yes) return;
+      if (choice === "other") return this.detach(tab, true);
+      if (choice === "no") return;
     }
     try {
       await this.#client.closeTerminal(tab.terminal);
@@ -177,7 +180,8 @@ export class TerminalStore {
   replace(tab: Tab): void {
     this.#views.get(tab.id)?.dispose();
     this.#views.delete(tab.id);
-    const made: Tab = { id: newId(), terminal: `console-${newId()}` };
+    const number = tab.number ?? freeNumber(layout.value);
+    const made: Tab = { id: newId(), terminal: `console-${newId()}`, number };
     this.#fresh.set(made.id, {});
     layout.value = replaceTab(layout.value, tab.id, made);
     this.focus();

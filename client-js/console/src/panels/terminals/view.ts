@@ -46,6 +46,8 @@ export class TerminalView {
   readonly #search = new SearchAddon();
   readonly #stop: () => void;
   #opened = false;
+  /** Whether somebody wanted to give it the keys before it could take them. */
+  #focusWanted = false;
   #asked = false;
 
   constructor(options: { attach: (request: AttachRequest) => Promise<Viewer>; readOnly: boolean }) {
@@ -109,6 +111,7 @@ export class TerminalView {
     }
     this.#rang.value = false;
     this.#addon.fit();
+    if (this.#focusWanted) this.focus();
   }
 
   /** Attaches again. */
@@ -116,7 +119,9 @@ export class TerminalView {
     void this.#addon.attach();
   }
 
+  /** Gives it the keys, as soon as it stands in the page. */
   focus(): void {
+    this.#focusWanted = !this.element.isConnected;
     this.#rang.value = false;
     this.#terminal.focus();
   }
