@@ -31,6 +31,9 @@ const FAREWELL = 1000;
 /** Bytes of a lane's token: as good as a key. */
 const TOKEN_BYTES = 16;
 
+/** Codes by which a server refuses a lane for good; `LIMIT_EXCEEDED` may be otherwise the next time. */
+const FINAL: ReadonlySet<string> = /* @__PURE__ */ new Set(["PERMISSION_DENIED", "VALIDATION_FAILED"]);
+
 /** How to connect. */
 export interface ConnectOptions extends Credentials {
   /** How the client names itself in the server's log. Default: `sandwire-js`. */
@@ -303,8 +306,8 @@ export class Driver implements Opener {
       // What runs in this lane still ends there.
       const { deadlineMs } = goAway;
       this.#state.set({ status: "draining", reason, ...(deadlineMs !== undefined && { deadlineMs }) });
-    } else if (!this.#welcomed && goAway.reason === "PERMISSION_DENIED") {
-      this.#refused(reason);
+    } else if (!this.#welcomed && FINAL.has(goAway.reason)) {
+      this.#refused(goAway.reason, reason);
     } else {
       if (this.#welcomed) this.#newLane(reason);
       this.#dropped(reason);
@@ -312,10 +315,10 @@ export class Driver implements Opener {
   }
 
   /** The server does not let us have the lane: no other connection would change that. */
-  #refused(reason: string): void {
+  #refused(code: string, reason: string): void {
     this.#connection?.close(1000, "");
     if (this.#greeting === undefined) this.#finish(reason);
-    else this.#greeting.reject(new RefusedError(reason, {}, "PERMISSION_DENIED"));
+    else this.#greeting.reject(new RefusedError(reason, {}, code));
   }
 
   #handleBroken(error: LaneError): void {

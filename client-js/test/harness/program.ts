@@ -29,6 +29,12 @@ export function binary(name: string): string {
   return path;
 }
 
+/** Nothing outlives the test run, however it ends. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 /** How to start one. */
 export interface ProgramOptions {
   readonly args?: readonly string[];
@@ -90,7 +96,8 @@ export class Program {
       child.once("error", fail);
       child.once("exit", code => fail(new Error(`${path} ended with ${code}:\n${output.text}`)));
     });
-    process.once("exit", () => child.kill("SIGKILL"));
+    running.add(child);
+    child.once("exit", () => running.delete(child));
     return new Program(child, address, mark, output, ended);
   }
 
