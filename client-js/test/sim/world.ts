@@ -1,7 +1,7 @@
 /** A client and a server with several lanes on one connection after another, and a record of what their users did. */
 
 import { expect } from "vitest";
-import { ServerConn, encodeWelcome } from "../../src/protocol/conn/server.ts";
+import { encodeWelcome, ServerConn } from "../../src/protocol/conn/server.ts";
 import { Conn } from "../../src/protocol/conn.ts";
 import { decode, encode } from "../../src/protocol/frame/codec.ts";
 import { HELLO, WELCOME } from "../../src/protocol/frame/header.ts";
