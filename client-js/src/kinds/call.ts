@@ -79,10 +79,9 @@ export function begin<Up, Down, Result>(
   // Not Promise.race: what is raced against one promise again and again is kept until that one settles.
   const orFailure = <T>(promise: Promise<T>): Promise<T> =>
     new Promise((resolve, reject) => {
-      if (failure) return reject(failure.error);
+      if (failure) reject(failure.error);
       waiting.add(reject);
-      const done = () => waiting.delete(reject);
-      promise.then(resolve, reject).then(done);
+      promise.then(resolve, reject).then(() => waiting.delete(reject));
     });
 
   const call: Call<Up, Down, Result> = {
