@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { counted, UploadQueue, type UploadSource } from "./uploads.ts";
+import { UploadQueue, type UploadSource } from "./uploads.ts";
 
 const file = (path: string, size = 10): UploadSource => ({ path, size, content: new Blob(["x".repeat(size)]) });
 
@@ -121,12 +121,4 @@ test("a folder that cannot be read is told", async () => {
   queue.add(broken());
   await vi.waitFor(() => expect(states()).toBe("sending failed"));
   expect(queue.uploads[1]).toMatchObject({ path: "dir", error: new Error("not readable") });
-});
-
-test("content is counted as it goes through", async () => {
-  const seen: number[] = [];
-  let length = 0;
-  for await (const chunk of counted(new Blob(["a".repeat(100_000)]), sent => seen.push(sent))) length += chunk.length;
-  expect(length).toBe(100_000);
-  expect(seen.at(-1)).toBe(100_000);
 });

@@ -251,24 +251,6 @@ export class UploadQueue {
   }
 }
 
-/** Counts what goes through as a stream is read, without holding any of it. */
-export async function* counted(
-  content: Blob,
-  onProgress: (sent: number) => void,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  let sent = 0;
-  const reader = content.stream().getReader();
-  try {
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      yield next.value;
-      sent += next.value.length;
-      onProgress(sent);
-    }
-  } finally {
-    await reader.cancel();
-  }
-}
-
 function isEnded(state: UploadState): boolean {
   return state === "done" || state === "failed" || state === "cancelled";
 }
