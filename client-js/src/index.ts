@@ -1,2 +1,102 @@
-/** The client. */
-export {};
+/**
+ * sandwire: commands, processes, terminals, files and ports of a sandbox, over one WebSocket that resumes.
+ *
+ * @packageDocumentation
+ */
+
+export type { Channel, Item, Opener } from "./channel.ts";
+export { connect, Sandbox } from "./client.ts";
+export type { Credentials, Secret } from "./dial.ts";
+export type { ConnectOptions } from "./driver.ts";
+export {
+  AbortError,
+  ConnectionError,
+  type ErrorContext,
+  ExistsError,
+  InterruptedError,
+  NotFoundError,
+  PermissionError,
+  RefusedError,
+  SandwireError,
+  TimeoutError,
+} from "./error.ts";
+export type { Endpoint } from "./kinds/base.ts";
+export type { CallOptions, Path } from "./kinds/call.ts";
+export type {
+  Command,
+  Env,
+  Exit,
+  LaunchOptions,
+  Limits,
+  OutputStream,
+  Signal,
+  SignalTarget,
+  Usage,
+} from "./kinds/command.ts";
+export * from "./kinds/errors.ts";
+export {
+  type CommandOptions,
+  DEFAULT_MAX_OUTPUT,
+  type ExecEvent,
+  type ExecOptions,
+  type ExecResult,
+  type ExecStream,
+  type ExecStreamOptions,
+} from "./kinds/exec.ts";
+export type {
+  FileContent,
+  FileStream,
+  ReadEncoding,
+  ReadFileOptions,
+  ReadResult,
+  WriteFileOptions,
+  WriteResult,
+} from "./kinds/file/content.ts";
+export type { FileInfo, FileType, GlobOptions, ProgressOptions } from "./kinds/file/info.ts";
+export type { ListFilesOptions, RemoveOptions, RenameOptions } from "./kinds/file.ts";
+export type { ConnectPortOptions, PortConnection } from "./kinds/port.ts";
+export { type KillOptions, Process, type ProcessStats } from "./kinds/process/handle.ts";
+export type { ProcessInfo, ProcessStatus } from "./kinds/process/info.ts";
+export type {
+  GetLogsOptions,
+  LogEvent,
+  LogOptions,
+  LogPosition,
+  ProcessLogs,
+  StreamLogsOptions,
+} from "./kinds/process/log.ts";
+export type { LogMatch, PortReady, WaitForLogOptions, WaitForPortOptions } from "./kinds/process/wait.ts";
+export type { Restart, RestartPolicy, StartProcessOptions } from "./kinds/process.ts";
+export type { Metrics, MetricsOptions, SandboxInfo } from "./kinds/sandbox.ts";
+export type { AsyncSequence, Data, Encoding } from "./kinds/stream.ts";
+export { type Attached, Terminal, type TerminalEvent } from "./kinds/terminal/viewer.ts";
+export type {
+  AttachTerminalOptions,
+  CreateTerminalOptions,
+  SnapshotOptions,
+  TerminalInfo,
+  TerminalScreen,
+  TerminalSize,
+} from "./kinds/terminal.ts";
+export type {
+  SearchEvent,
+  SearchOptions,
+  TreeOptions,
+  TreeResult,
+  TreeStream,
+  WatchEvent,
+  WatchOptions,
+} from "./kinds/tree.ts";
+export type { AbortSignalLike, WebSocketConstructor, WebSocketLike } from "./platform.ts";
+export type { State, Stats } from "./state.ts";
+export type {
+  BlobLike,
+  BlobResult,
+  ByteSink,
+  ByteStream,
+  Chunk,
+  Content,
+  ReadableStreamLike,
+  StreamReader,
+  StreamWriter,
+} from "./web.ts";

@@ -1,0 +1,101 @@
+/** The one connection to the sandbox: who may, how it is, how fast it is. */
+
+import { batch, type ReadonlySignal, signal } from "@preact/signals";
+import { connect, RefusedError } from "../../../src/index.ts";
+import type { State } from "../../../src/state.ts";
+import type { Client } from "./client.ts";
+import { readSession, type Session } from "./session.ts";
+
+/** Whether the page may talk to the server. */
+export type Access =
+  | { readonly is: "checking" }
+  /** A token is wanted. */
+  | { readonly is: "signed-out" }
+  | { readonly is: "unreachable"; readonly error: unknown }
+  | { readonly is: "open"; readonly client: Client };
+
+/** How much went over the connection, and how long an answer takes. */
+export interface Traffic {
+  /** Round trip in milliseconds, once measured. */
+  readonly rtt: number | undefined;
+  /** Bytes a second to the sandbox. */
+  readonly up: number;
+  /** Bytes a second from the sandbox. */
+  readonly down: number;
+}
+
+/** Milliseconds for which a lost connection is dialled again: a page may be left open over night. */
+const GIVE_UP_MS = 24 * 3_600_000;
+/** Milliseconds between two looks at the traffic. */
+const LOOK_MS = 1000;
+
+const accessNow = signal<Access>({ is: "checking" });
+const stateNow = signal<State>({ status: "connecting" });
+const sessionNow = signal<Session | undefined>(undefined);
+const trafficNow = signal<Traffic>({ rtt: undefined, up: 0, down: 0 });
+
+/** Whether the page may talk to the server, and the client when it may. */
+export const access: ReadonlySignal<Access> = accessNow;
+/** What the connection is doing. */
+export const state: ReadonlySignal<State> = stateNow;
+/** Who is signed in, once that is known. */
+export const session: ReadonlySignal<Session | undefined> = sessionNow;
+/** The traffic of the last second. */
+export const traffic: ReadonlySignal<Traffic> = trafficNow;
+
+/** Connects, or finds out that somebody must sign in first. Also called to try again. */
+export async function start(): Promise<void> {
+  accessNow.value = { is: "checking" };
+  try {
+    const client = await connect(address(), { name: "sandwire-console", giveUpAfter: GIVE_UP_MS });
+    batch(() => {
+      stateNow.value = client.state;
+      accessNow.value = { is: "open", client };
+    });
+    sessionNow.value = await readSession();
+    client.onStateChange(changed => {
+      stateNow.value = changed;
+      // Nothing will come of this client any more: the session may have run out, and then somebody must sign in.
+      if (changed.status === "closed") void start();
+    });
+  } catch (error) {
+    accessNow.value =
+      error instanceof RefusedError && error.context["status"] === 401
+        ? { is: "signed-out" }
+        : { is: "unreachable", error };
+  }
+}
+
+/** Says goodbye when the page is left, so that the server keeps nothing for somebody who does not come back. */
+export function closeOnLeave(): void {
+  addEventListener("pagehide", event => {
+    const now = accessNow.value;
+    // A page in the browser's cache may come back, and then goes on where it was.
+    if (!event.persisted && now.is === "open") void now.client.close();
+  });
+}
+
+/** Where the server's WebSocket is. The session's cookie goes along by itself. */
+export function address(): string {
+  const url = new URL("v1/connect", document.baseURI);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url.href;
+}
+
+/** Looks at the traffic for as long as the page lives; not while nobody sees it. */
+export function watchTraffic(): void {
+  let before = { at: performance.now(), up: 0, down: 0 };
+  setInterval(() => {
+    const open = accessNow.value;
+    if (open.is !== "open" || document.hidden) return;
+    const { bytesUp, bytesDown, rtt } = open.client.stats;
+    const now = { at: performance.now(), up: bytesUp, down: bytesDown };
+    const seconds = (now.at - before.at) / 1000;
+    trafficNow.value = {
+      rtt,
+      up: Math.max(0, (now.up - before.up) / seconds),
+      down: Math.max(0, (now.down - before.down) / seconds),
+    };
+    before = now;
+  }, LOOK_MS);
+}

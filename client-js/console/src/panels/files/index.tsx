@@ -1,0 +1,26 @@
+/** Files: the tree, what is open of it, what comes and goes. */
+
+import type { PanelProps } from "../../app/panels.ts";
+import { ErrorState, Loading, Panel } from "../../ui/index.ts";
+import { usePoll } from "../../ui/use-poll.ts";
+import { FilesBrowser } from "./browser.tsx";
+import "./files.css";
+
+/** Asked once: the workspace does not change while the server runs. */
+const ONCE = 2 ** 31 - 1;
+
+/** The panel. */
+export default function FilesPanel(props: PanelProps) {
+  const { client, active } = props;
+  const info = usePoll(active, ONCE, signal => client.info({ signal }));
+  if (info.data !== undefined) return <FilesBrowser {...props} workspace={info.data.workspace} />;
+  return (
+    <Panel title="Files">
+      {info.error === undefined ? (
+        <Loading>Looking for the workspace…</Loading>
+      ) : (
+        <ErrorState title="The workspace is not known" error={info.error} onRetry={info.refresh} />
+      )}
+    </Panel>
+  );
+}

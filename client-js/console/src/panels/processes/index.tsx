@@ -1,0 +1,305 @@
+/** Background processes: what runs, what it uses, what it says. */
+
+import "./processes.css";
+import { useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import { useActions } from "../../app/actions.ts";
+import type { PanelProps } from "../../app/panels.ts";
+import { navigate } from "../../app/routes.ts";
+import { remembered } from "../../app/settings.ts";
+import { toast, toastError } from "../../app/toasts.ts";
+import {
+  Badge,
+  Button,
+  type Column,
+  EmptyState,
+  ErrorState,
+  formatBytes,
+  formatDuration,
+  formatPercent,
+  Loading,
+  MenuButton,
+  Panel,
+  SplitPane,
+  Table,
+  TextField,
+} from "../../ui/index.ts";
+import { Segmented } from "../../ui/segmented.tsx";
+import { ProcessDetails } from "./details.tsx";
+import { EMPTY_LAUNCH, type Launch, launchOf } from "./launches.ts";
+import { type LiveProcess, useProcesses } from "./live.ts";
+import { age, chosen, isAlive, statusText, type Which } from "./process-table.ts";
+import { StartDialog } from "./start-dialog.tsx";
+
+/** Part of the height that the table has beside the details. */
+const ratio = remembered("processes-ratio", 0.4, (value): value is number => typeof value === "number");
+
+const COLUMNS: readonly Column<LiveProcess>[] = [
+  {
+    id: "id",
+    title: "Name",
+    cell: row => <span class="processes-name truncate mono">{row.id}</span>,
+    sort: row => row.id,
+  },
+  {
+    id: "command",
+    title: "Command",
+    cell: row => (
+      <code class="processes-command truncate" title={row.command}>
+        {row.command}
+      </code>
+    ),
+    sort: row => row.command,
+    wideOnly: true,
+  },
+  {
+    id: "status",
+    title: "Status",
+    cell: row => <Status row={row} />,
+    sort: row => `${isAlive(row) ? 0 : 1} ${statusText(row).label}`,
+  },
+  { id: "pid", title: "PID", cell: row => row.pid, sort: row => row.pid, align: "right", wideOnly: true },
+  {
+    id: "cpu",
+    title: "CPU",
+    cell: row => (row.cpu === undefined ? <None /> : formatPercent(row.cpu)),
+    sort: row => row.cpu ?? -1,
+    align: "right",
+  },
+  {
+    id: "memory",
+    title: "Memory",
+    cell: row => (row.memory === undefined ? <None /> : formatBytes(row.memory)),
+    sort: row => row.memory ?? -1,
+    align: "right",
+  },
+  {
+    id: "age",
+    title: "Age",
+    cell: row => formatDuration(age(row, Date.now())),
+    sort: row => age(row, Date.now()),
+    align: "right",
+    wideOnly: true,
+  },
+  {
+    id: "restarts",
+    title: "Restarts",
+    cell: row => row.restarts,
+    sort: row => row.restarts,
+    align: "right",
+    wideOnly: true,
+  },
+];
+
+/** The panel. */
+export default function ProcessesPanel(props: PanelProps) {
+  const { client, active } = props;
+  const poll = useProcesses(client, active);
+  const filter = useSignal("");
+  const which = useSignal<Which>("all");
+  const dialog = useSignal<{ launch: Launch; replaces?: LiveProcess; note?: string } | undefined>(undefined);
+  const field = useRef<HTMLInputElement>(null);
+  const all = poll.data ?? [];
+  const rows = chosen(all, which.value, filter.value);
+  const [wanted] = props.path;
+  // While another panel is shown the address is that panel's.
+  const last = useRef(wanted);
+  if (active) last.current = wanted;
+  const selected = all.find(row => row.id === last.current);
+
+  const close = () => navigate("processes");
+  const start = () => {
+    dialog.value = { launch: EMPTY_LAUNCH };
+  };
+  const again = (row: LiveProcess) => {
+    const launch = launchOf(row.id, row.command);
+    const ends = isAlive(row) ? "The running process is ended first. " : "";
+    const note = launch
+      ? `${ends}Its log so far is thrown away.`
+      : `${ends}Its log so far is thrown away. It was not started in this browser, so its environment and restart policy are not known here: say them again if it needs any.`;
+    dialog.value = {
+      launch: launch ?? { ...EMPTY_LAUNCH, id: row.id, command: row.command, cwd: row.cwd ?? "" },
+      replaces: row,
+      note,
+    };
+  };
+  const clean = async () => {
+    try {
+      const count = await client.cleanupCompletedProcesses();
+      toast(count === 1 ? "One process was removed" : `${count} processes were removed`, { tone: "ok" });
+    } catch (error) {
+      toastError("They could not be removed", error);
+    }
+    poll.refresh();
+  };
+
+  useActions(active, [
+    { id: "processes.start", title: "Start a process", group: "Processes", icon: "plus", keys: ["C"], run: start },
+    ...(selected === undefined
+      ? [
+          {
+            id: "processes.filter",
+            title: "Filter processes",
+            group: "Processes",
+            keys: ["/"],
+            run: () => field.current?.focus(),
+          },
+        ]
+      : []),
+  ]);
+
+  const showAll = () => {
+    filter.value = "";
+    which.value = "all";
+  };
+
+  const count = (of: Which) => chosen(all, of, "").length;
+  const table = (
+    <div class="processes-list">
+      {rows.length === 0 ? (
+        <EmptyState icon="search" title="No process fits" actions={<Button onClick={showAll}>Show all</Button>}>
+          None of {all.length} has what you are looking for.
+        </EmptyState>
+      ) : (
+        <Table
+          label="Processes"
+          columns={COLUMNS}
+          rows={rows}
+          keyOf={row => row.id}
+          selected={selected?.id}
+          onOpen={row => navigate("processes", [row.id])}
+        />
+      )}
+    </div>
+  );
+  return (
+    <Panel
+      title="Processes"
+      lead={
+        all.length > 0 && (
+          <>
+            <div class="processes-filter desktop-only">
+              <TextField
+                label="Filter processes"
+                hideLabel
+                type="search"
+                placeholder="Filter by name or command"
+                value={filter.value}
+                inputRef={field}
+                onInput={value => {
+                  filter.value = value;
+                }}
+              />
+            </div>
+            <Segmented
+              label="Which processes"
+              value={which.value}
+              onChange={value => {
+                which.value = value;
+              }}
+              choices={[
+                { value: "all", title: "All", count: all.length },
+                { value: "running", title: "Running", count: count("running") },
+                { value: "ended", title: "Ended", count: count("ended") },
+              ]}
+            />
+          </>
+        )
+      }
+      tools={
+        <>
+          {count("ended") > 0 && (
+            <MenuButton
+              kind="ghost"
+              icon="more"
+              label="More for processes"
+              items={() => [{ title: "Remove all that have ended", icon: "trash", run: () => void clean() }]}
+            />
+          )}
+          <Button kind="primary" icon="plus" label="Start a process (C)" onClick={start}>
+            Start
+          </Button>
+        </>
+      }
+    >
+      {poll.loading ? (
+        <Loading>Asking for the processes…</Loading>
+      ) : poll.data === undefined ? (
+        <ErrorState title="The processes cannot be listed" error={poll.error} onRetry={poll.refresh} />
+      ) : all.length === 0 ? (
+        <EmptyState
+          icon="processes"
+          title="No background processes"
+          actions={
+            <Button kind="primary" icon="plus" onClick={start}>
+              Start a process
+            </Button>
+          }
+        >
+          A process started here, or by any other client, goes on when you leave. Its log is kept for you.
+        </EmptyState>
+      ) : selected === undefined ? (
+        <>
+          {last.current !== undefined && (
+            <p class="processes-gone" role="status">
+              There is no process “{last.current}” any more.
+            </p>
+          )}
+          {table}
+        </>
+      ) : (
+        <div class="processes-split">
+          <SplitPane
+            direction="column"
+            label="Height of the table"
+            ratio={ratio.peek()}
+            onRatio={value => {
+              ratio.value = value;
+            }}
+            first={table}
+            second={
+              <ProcessDetails
+                key={selected.id}
+                client={client}
+                process={selected}
+                active={active && dialog.value === undefined}
+                onClose={close}
+                onAgain={() => again(selected)}
+                onChanged={poll.refresh}
+              />
+            }
+          />
+        </div>
+      )}
+      {dialog.value !== undefined && (
+        <StartDialog
+          client={client}
+          launch={dialog.value.launch}
+          replaces={dialog.value.replaces?.handle}
+          note={dialog.value.note}
+          onClose={() => {
+            dialog.value = undefined;
+          }}
+          onStarted={process => {
+            dialog.value = undefined;
+            poll.refresh();
+            navigate("processes", [process.id]);
+          }}
+        />
+      )}
+    </Panel>
+  );
+}
+
+function Status(props: { row: LiveProcess }) {
+  const { label, tone, detail } = statusText(props.row);
+  return (
+    <span title={detail}>
+      <Badge {...(tone ? { tone } : {})}>{label}</Badge>
+    </span>
+  );
+}
+
+function None() {
+  return <span class="muted">–</span>;
+}

@@ -1,0 +1,62 @@
+/** What a terminal is doing when it is not simply there: drawn above its screen, which stays to be read. */
+
+import { state } from "../../app/connection.ts";
+import { messageOf } from "../../app/toasts.ts";
+import { Button, Icon, Spinner } from "../../ui/index.ts";
+import type { Tab } from "./layout.ts";
+import type { TerminalStore } from "./store.ts";
+import type { TerminalView } from "./view.ts";
+
+/** Says that the terminal is attaching, has ended, or cannot be shown. */
+export function StatusNote(props: { store: TerminalStore; tab: Tab; view: TerminalView }) {
+  const { store, tab, view } = props;
+  const status = view.status.value;
+  return (
+    <div class="terminals-notes" role="status">
+      {(status.is === "attaching" || status.is === "painting") && state.value.status === "connected" && (
+        <div class="terminals-note" data-late="true">
+          <Spinner />
+          <span>{status.is === "attaching" ? "Attaching…" : "Restoring the screen…"}</span>
+        </div>
+      )}
+      {status.is === "ended" && (
+        <div class="terminals-note">
+          <Icon name={status.exitCode === 0 ? "check" : "warning"} />
+          <span class="terminals-note-text">{ending(status)}</span>
+          <Button onClick={() => store.replace(tab)}>New shell</Button>
+          <Button onClick={() => store.detach(tab)}>Close</Button>
+        </div>
+      )}
+      {status.is === "failed" && (
+        <div class="terminals-note" data-tone="danger">
+          <Icon name="warning" />
+          <span class="terminals-note-text">
+            {isGone(status.error) ? "This terminal is not there any more." : messageOf(status.error)}
+          </span>
+          {!isGone(status.error) && (
+            <Button icon="refresh" onClick={() => view.retry()}>
+              Try again
+            </Button>
+          )}
+          <Button onClick={() => store.replace(tab)}>New shell</Button>
+          <Button onClick={() => store.detach(tab)}>Close</Button>
+        </div>
+      )}
+      {tab.readOnly && status.is === "live" && (
+        <div class="terminals-note" data-quiet="true">
+          <Icon name="eye" />
+          Read only
+        </div>
+      )}
+    </div>
+  );
+}
+
+function ending(status: { exitCode: number | null; signal: string | null }): string {
+  if (status.signal !== null) return `The program was ended by ${status.signal}.`;
+  return `The program ended with exit code ${status.exitCode}.`;
+}
+
+function isGone(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "code" in error && error.code === "TERMINAL_NOT_FOUND";
+}

@@ -1,0 +1,135 @@
+/** Modal dialogs on the browser's own `<dialog>`: it keeps the focus inside and gives it back afterwards. */
+
+import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { type Choice, type Confirm, type Prompt, question } from "../app/dialogs.ts";
+import { Button } from "./button.tsx";
+import { TextField } from "./field.tsx";
+
+/** A modal dialog, open while it is mounted. Escape and a click beside it call `onClose`. */
+export function Dialog(props: {
+  /** Its heading, or its name when `bare`. */
+  title: string;
+  onClose: () => void;
+  children: ComponentChildren;
+  wide?: boolean;
+  /** Without heading and padding. Default: false. */
+  bare?: boolean;
+  class?: string;
+}) {
+  const ref = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const dialog = ref.current;
+    const before = document.activeElement;
+    dialog?.showModal();
+    dialog?.querySelector<HTMLElement>("[data-autofocus]")?.focus();
+    return () => {
+      dialog?.close();
+      // Taking the element away would leave the focus nowhere.
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the click beside the dialog has Escape as its key (onCancel).
+    <dialog
+      ref={ref}
+      class={props.class ? `dialog ${props.class}` : "dialog"}
+      data-wide={props.wide ? "true" : undefined}
+      aria-labelledby={props.bare ? undefined : id}
+      aria-label={props.bare ? props.title : undefined}
+      onCancel={event => {
+        event.preventDefault();
+        props.onClose();
+      }}
+      onClick={event => {
+        if (event.target === event.currentTarget) props.onClose();
+      }}
+    >
+      {props.bare ? (
+        props.children
+      ) : (
+        <div class="dialog-form">
+          <h2 class="dialog-title" id={id}>
+            {props.title}
+          </h2>
+          {props.children}
+        </div>
+      )}
+    </dialog>
+  );
+}
+
+/** Shows the question of `app/dialogs.ts`. Mounted once. */
+export function Questions() {
+  const asked = question.value;
+  if (asked?.kind === "confirm") return <ConfirmDialog ask={asked.ask} answer={asked.answer} />;
+  if (asked?.kind === "prompt") return <PromptDialog ask={asked.ask} answer={asked.answer} />;
+  return null;
+}
+
+function ConfirmDialog(props: { ask: Confirm; answer: (choice: Choice) => void }) {
+  const { ask, answer } = props;
+  const first = useRef<HTMLButtonElement>(null);
+  useEffect(() => first.current?.focus(), []);
+  return (
+    <Dialog title={ask.title} onClose={() => answer("no")}>
+      {ask.text !== undefined && <p class="dialog-text">{ask.text}</p>}
+      <div class="dialog-actions">
+        {/* What cannot be undone must not be one careless Enter away. */}
+        <Button buttonRef={ask.danger ? first : null} onClick={() => answer("no")}>
+          Cancel
+        </Button>
+        {ask.other !== undefined && <Button onClick={() => answer("other")}>{ask.other}</Button>}
+        <Button
+          kind={ask.danger ? "danger" : "primary"}
+          buttonRef={ask.danger ? null : first}
+          onClick={() => answer("yes")}
+        >
+          {ask.action}
+        </Button>
+      </div>
+    </Dialog>
+  );
+}
+
+function PromptDialog(props: { ask: Prompt; answer: (text: string | undefined) => void }) {
+  const { ask, answer } = props;
+  const value = useSignal(ask.value ?? "");
+  const touched = useSignal(false);
+  const wrong = ask.check?.(value.value);
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => input.current?.select(), []);
+  return (
+    <Dialog title={ask.title} onClose={() => answer(undefined)}>
+      <form
+        class="dialog-body"
+        onSubmit={event => {
+          event.preventDefault();
+          touched.value = true;
+          if (wrong === undefined) answer(value.value);
+        }}
+      >
+        {ask.text !== undefined && <p class="dialog-text">{ask.text}</p>}
+        <TextField
+          label={ask.label}
+          value={value.value}
+          {...(ask.placeholder === undefined ? {} : { placeholder: ask.placeholder })}
+          error={touched.value ? wrong : undefined}
+          inputRef={input}
+          autoFocus
+          onInput={text => {
+            value.value = text;
+          }}
+        />
+        <div class="dialog-actions">
+          <Button onClick={() => answer(undefined)}>Cancel</Button>
+          <Button kind="primary" type="submit">
+            {ask.action}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

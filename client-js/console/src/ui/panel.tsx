@@ -1,0 +1,24 @@
+/** The outside of every panel: a heading, its tools, its content. */
+
+import type { ComponentChildren } from "preact";
+
+/** A panel's heading with tools on the right, and below it what scrolls. */
+export function Panel(props: {
+  title: string;
+  /** Beside the title: a filter, a path. */
+  lead?: ComponentChildren;
+  /** On the right: buttons. */
+  tools?: ComponentChildren;
+  children: ComponentChildren;
+}) {
+  return (
+    <section class="panel" aria-label={props.title}>
+      <header class="panel-header">
+        <h1 class="panel-title">{props.title}</h1>
+        <div class="panel-lead">{props.lead}</div>
+        <div class="panel-tools">{props.tools}</div>
+      </header>
+      <div class="panel-body">{props.children}</div>
+    </section>
+  );
+}

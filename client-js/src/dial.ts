@@ -1,0 +1,246 @@
+/** From a URL to a socket whose upgrade is done, in every runtime. */
+
+import { ConnectionError, RefusedError, SandwireError } from "./error.ts";
+import {
+  after,
+  canSetHeaders,
+  type RequestOptions,
+  runtime,
+  type WebSocketConstructor,
+  type WebSocketLike,
+} from "./platform.ts";
+import type { Transport } from "./transport.ts";
+import { opened } from "./websocket.ts";
+
+/** The subprotocol of this protocol; see PROTOCOL.md, R-HTTP-3. */
+const PROTOCOL = "sandwire.v1";
+
+/** Longest part of a refusal's body that is repeated, in characters. */
+const MAX_BODY = 400;
+
+/** Bytes that a frame of the other side may have, for `ws`. */
+const MAX_MESSAGE = 1 << 20;
+
+/** A text, or what gives a fresh one for each connection. */
+export type Secret = string | (() => string | Promise<string>);
+
+/** How to prove that we may. */
+export interface Credentials {
+  /**
+   * The server's token: sent as `Authorization: Bearer`, in browsers as a subprotocol, never in the URL. Default: none. A
+   * browser sends its cookies by itself.
+   */
+  readonly token?: Secret;
+  /** A ticket, from `POST /v1/tickets`. One that can be used once must be a function that gets a new one. Default: none. */
+  readonly ticket?: Secret;
+  /** The runtime's own is used by default, and `ws` in Node 20, which has none. */
+  readonly WebSocket?: WebSocketConstructor;
+}
+
+/**
+ * The URL with what a person may leave out: `host:port` and `http://…` are `ws://…`, and the path is `/v1/connect` unless
+ * there is one.
+ *
+ * @throws {@link SandwireError} `VALIDATION_FAILED` when it is no URL of ours.
+ */
+export function completeUrl(url: string): string {
+  const given = url.trim();
+  const [, scheme = "ws", rest = ""] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/is.exec(given) ?? [];
+  const [, host = "", path = "", query = ""] = /^([^/?#]*)\/?([^?#]*)(\?[^#]*)?/s.exec(rest) ?? [];
+  const ws = { ws: "ws", wss: "wss", http: "ws", https: "wss" }[scheme.toLowerCase()];
+  if (ws === undefined) throw unusable(given, "it must begin with ws://, wss://, http:// or https://");
+  if (host === "" || /\s/.test(rest)) throw unusable(given, "it has no host, or spaces in it");
+  const [, port = ""] = host.slice(Math.max(host.lastIndexOf("@"), host.lastIndexOf("]")) + 1).split(":");
+  if (port !== "" && !(/^\d+$/.test(port) && Number(port) >= 1 && Number(port) <= 65535)) {
+    throw unusable(given, "its port is no number from 1 to 65535");
+  }
+  return `${ws}://${host}/${path || "v1/connect"}${query}`;
+}
+
+/**
+ * Makes the connection and the upgrade.
+ *
+ * @param url - complete, as {@link completeUrl} gives it.
+ * @param timeout - milliseconds for all of it.
+ * @throws {@link RefusedError} when the server's answer says that trying again cannot help, else {@link ConnectionError}.
+ */
+export async function dial(url: string, credentials: Credentials, timeout: number): Promise<Transport> {
+  const token = await draw(credentials.token);
+  const ticket = await draw(credentials.ticket);
+  const target =
+    ticket === undefined ? url : `${url}${url.includes("?") ? "&" : "?"}ticket=${encodeURIComponent(ticket)}`;
+  const headers: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  try {
+    if (credentials.WebSocket !== undefined) {
+      return await opened(new credentials.WebSocket(target, protocols(token)), timeout);
+    }
+    if (runtime.WebSocketPair !== undefined) return await upgradeByFetch(target, headers, timeout);
+    if (runtime.WebSocket === undefined) return await dialByPackage(target, headers, timeout);
+    return await opened(construct(runtime.WebSocket, target, token, headers), timeout);
+  } catch (error) {
+    if (error instanceof RefusedError || !(error instanceof SandwireError)) throw failure(url, error);
+    // The runtime does not say what the server answered: ask again in a way that shows it.
+    await probe(target, headers, timeout);
+    throw failure(url, error);
+  }
+}
+
+function construct(
+  WebSocket: WebSocketConstructor,
+  url: string,
+  token: string | undefined,
+  headers: Record<string, string>,
+): WebSocketLike {
+  if (token !== undefined && canSetHeaders()) {
+    const WithOptions = WebSocket as unknown as new (url: string, options: object) => WebSocketLike;
+    try {
+      return new WithOptions(url, { headers, protocols: [PROTOCOL] });
+    } catch {
+      // A browser's WebSocket beside Node's other globals, as in Electron.
+    }
+  }
+  return new WebSocket(url, protocols(token));
+}
+
+function protocols(token: string | undefined): string[] {
+  if (token === undefined) return [PROTOCOL];
+  const binary = String.fromCharCode(...new runtime.TextEncoder().encode(token));
+  const encoded = runtime.btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return [PROTOCOL, `sandwire.token.${encoded}`];
+}
+
+/** workerd: the upgrade is an answer to `fetch`, which shows a refusal too. */
+async function upgradeByFetch(url: string, headers: Record<string, string>, timeout: number): Promise<Transport> {
+  const response = await request(
+    url,
+    { ...headers, Upgrade: "websocket", "Sec-WebSocket-Protocol": PROTOCOL },
+    timeout,
+  );
+  const socket = response.webSocket;
+  if (!socket) throw refusal(response.status, await response.text());
+  socket.accept();
+  return opened(socket, timeout);
+}
+
+/** What the package `ws` has beyond the standard. */
+interface PackageSocket extends WebSocketLike {
+  on(event: "unexpected-response", listener: (request: unknown, response: PackageResponse) => void): void;
+  terminate(): void;
+}
+
+interface PackageResponse {
+  readonly statusCode: number;
+  setEncoding(encoding: string): void;
+  on(event: "data" | "end", listener: (text: string) => void): void;
+}
+
+/** Node 20: by the package `ws`, which shows the server's answer. */
+async function dialByPackage(url: string, headers: Record<string, string>, timeout: number): Promise<Transport> {
+  const PackageWebSocket = await load("ws");
+  const socket = new PackageWebSocket(url, [PROTOCOL], {
+    headers,
+    handshakeTimeout: timeout,
+    maxPayload: MAX_MESSAGE,
+    perMessageDeflate: false,
+  });
+  const refused = new Promise<never>((_, reject) => {
+    socket.on("unexpected-response", (_request, response) => {
+      let body = "";
+      response.setEncoding("utf8");
+      response.on("data", text => {
+        body = (body + text).slice(0, MAX_BODY);
+      });
+      response.on("end", () => {
+        reject(refusal(response.statusCode, body));
+        socket.terminate();
+      });
+    });
+  });
+  return Promise.race([opened(socket, timeout), refused]);
+}
+
+type PackageConstructor = new (url: string, protocols: string[], options: object) => PackageSocket;
+
+/** The name is no literal, so that no bundler takes the package into a page that has a WebSocket of its own. */
+async function load(name: string): Promise<PackageConstructor> {
+  try {
+    const loaded = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as {
+      WebSocket: PackageConstructor;
+    };
+    return loaded.WebSocket;
+  } catch (cause) {
+    const message = `this runtime has no WebSocket: install the package \`${name}\`, or use Node 22 or newer`;
+    throw new RefusedError(message, {}, "NOT_SUPPORTED", { cause });
+  }
+}
+
+/** Throws when the server refuses these credentials. Whatever else happens says nothing. */
+async function probe(url: string, headers: Record<string, string>, timeout: number): Promise<void> {
+  if (runtime.fetch === undefined) return;
+  let status: number;
+  let body: string;
+  try {
+    const response = await request(url, headers, timeout);
+    status = response.status;
+    body = (await response.text()).slice(0, MAX_BODY);
+  } catch {
+    return;
+  }
+  const error = refusal(status, body);
+  if (status !== 426 && error instanceof RefusedError) throw error;
+}
+
+async function request(url: string, headers: Record<string, string>, timeout: number) {
+  const { fetch, AbortController } = runtime;
+  if (fetch === undefined || AbortController === undefined) throw new ConnectionError("this runtime has no fetch");
+  const controller = new AbortController();
+  const stop = after(timeout, () => controller.abort());
+  const options: RequestOptions = { headers, signal: controller.signal, redirect: "manual" };
+  try {
+    return await fetch(url.replace(/^ws/, "http"), options);
+  } catch (cause) {
+    throw new ConnectionError(messageOf(cause), {}, undefined, { cause });
+  } finally {
+    stop();
+  }
+}
+
+/** What the server's answer means. */
+function refusal(status: number, body: string): ConnectionError {
+  let code = "CONNECTION_REFUSED";
+  let said = body.trim();
+  try {
+    const answer = JSON.parse(body) as { readonly code?: unknown; readonly message?: unknown } | null;
+    if (typeof answer?.code === "string") code = answer.code;
+    if (typeof answer?.message === "string") said = answer.message;
+  } catch {
+    // Not of our server: what it says is all there is.
+  }
+  const message = `the server refused the connection with status ${status}: ${said}`;
+  const final = status < 500 && status !== 408 && status !== 429;
+  return final ? new RefusedError(message, { status }, code) : new ConnectionError(message, { status }, code);
+}
+
+async function draw(secret: Secret | undefined): Promise<string | undefined> {
+  const text = typeof secret === "function" ? await secret() : secret;
+  return text === "" ? undefined : text;
+}
+
+function failure(url: string, error: unknown): SandwireError {
+  // A ticket in the query is a secret.
+  const shown = url.replace(/\?.*$/s, "");
+  if (error instanceof RefusedError) return error;
+  const context = error instanceof SandwireError ? error.context : {};
+  return new ConnectionError(`no connection to ${shown}: ${messageOf(error)}`, { url: shown, ...context }, undefined, {
+    cause: error,
+  });
+}
+
+function unusable(url: string, reason: string): SandwireError {
+  return new SandwireError("VALIDATION_FAILED", `${url} is not a usable URL: ${reason}`, { url });
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}

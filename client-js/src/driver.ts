@@ -1,0 +1,475 @@
+/** What is behind a client: dials, greets, drives the connection, and dials again when it is lost. */
+
+import type { Channel, Opener } from "./channel.ts";
+import { type Closed, Connection, LANE, type Owner } from "./connection.ts";
+import { type Credentials, completeUrl, dial } from "./dial.ts";
+import { AbortError, ConnectionError, RefusedError, type SandwireError } from "./error.ts";
+import { Link } from "./link.ts";
+import { type AbortSignalLike, after, monotonic, onWakeUp, randomBytes, type WebSocketLike } from "./platform.ts";
+import type { LaneError } from "./protocol/error.ts";
+import { HELLO } from "./protocol/frame/header.ts";
+import { encodeHello, type GoAway, type Welcome } from "./protocol/frame/payload.ts";
+import { CONNECTION } from "./protocol/frame.ts";
+import { DEFAULT_CLIENT_WINDOW, INITIAL_WINDOW, MIN_RETAIN, VERSION } from "./protocol/limits.ts";
+import { type State, type Stats, Watched } from "./state.ts";
+import type { Transport } from "./transport.ts";
+import { opened } from "./websocket.ts";
+
+/** Channels that are asked for at the most before WELCOME tells how many there may be: a server's default. */
+const UNTOLD_CHANNELS = 256;
+
+/** Bytes by which the receive windows of all channels together may grow. */
+const GROWTH = 64 << 20;
+
+/** First and longest pause between two tries, in milliseconds. */
+const FIRST_PAUSE = 50;
+const LONGEST_PAUSE = 5000;
+
+/** Milliseconds that the server has to close its end, when we are done. */
+const FAREWELL = 1000;
+
+/** Bytes of a lane's token: as good as a key. */
+const TOKEN_BYTES = 16;
+
+/** Codes by which a server refuses a lane for good; `LIMIT_EXCEEDED` may be otherwise the next time. */
+const FINAL: ReadonlySet<string> = /* @__PURE__ */ new Set(["PERMISSION_DENIED", "VALIDATION_FAILED"]);
+
+/** How to connect. */
+export interface ConnectOptions extends Credentials {
+  /** How the client names itself in the server's log. Default: `sandwire-js`. */
+  readonly name?: string;
+  /**
+   * Bytes that the server may send on a channel before the first of them is taken; at least 64 KiB. Windows grow for readers
+   * that keep up. Default: 256 KiB.
+   */
+  readonly window?: number;
+  /** Give up rights: only these scopes, by name. What needs another one fails with `PERMISSION_DENIED`. Default: all. */
+  readonly scopes?: readonly string[];
+  /** Milliseconds for one try to connect, from the name's look-up to the server's answer. Default: 10 s. */
+  readonly connectTimeout?: number;
+  /** Milliseconds for which a lost connection is dialled again before the client gives up and closes. Default: 10 minutes. */
+  readonly giveUpAfter?: number;
+  /** Gives up the first connection when it is aborted. What is connected is closed by `close`. */
+  readonly signal?: AbortSignalLike;
+  /**
+   * Gives the next WebSocket, or URL, when a connection is lost. Default: the URL that was given; a WebSocket that was given
+   * cannot be dialled again, and the client closes when it is lost.
+   */
+  readonly redial?: () => WebSocketLike | string | Promise<WebSocketLike | string>;
+}
+
+/** A HELLO that waits for its WELCOME. */
+interface Greeting {
+  resolve(): void;
+  reject(error: SandwireError): void;
+}
+
+/** Drives one lane over its connections. Made by {@link Driver.start}. */
+export class Driver implements Opener {
+  readonly #options: ConnectOptions;
+  readonly #target: WebSocketLike | string;
+  readonly #state: Watched<State> = new Watched<State>({ status: "connecting" });
+  #link: Link;
+  /** Names the lane to the server, and proves that it is ours. */
+  #token: Uint8Array = randomBytes(TOKEN_BYTES);
+  #connection: Connection | undefined;
+  #greeting: Greeting | undefined;
+  /** Whether the server greeted on the present connection. */
+  #welcomed = false;
+  /** HELLOs said in this lane. */
+  #hellos = 0;
+  #helloAt = 0;
+  /** Connections that the server greeted. */
+  #connections = 0;
+  #bootId: string | undefined;
+  /** Connections in a row on which nothing came forward. */
+  #fruitless = 0;
+  /** Counted frames when the connection began: received and sent. */
+  #progress = 0;
+  #rtt: number | undefined;
+  #bytesUp = 0;
+  #bytesDown = 0;
+  #redialling = false;
+  /** Ends the pause between two tries. */
+  #hurry: (() => void) | undefined;
+  #ignoreWakeUps: (() => void) | undefined;
+  #farewell: Promise<void> | undefined;
+
+  private constructor(target: WebSocketLike | string, options: ConnectOptions) {
+    this.#options = options;
+    this.#target = typeof target === "string" ? completeUrl(target) : target;
+    this.#link = this.#newLink();
+  }
+
+  /**
+   * Makes the first connection, which is tried once, and says HELLO. What is opened from then on goes out right behind it.
+   *
+   * @throws {@link RefusedError} when the server does not want us, {@link ConnectionError} when there is no connection,
+   * {@link AbortError} by `options.signal`.
+   */
+  static async start(target: WebSocketLike | string, options: ConnectOptions = {}): Promise<Driver> {
+    const driver = new Driver(target, options);
+    const transport = await abortable(driver.#dial(driver.#target), options.signal);
+    driver.#greet(transport);
+    driver.#connection?.attach(driver.#link, 0);
+    driver.#ignoreWakeUps = onWakeUp(() => driver.#wakeUp());
+    return driver;
+  }
+
+  open<Up, Down, Result>(kind: string, params: object): Channel<Up, Down, Result> {
+    const state = this.state;
+    if (state.status === "closed") throw closedError(state.reason);
+    return this.#link.open(kind, params);
+  }
+
+  /** What the connection is doing now. */
+  get state(): State {
+    return this.#state.value;
+  }
+
+  /** Changes whenever the server starts; absent before it greeted. */
+  get bootId(): string | undefined {
+    return this.#bootId;
+  }
+
+  /** The state now, then each change: who is slow sees the newest. Ends when the client is closed. */
+  states(): AsyncIterable<State> {
+    return this.#state;
+  }
+
+  /** Calls `listener` with each change. Returns what ends this. */
+  onStateChange(listener: (state: State) => void): () => void {
+    return this.#state.listen(listener);
+  }
+
+  /** Figures of the connection. */
+  get stats(): Stats {
+    const { retained, channels } = this.#link.with(lane => ({ retained: lane.retained, channels: lane.channels }));
+    return {
+      ...(this.#rtt !== undefined && { rtt: this.#rtt }),
+      bytesUp: this.#bytesUp + (this.#connection?.bytesUp ?? 0),
+      bytesDown: this.#bytesDown + (this.#connection?.bytesDown ?? 0),
+      connections: this.#connections,
+      channels,
+      retained,
+    };
+  }
+
+  /** Measures a round trip, in milliseconds. Waits for a connection when there is none. Rejects when the client closes. */
+  async ping(): Promise<number> {
+    for await (const state of this.#state) {
+      if (state.status === "reconnecting" || this.#connection === undefined) continue;
+      if (state.status === "closed") break;
+      const connection = this.#connection;
+      const rtt = await new Promise<number | undefined>(resolve => {
+        const stop = this.#state.listen(() => {
+          if (this.#connection !== connection) settle(undefined);
+        });
+        const settle = (value: number | undefined) => {
+          stop();
+          resolve(value);
+        };
+        connection.ping(settle);
+      });
+      if (rtt !== undefined) return rtt;
+    }
+    throw closedError("before the answer came");
+  }
+
+  /** Drops the connection and dials again at once, as after a loss: for a network that changed, and for tests. */
+  reconnect(): void {
+    if (this.#connection !== undefined) {
+      this.#connection.drop();
+      this.#lost("a new connection was asked for");
+    }
+    this.#hurry?.();
+  }
+
+  /** Ends the lane, and with it every open channel; resolves when the server has been told, or cannot be. */
+  close(reason = "closed"): Promise<void> {
+    this.#farewell ??= new Promise(resolve => {
+      const connection = this.#connection;
+      connection?.goAway({ reason: "done", message: "" });
+      this.#finish(reason);
+      if (connection === undefined) {
+        resolve();
+        return;
+      }
+      const stop = after(FAREWELL, () => {
+        connection.drop();
+        resolve();
+      });
+      connection.close(1000, "done", () => {
+        stop();
+        resolve();
+      });
+    });
+    return this.#farewell;
+  }
+
+  #newLink(): Link {
+    return new Link({
+      maxChannels: UNTOLD_CHANNELS,
+      recvWindow: Math.max(this.#options.window ?? DEFAULT_CLIENT_WINDOW, INITIAL_WINDOW),
+      growth: GROWTH,
+    });
+  }
+
+  #dial(target: WebSocketLike | string): Promise<Transport> {
+    const timeout = this.#options.connectTimeout ?? 10_000;
+    return typeof target === "string" ? dial(completeUrl(target), this.#options, timeout) : opened(target, timeout);
+  }
+
+  /** Says HELLO on a new connection. */
+  #greet(transport: Transport): void {
+    const { name = "sandwire-js", scopes } = this.#options;
+    const link = this.#link;
+    const { received, sent } = link.with(lane => ({ received: lane.received, sent: lane.sent }));
+    this.#hellos += 1;
+    this.#progress = received + sent;
+    const payload = encodeHello({
+      version: VERSION,
+      token: this.#token,
+      received,
+      attempt: this.#hellos,
+      client: name,
+      window: Math.max(this.#options.window ?? DEFAULT_CLIENT_WINDOW, INITIAL_WINDOW),
+      scopes,
+    });
+    const connection: Connection = new Connection(
+      transport,
+      this.#owner(() => connection === this.#connection),
+    );
+    this.#connection = connection;
+    this.#welcomed = false;
+    this.#helloAt = monotonic();
+    // Where the socket's own queue cannot be seen, little may be on its way at once.
+    if (connection.blind) link.with(lane => lane.setRetain(MIN_RETAIN));
+    connection.send({ lane: LANE, channel: 0, kind: HELLO, payload });
+  }
+
+  /** What a connection tells, as long as it is the present one. */
+  #owner(present: () => boolean): Owner {
+    const guarded =
+      <A extends unknown[]>(handle: (...args: A) => void) =>
+      (...args: A) => {
+        if (present()) handle(...args);
+      };
+    return {
+      handleWelcome: guarded(welcome => this.#handleWelcome(welcome)),
+      handleGoAway: guarded((lane, goAway) => this.#handleGoAway(lane, goAway)),
+      handleReset: guarded(() => this.#dropped("a relay lost the sandbox")),
+      handleBroken: guarded(error => this.#handleBroken(error)),
+      handleClosed: guarded(closed => this.#handleClosed(closed)),
+      handleRtt: guarded(rtt => {
+        this.#rtt = rtt;
+      }),
+    };
+  }
+
+  #handleWelcome(welcome: Welcome): void {
+    const connection = this.#connection;
+    if (this.#greeting !== undefined) {
+      if (!welcome.resumed && this.#link.with(lane => lane.sent) > 0) {
+        this.#replaceLane("the server was started anew, or kept it no longer");
+      }
+      try {
+        connection?.attach(this.#link, welcome.received);
+      } catch (error) {
+        // The server claims to have what was never sent: nothing of this lane can be trusted.
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#newLane(reason);
+        this.#dropped(reason);
+        return;
+      }
+    }
+    this.#welcomed = true;
+    this.#redialling = false;
+    this.#rtt ??= monotonic() - this.#helloAt;
+    connection?.ping();
+    this.#connections += 1;
+    this.#bootId = welcome.bootId;
+    this.#link.with(lane => lane.setMaxChannels(welcome.maxChannels));
+    this.#greeting?.resolve();
+    this.#state.set({
+      status: "connected",
+      bootId: welcome.bootId,
+      server: welcome.server,
+      connections: this.#connections,
+      rtt: this.#rtt,
+    });
+  }
+
+  #handleGoAway(lane: number, goAway: GoAway): void {
+    const reason = goAway.message ? `${goAway.reason}: ${goAway.message}` : goAway.reason;
+    if (lane === CONNECTION) {
+      // What runs in this lane still ends there.
+      const { deadlineMs } = goAway;
+      this.#state.set({ status: "draining", reason, ...(deadlineMs !== undefined && { deadlineMs }) });
+    } else if (!this.#welcomed && FINAL.has(goAway.reason)) {
+      this.#refused(goAway.reason, reason);
+    } else {
+      if (this.#welcomed) this.#newLane(reason);
+      this.#dropped(reason);
+    }
+  }
+
+  /** The server does not let us have the lane: no other connection would change that. */
+  #refused(code: string, reason: string): void {
+    this.#connection?.close(1000, "");
+    if (this.#greeting === undefined) this.#finish(reason);
+    else this.#greeting.reject(new RefusedError(reason, {}, code));
+  }
+
+  #handleBroken(error: LaneError): void {
+    const reason = `${error.code}: ${error.message}`;
+    this.#connection?.goAway({ reason: error.code, message: reason });
+    this.#newLane(reason);
+    this.#dropped(reason);
+  }
+
+  #handleClosed({ how, reason }: Closed): void {
+    if (how === "broken") this.#newLane(reason);
+    this.#lost(reason);
+  }
+
+  /** The connection is not worth keeping. */
+  #dropped(reason: string): void {
+    this.#connection?.close(1001, "");
+    this.#lost(reason);
+  }
+
+  /** There is no connection any more. */
+  #lost(reason: string): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.#bytesUp += connection?.bytesUp ?? 0;
+    this.#bytesDown += connection?.bytesDown ?? 0;
+    this.#greeting?.reject(new ConnectionError(reason));
+    if (this.state.status === "closed" || this.#redialling) return;
+    const progress = this.#link.with(lane => lane.received + lane.sent);
+    this.#fruitless = progress > this.#progress ? 0 : this.#fruitless + 1;
+    this.#redialling = true;
+    this.#redial(reason).catch(error => this.#finish(String(error)));
+  }
+
+  /** Dials again until it succeeds, with growing pauses, or until it is hopeless. */
+  async #redial(lost: string): Promise<void> {
+    const { giveUpAfter = 600_000, redial } = this.#options;
+    const since = monotonic();
+    let reason = lost;
+    if (typeof this.#target !== "string" && redial === undefined) {
+      this.#finish(`${reason}; the WebSocket that was given cannot be dialled again: see the option redial`);
+      return;
+    }
+    for (let attempt = 1; ; attempt++) {
+      // The first try is made at once, unless connections end as soon as they are made.
+      const doublings = attempt - 1 + this.#fruitless;
+      if (doublings > 0) await this.#pause(attempt, reason, doublings);
+      if (this.#isClosed()) return;
+      this.#state.set({ status: "reconnecting", attempt, reason, retryInMs: 0 });
+      try {
+        await this.#resume(redial === undefined ? this.#target : await redial());
+        return;
+      } catch (error) {
+        reason = error instanceof Error ? error.message : String(error);
+        if (error instanceof RefusedError) this.#finish(reason);
+      }
+      if (monotonic() - since > giveUpAfter) this.#finish(`gave up after ${giveUpAfter / 1000} s: ${reason}`);
+    }
+  }
+
+  /** Waits: a random time, so that a server that comes back is not met by all at once. */
+  async #pause(attempt: number, reason: string, doublings: number): Promise<void> {
+    const longest = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(doublings, 20));
+    const pause = Math.round(longest * Math.random());
+    this.#state.set({ status: "reconnecting", attempt, reason, retryInMs: pause });
+    await new Promise<void>(resolve => {
+      const stop = after(pause, resolve);
+      this.#hurry = () => {
+        stop();
+        resolve();
+      };
+    });
+    this.#hurry = undefined;
+  }
+
+  /** Dials, says HELLO, waits for WELCOME and goes on with the lane. */
+  async #resume(target: WebSocketLike | string): Promise<void> {
+    const transport = await this.#dial(target);
+    if (this.#isClosed()) {
+      transport.drop();
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const stop = after(this.#options.connectTimeout ?? 10_000, () => this.#dropped("the server did not greet"));
+      const settled = <A extends unknown[]>(settle: (...args: A) => void) => {
+        return (...args: A) => {
+          stop();
+          this.#greeting = undefined;
+          settle(...args);
+        };
+      };
+      this.#greeting = { resolve: settled(resolve), reject: settled(reject) };
+      this.#greet(transport);
+    });
+  }
+
+  /** The network may be there again: dial now; or has gone meanwhile: the connection has to show that it lives. */
+  #wakeUp(): void {
+    this.#hurry?.();
+    this.#connection?.doubt();
+  }
+
+  /** Fails every channel of the lane and begins a new one. */
+  #replaceLane(reason: string): void {
+    const old = this.#link;
+    this.#link = this.#newLink();
+    old.fail(reason);
+  }
+
+  /** The same, and should the server not know that the old one is over, it must not go on with it. */
+  #newLane(reason: string): void {
+    this.#replaceLane(reason);
+    this.#token = randomBytes(TOKEN_BYTES);
+    this.#hellos = 0;
+  }
+
+  #isClosed(): boolean {
+    return this.state.status === "closed";
+  }
+
+  /** The client is over. */
+  #finish(reason: string): void {
+    if (this.#isClosed()) return;
+    this.#ignoreWakeUps?.();
+    this.#connection = undefined;
+    this.#state.set({ status: "closed", reason });
+    this.#state.finish();
+    this.#link.fail(reason);
+    this.#greeting?.reject(closedError(reason));
+    this.#hurry?.();
+  }
+}
+
+function closedError(reason: string): SandwireError {
+  return new ConnectionError(`the client is closed (${reason}): connect again`, { reason }, "CLIENT_CLOSED");
+}
+
+/** What is given up by the signal; a transport that comes later is dropped. */
+function abortable(dialling: Promise<Transport>, signal: AbortSignalLike | undefined): Promise<Transport> {
+  if (signal === undefined) return dialling;
+  return new Promise((resolve, reject) => {
+    const abort = () => {
+      reject(new AbortError("connecting was aborted", { cause: signal.reason }));
+      dialling.then(
+        transport => transport.drop(),
+        () => {},
+      );
+    };
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort);
+    const settled = () => signal.removeEventListener("abort", abort);
+    dialling.then(resolve, reject).then(settled);
+  });
+}

@@ -1,0 +1,144 @@
+/**
+ * A class for each code, to catch by. They are looked up by the code, so `error instanceof FileNotFoundError` is the same as
+ * `error.code === "FILE_NOT_FOUND"`, and those that nobody uses are not in a bundle.
+ */
+
+import { type ErrorContext, SandwireError } from "../error.ts";
+
+/** The class of the errors with one code. */
+export interface ErrorClass<Code extends string> {
+  /** An error with this code. */
+  new (message: string, context?: ErrorContext): SandwireError & { readonly code: Code };
+  /** Whether it is an error with this code. */
+  [Symbol.hasInstance](error: unknown): error is SandwireError & { readonly code: Code };
+}
+
+const coded = <const Code extends string>(code: Code): ErrorClass<Code> =>
+  class extends SandwireError {
+    constructor(message: string, context?: ErrorContext) {
+      super(code, message, context);
+    }
+
+    static override [Symbol.hasInstance](error: unknown): boolean {
+      return error instanceof SandwireError && error.code === code;
+    }
+  } as unknown as ErrorClass<Code>;
+
+/** A parameter is missing, malformed or out of range. */
+export const ValidationFailedError: ErrorClass<"VALIDATION_FAILED"> = /* @__PURE__ */ coded("VALIDATION_FAILED");
+
+/** The server does not know this kind of channel. */
+export const UnknownKindError: ErrorClass<"UNKNOWN_KIND"> = /* @__PURE__ */ coded("UNKNOWN_KIND");
+
+/** The token's scopes do not allow this. */
+export const PermissionDeniedError: ErrorClass<"PERMISSION_DENIED"> = /* @__PURE__ */ coded("PERMISSION_DENIED");
+
+/** A bound of the server is reached. */
+export const LimitExceededError: ErrorClass<"LIMIT_EXCEEDED"> = /* @__PURE__ */ coded("LIMIT_EXCEEDED");
+
+/** The lane was lost, and with it what this channel would have said. */
+export const OperationInterruptedError: ErrorClass<"OPERATION_INTERRUPTED"> =
+  /* @__PURE__ */ coded("OPERATION_INTERRUPTED");
+
+/** The peer is draining and takes no new work. */
+export const DrainingError: ErrorClass<"DRAINING"> = /* @__PURE__ */ coded("DRAINING");
+
+/** A defect of the server. */
+export const InternalError: ErrorClass<"INTERNAL_ERROR"> = /* @__PURE__ */ coded("INTERNAL_ERROR");
+
+/** The feature is not available on this machine. */
+export const NotSupportedError: ErrorClass<"NOT_SUPPORTED"> = /* @__PURE__ */ coded("NOT_SUPPORTED");
+
+/** The program does not exist. */
+export const CommandNotFoundError: ErrorClass<"COMMAND_NOT_FOUND"> = /* @__PURE__ */ coded("COMMAND_NOT_FOUND");
+
+/** The program exists and may not be executed. */
+export const CommandPermissionDeniedError: ErrorClass<"COMMAND_PERMISSION_DENIED"> =
+  /* @__PURE__ */ coded("COMMAND_PERMISSION_DENIED");
+
+/** The working directory does not exist, is not a directory, or may not be entered. */
+export const InvalidProcessCwdError: ErrorClass<"INVALID_PROCESS_CWD"> = /* @__PURE__ */ coded("INVALID_PROCESS_CWD");
+
+/** The command could not be started. */
+export const ProcessSpawnFailedError: ErrorClass<"PROCESS_SPAWN_FAILED"> =
+  /* @__PURE__ */ coded("PROCESS_SPAWN_FAILED");
+
+/** No user of that name. */
+export const UserNotFoundError: ErrorClass<"USER_NOT_FOUND"> = /* @__PURE__ */ coded("USER_NOT_FOUND");
+
+/** No process with that id is known. */
+export const ProcessNotFoundError: ErrorClass<"PROCESS_NOT_FOUND"> = /* @__PURE__ */ coded("PROCESS_NOT_FOUND");
+
+/** A process with that id exists already. */
+export const ProcessExistsError: ErrorClass<"PROCESS_EXISTS"> = /* @__PURE__ */ coded("PROCESS_EXISTS");
+
+/** The process has ended already. */
+export const ProcessExitedError: ErrorClass<"PROCESS_EXITED"> = /* @__PURE__ */ coded("PROCESS_EXITED");
+
+/** The process ended before the awaited condition was met. */
+export const ProcessExitedBeforeReadyError: ErrorClass<"PROCESS_EXITED_BEFORE_READY"> =
+  /* @__PURE__ */ coded("PROCESS_EXITED_BEFORE_READY");
+
+/** The awaited condition was not met in time. */
+export const ProcessReadyTimeoutError: ErrorClass<"PROCESS_READY_TIMEOUT"> =
+  /* @__PURE__ */ coded("PROCESS_READY_TIMEOUT");
+
+/** The process takes no standard input. */
+export const StdinNotOpenError: ErrorClass<"STDIN_NOT_OPEN"> = /* @__PURE__ */ coded("STDIN_NOT_OPEN");
+
+/** No terminal with that id is known. */
+export const TerminalNotFoundError: ErrorClass<"TERMINAL_NOT_FOUND"> = /* @__PURE__ */ coded("TERMINAL_NOT_FOUND");
+
+/** A terminal with that id exists already. */
+export const TerminalExistsError: ErrorClass<"TERMINAL_EXISTS"> = /* @__PURE__ */ coded("TERMINAL_EXISTS");
+
+/** The file or directory does not exist. */
+export const FileNotFoundError: ErrorClass<"FILE_NOT_FOUND"> = /* @__PURE__ */ coded("FILE_NOT_FOUND");
+
+/** The target exists already. */
+export const FileExistsError: ErrorClass<"FILE_EXISTS"> = /* @__PURE__ */ coded("FILE_EXISTS");
+
+/** The path is a directory, and the operation is for files. */
+export const IsDirectoryError: ErrorClass<"IS_DIRECTORY"> = /* @__PURE__ */ coded("IS_DIRECTORY");
+
+/** The path, or a part of it, is not a directory. */
+export const NotDirectoryError: ErrorClass<"NOT_DIRECTORY"> = /* @__PURE__ */ coded("NOT_DIRECTORY");
+
+/** The directory is not empty. */
+export const DirectoryNotEmptyError: ErrorClass<"DIRECTORY_NOT_EMPTY"> = /* @__PURE__ */ coded("DIRECTORY_NOT_EMPTY");
+
+/** The file is a device, a FIFO or a socket. */
+export const SpecialFileError: ErrorClass<"SPECIAL_FILE"> = /* @__PURE__ */ coded("SPECIAL_FILE");
+
+/** The file changed since the entity tag was taken. */
+export const PreconditionFailedError: ErrorClass<"PRECONDITION_FAILED"> = /* @__PURE__ */ coded("PRECONDITION_FAILED");
+
+/** A path or a name in it is too long. */
+export const NameTooLongError: ErrorClass<"NAME_TOO_LONG"> = /* @__PURE__ */ coded("NAME_TOO_LONG");
+
+/** The file system is full, or a quota is reached. */
+export const NoSpaceError: ErrorClass<"NO_SPACE"> = /* @__PURE__ */ coded("NO_SPACE");
+
+/** The file system is mounted read-only. */
+export const ReadOnlyError: ErrorClass<"READ_ONLY"> = /* @__PURE__ */ coded("READ_ONLY");
+
+/** Too many open files. */
+export const TooManyFilesError: ErrorClass<"TOO_MANY_FILES"> = /* @__PURE__ */ coded("TOO_MANY_FILES");
+
+/** Too many symbolic links on the path. */
+export const TooManyLinksError: ErrorClass<"TOO_MANY_LINKS"> = /* @__PURE__ */ coded("TOO_MANY_LINKS");
+
+/** The file system answered with another error. */
+export const FilesystemError: ErrorClass<"FILESYSTEM_ERROR"> = /* @__PURE__ */ coded("FILESYSTEM_ERROR");
+
+/** The watch could not be started or has ended. */
+export const WatchStartError: ErrorClass<"WATCH_START_ERROR"> = /* @__PURE__ */ coded("WATCH_START_ERROR");
+
+/** Nothing could be connected to at that address. */
+export const ConnectFailedError: ErrorClass<"CONNECT_FAILED"> = /* @__PURE__ */ coded("CONNECT_FAILED");
+
+/** The port is not valid. */
+export const InvalidPortError: ErrorClass<"INVALID_PORT"> = /* @__PURE__ */ coded("INVALID_PORT");
+
+/** More would be read into memory than `maxSize` allows. */
+export const FileTooLargeError: ErrorClass<"FILE_TOO_LARGE"> = /* @__PURE__ */ coded("FILE_TOO_LARGE");

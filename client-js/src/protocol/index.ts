@@ -1,2 +1,0 @@
-/** The protocol, pure: frames, lanes, channels, windows. */
-export {};

@@ -1,0 +1,144 @@
+/** A WebSocket as a {@link Transport}: the standard one of every runtime, and the package `ws`. */
+
+import { ConnectionError } from "./error.ts";
+import { after, type WebSocketLike } from "./platform.ts";
+import type { Transport, TransportEvents } from "./transport.ts";
+
+/**
+ * Bytes that may wait in the socket before the next frame is held back: what a key can be behind. Two of the largest data
+ * frames and a little, so that the network has something to send while we are told that it took the last one.
+ */
+const QUEUE = 160 << 10;
+
+/** Milliseconds after which the queue is looked at again: browsers have no event for that. Any message is a look, too. */
+const LOOK_AGAIN = 4;
+
+/** Longest close reason, in bytes (RFC 6455, section 5.5). */
+const MAX_REASON = 123;
+
+const CONNECTING = 0;
+const OPEN = 1;
+
+/** The parts of the events that we read. */
+interface Fields {
+  readonly data?: unknown;
+  readonly code?: number;
+  readonly reason?: unknown;
+  readonly message?: string;
+}
+
+/** What sockets may have beside the standard's methods, and those of some runtimes do not have. */
+interface Extras {
+  /** Not in workerd. */
+  readonly bufferedAmount?: number;
+  /** Of `ws`: ends the socket at once. */
+  terminate?(): void;
+}
+
+/** A WebSocket that is open. Made by {@link opened}. */
+export class WebSocketTransport implements Transport {
+  readonly blind: boolean;
+  readonly #socket: WebSocketLike & Extras;
+  #events: TransportEvents | undefined;
+  #closed = false;
+  /** Stops the look at a full queue. */
+  #looking: (() => void) | undefined;
+
+  constructor(socket: WebSocketLike) {
+    this.#socket = socket;
+    this.blind = typeof this.#socket.bufferedAmount !== "number";
+  }
+
+  listen(events: TransportEvents): void {
+    this.#events = events;
+    on(this.#socket, "message", ({ data }) => {
+      if (this.#closed) return;
+      if (typeof data === "string") events.text();
+      else events.message(new Uint8Array(data as ArrayBuffer));
+    });
+    on(this.#socket, "close", ({ code, reason }) => this.#end(code ?? 1005, typeof reason === "string" ? reason : ""));
+    // Where a socket fails without a close event, this is its end; where both come, the first counts.
+    on(this.#socket, "error", ({ message }) => {
+      if (this.#socket.readyState !== OPEN) this.#end(1006, message ?? "the connection failed");
+    });
+    if (this.#socket.readyState !== OPEN) this.#end(1006, "the connection was lost");
+  }
+
+  writable(): boolean {
+    const waiting = this.#socket.bufferedAmount;
+    if (waiting === undefined || waiting < QUEUE) return true;
+    this.#looking ??= after(LOOK_AGAIN, () => {
+      this.#looking = undefined;
+      if (!this.#closed && this.writable()) this.#events?.drained();
+    });
+    return false;
+  }
+
+  send(message: Uint8Array<ArrayBuffer>): void {
+    // What is handed to a socket that is about to close is lost with it; the lane sends it again.
+    if (this.#socket.readyState === OPEN) this.#socket.send(message);
+  }
+
+  close(code: number, reason: string): void {
+    closeWith(this.#socket, code, reason);
+  }
+
+  drop(): void {
+    // The socket may still wait for the other side's farewell; for us it is over.
+    this.#closed = true;
+    this.#looking?.();
+    if (this.#socket.terminate === undefined) closeWith(this.#socket, 1000, "");
+    else this.#socket.terminate();
+  }
+
+  #end(code: number, reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#looking?.();
+    this.#events?.closed(code, reason);
+  }
+}
+
+/**
+ * Waits until a socket is open.
+ *
+ * @param timeout - in milliseconds.
+ * @throws {@link ConnectionError} when it fails, closes or is not open in time; it is closed then.
+ */
+export async function opened(socket: WebSocketLike, timeout: number): Promise<Transport> {
+  socket.binaryType = "arraybuffer";
+  if (socket.readyState === CONNECTING) {
+    await new Promise<void>((resolve, reject) => {
+      const stop = after(timeout, () => fail(`no answer within ${timeout / 1000} s`));
+      const fail = (reason: string) => {
+        stop();
+        reject(new ConnectionError(reason));
+        closeWith(socket, 1000, "");
+      };
+      on(socket, "open", () => {
+        stop();
+        resolve();
+      });
+      on(socket, "error", ({ message }) => fail(message || "the connection failed"));
+      on(socket, "close", ({ code, reason }) =>
+        fail(`closed before it was open: ${code ?? ""} ${reason || ""}`.trim()),
+      );
+    });
+  }
+  if (socket.readyState !== OPEN) throw new ConnectionError("the WebSocket is closed");
+  return new WebSocketTransport(socket);
+}
+
+function on(socket: WebSocketLike, type: "open" | "message" | "close" | "error", listener: (event: Fields) => void) {
+  socket.addEventListener(type, listener as (event: never) => void);
+}
+
+/** Closes with a code and a reason, as far as the runtime allows: browsers take only 1000 and those from 3000 on. */
+function closeWith(socket: WebSocketLike, code: number, reason: string): void {
+  try {
+    // Two bytes a character at the most are what our reasons have.
+    socket.close(code, reason.slice(0, MAX_REASON >> 1));
+  } catch {
+    socket.close();
+  }
+}

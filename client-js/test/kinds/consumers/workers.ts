@@ -1,0 +1,34 @@
+/** A Worker. */
+
+import { connect, type Sandbox } from "sandwire";
+
+export async function use(sandbox: Sandbox): Promise<void> {
+  const stream: ReadableStream<Uint8Array> = await sandbox.readFile("file", { encoding: "stream" });
+  const response = new Response(stream);
+  const blob: Blob = await sandbox.readFile("file", { encoding: "blob" });
+  const { signal } = new AbortController();
+  await sandbox.exec("cat", { stdin: blob, signal });
+  await sandbox.exec("cat", { stdin: stream, signal: AbortSignal.timeout(1000) });
+  if (response.body) await sandbox.writeFile("file", response.body);
+  await sandbox.writeFile("file", new Blob(["text"]));
+  await sandbox.writeFile("file", await blob.arrayBuffer());
+  await sandbox.uploadTree("tree", sandbox.downloadTree("tree"));
+  const tree: ReadableStream<Uint8Array> = sandbox.downloadTree("tree");
+  const sink: WritableStream<Uint8Array> = sandbox.execStream("cat", { stdin: true }).stdin;
+  await tree.pipeTo(sink);
+  const connection = await sandbox.connectPort(80);
+  await stream.pipeTo(connection.writable);
+  await connection.readable.pipeTo(sink);
+  for await (const chunk of connection.readable) chunk satisfies Uint8Array;
+}
+
+export default {
+  async fetch(request: Request): Promise<Response> {
+    const response = await fetch("http://127.0.0.1:7070/v1/connect", { headers: { Upgrade: "websocket" } });
+    if (!response.webSocket) return response;
+    response.webSocket.accept();
+    await using sandbox = await connect(response.webSocket);
+    if (request.body) await sandbox.writeFile("file", request.body);
+    return new Response(await sandbox.readFile("file", { encoding: "stream" }));
+  },
+} satisfies ExportedHandler;
