@@ -89,7 +89,7 @@ impl Http {
             (_, "/v1/tickets") => answer::other_method("POST"),
             (_, "/v1/session") => answer::other_method("GET, POST, DELETE"),
             _ => {
-                let message = "there is nothing here: the page is at /, the WebSocket at /v1/connect";
+                let message = "nothing is here: the WebSocket is at /v1/connect, the page at /";
                 answer::error(StatusCode::NOT_FOUND, "NOT_FOUND", message)
             }
         }
