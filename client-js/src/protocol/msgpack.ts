@@ -229,10 +229,17 @@ export class Reader {
 
   #map(length: number, depth: number): Fields | Map<unknown, unknown> {
     this.#nest(length * 2, depth);
-    const entries: [unknown, unknown][] = [];
-    for (let index = 0; index < length; index += 1) entries.push([this.value(depth - 1), this.value(depth - 1)]);
-    // fromEntries defines properties: "__proto__" is a name as any other.
-    return entries.every(([key]) => typeof key === "string") ? Object.fromEntries(entries) : new Map(entries);
+    // Without a prototype, so that "__proto__" is a name as any other.
+    const fields: Record<string, unknown> = Object.create(null);
+    let map: Map<unknown, unknown> | undefined;
+    for (let index = 0; index < length; index += 1) {
+      const key = this.value(depth - 1);
+      const value = this.value(depth - 1);
+      if (typeof key !== "string") map ??= new Map(Object.entries(fields));
+      if (map) map.set(key, value);
+      else fields[key as string] = value;
+    }
+    return map ?? fields;
   }
 
   /** Looks before anything is allocated: every entry has a byte at least. */
