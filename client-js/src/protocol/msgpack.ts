@@ -1,8 +1,9 @@
 /**
  * MessagePack values: parameters, events, results, errors.
  *
- * Written here, and small, since `@msgpack/msgpack` alone is as large as the rest of the protocol together, and reads what
- * PROTOCOL.md, section 3, refuses (deeper nesting, extensions).
+ * Written here: `@msgpack/msgpack` 3.1 is three times as large (5.9 KB compressed, of 15 that the core may have), and does not
+ * keep to PROTOCOL.md, section 3. It rounds integers of 64 bits, reads any depth, extensions, and text that is not UTF-8, and
+ * refuses keys that are byte strings, as names of variables may be.
  */
 
 import { ValueError } from "./error.ts";
