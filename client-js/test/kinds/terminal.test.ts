@@ -87,14 +87,15 @@ describe("a terminal", () => {
 
   it("takes sizes and signals", async () => {
     const { sandbox } = test;
-    const terminal = await sandbox.createTerminal({
-      command: ["bash", "--norc", "-c", "trap 'stty size' WINCH; echo up; while :; do sleep 0.1; done"],
-    });
-    await shows(terminal, "up");
+    const terminal = await sandbox.createTerminal({ command: SHELL });
     await terminal.resize(90, 20);
+    await terminal.write("stty size\r");
     await shows(terminal, "20 90");
     await sandbox.resizeTerminal(terminal.id, 70, 10);
-    await shows(terminal, "10 70");
+    const events = terminal[Symbol.asyncIterator]();
+    let event = await next(events);
+    while (event.type !== "resized") event = await next(events);
+    expect(event).toEqual({ type: "resized", cols: 70, rows: 10 });
     expect(await sandbox.snapshotTerminal(terminal.id)).toMatchObject({ cols: 70, rows: 10, alternate: false });
     await terminal.signal("SIGKILL");
     expect((await all(terminal)).at(-1)).toMatchObject({ type: "exit", signal: "SIGKILL" });
