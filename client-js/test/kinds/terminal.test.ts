@@ -87,9 +87,9 @@ describe("a terminal", () => {
 
   it("takes sizes and signals", async () => {
     const { sandbox } = test;
-    const terminal = await sandbox.createTerminal({ command: SHELL });
+    const terminal = await sandbox.createTerminal({ command: "read line; stty size; exec sleep 600" });
     await terminal.resize(90, 20);
-    await terminal.write("stty size\r");
+    await terminal.write("\r");
     await shows(terminal, "20 90");
     await sandbox.resizeTerminal(terminal.id, 70, 10);
     const events = terminal[Symbol.asyncIterator]();
