@@ -1,6 +1,7 @@
 /** One transport and the lane on it: the reading, the writing, the timers. */
 
 import type { Link } from "./link.ts";
+import { Pace } from "./pace.ts";
 import { after, monotonic } from "./platform.ts";
 import { Conn } from "./protocol/conn.ts";
 import { LaneError, malformed, WireError } from "./protocol/error.ts";
@@ -10,6 +11,7 @@ import { decodeGoAway, encodeGoAway, type GoAway, type Welcome } from "./protoco
 import { CONNECTION, type Frame, type Uint } from "./protocol/frame.ts";
 import type { Epoch } from "./protocol/lane.ts";
 import { DEAD_AFTER } from "./protocol/limits.ts";
+import { BULK } from "./protocol/schedule.ts";
 import type { Transport } from "./transport.ts";
 
 /** A direct client has one lane, with this number. */
@@ -66,6 +68,7 @@ export class Connection {
   readonly #conn = new Conn(monotonic());
   #link: Link | undefined;
   #epoch: Epoch | undefined;
+  readonly #pace = new Pace();
   #replies: Frame[] = [];
   #closed = false;
   #pumping = false;
@@ -85,11 +88,6 @@ export class Connection {
       closed: (code, reason) => this.#end(closedByPeer(code, reason)),
     });
     this.#arm();
-  }
-
-  /** Whether the transport's queue cannot be seen. */
-  get blind(): boolean {
-    return this.#transport.blind;
   }
 
   /** Sends a frame that no lane counts. */
@@ -172,7 +170,7 @@ export class Connection {
 
   #handleFrame(frame: Frame): void {
     const now = monotonic();
-    if (frame.kind === PONG && frame.lane === CONNECTION) this.#handlePong(frame.nonce, now);
+    if (frame.kind === PONG) this.#handlePong(frame.lane, frame.nonce, now);
     const step = this.#conn.handleFrame(now, frame);
     switch (step.type) {
       case "done":
@@ -210,9 +208,10 @@ export class Connection {
     this.#arm();
   }
 
-  #handlePong(nonce: Uint, now: number): void {
+  #handlePong(lane: number, nonce: Uint, now: number): void {
+    if (lane === LANE) this.#pace.handlePong(Number(nonce), now);
     const ping = this.#pings.get(nonce);
-    if (ping === undefined) return;
+    if (lane !== CONNECTION || ping === undefined) return;
     this.#pings.delete(nonce);
     const rtt = now - ping.since;
     this.#owner.handleRtt(rtt);
@@ -223,7 +222,7 @@ export class Connection {
   #pump(): void {
     // The lane wakes whoever looks at it while it has something to send: not again while this does.
     this.#pumping = true;
-    while (!this.#closed && (this.#replies.length > 0 || this.#hasTransmit()) && this.#transport.writable()) {
+    while (this.#mayPump() && this.#transport.writable()) {
       const reply = this.#replies.shift();
       const frame = reply ?? this.#next();
       if (frame === undefined) break;
@@ -231,12 +230,18 @@ export class Connection {
       const bytes = encode(frame, reply === undefined ? LANE : frame.lane);
       this.bytesUp += bytes.length;
       this.#transport.send(bytes);
+      const nonce = this.#pace.handleSent(bytes.length, monotonic());
+      if (nonce !== undefined) this.#replies.push({ lane: LANE, channel: 0, kind: PING, nonce });
     }
     this.#pumping = false;
   }
 
-  #hasTransmit(): boolean {
-    return this.#link?.with(lane => lane.hasTransmit()) ?? false;
+  /** Whether there is something that may go out now. */
+  #mayPump(): boolean {
+    if (this.#closed) return false;
+    if (this.#replies.length > 0) return true;
+    const cls = this.#link?.with(lane => lane.transmitClass());
+    return cls !== undefined && (cls !== BULK || !this.#pace.isFull());
   }
 
   #next(): Frame | undefined {

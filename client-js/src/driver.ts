@@ -10,7 +10,7 @@ import type { LaneError } from "./protocol/error.ts";
 import { HELLO } from "./protocol/frame/header.ts";
 import { encodeHello, type GoAway, type Welcome } from "./protocol/frame/payload.ts";
 import { CONNECTION } from "./protocol/frame.ts";
-import { DEFAULT_CLIENT_WINDOW, INITIAL_WINDOW, MIN_RETAIN, VERSION } from "./protocol/limits.ts";
+import { DEFAULT_CLIENT_WINDOW, INITIAL_WINDOW, VERSION } from "./protocol/limits.ts";
 import { type State, type Stats, Watched } from "./state.ts";
 import type { Transport } from "./transport.ts";
 import { opened } from "./websocket.ts";
@@ -243,8 +243,6 @@ export class Driver implements Opener {
     this.#connection = connection;
     this.#welcomed = false;
     this.#helloAt = monotonic();
-    // Where the socket's own queue cannot be seen, little may be on its way at once.
-    if (connection.blind) link.with(lane => lane.setRetain(MIN_RETAIN));
     connection.send({ lane: LANE, channel: 0, kind: HELLO, payload });
   }
 

@@ -14,10 +14,6 @@ export interface TransportEvents {
 
 /** A connection that stands. */
 export interface Transport {
-  /**
-   * Whether its queue grows without a bound that we can see. The lane's acknowledgements then bound what is on its way.
-   */
-  readonly blind: boolean;
   /** Begins the events. Once. */
   listen(events: TransportEvents): void;
   /** Whether a message should be handed over now: little waits before it. When not, `drained` comes. */

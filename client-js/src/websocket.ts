@@ -29,7 +29,7 @@ interface Fields {
 
 /** What sockets may have beside the standard's methods, and those of some runtimes do not have. */
 interface Extras {
-  /** Not in workerd. */
+  /** Not in workerd: there the lane's pace alone bounds what waits. */
   readonly bufferedAmount?: number;
   /** Of `ws`: ends the socket at once. */
   terminate?(): void;
@@ -37,7 +37,6 @@ interface Extras {
 
 /** A WebSocket that is open. Made by {@link opened}. */
 export class WebSocketTransport implements Transport {
-  readonly blind: boolean;
   readonly #socket: WebSocketLike & Extras;
   #events: TransportEvents | undefined;
   #closed = false;
@@ -46,7 +45,6 @@ export class WebSocketTransport implements Transport {
 
   constructor(socket: WebSocketLike) {
     this.#socket = socket;
-    this.blind = typeof this.#socket.bufferedAmount !== "number";
   }
 
   listen(events: TransportEvents): void {
@@ -130,7 +128,7 @@ export async function opened(socket: WebSocketLike, timeout: number): Promise<Tr
 }
 
 function on(socket: WebSocketLike, type: "open" | "message" | "close" | "error", listener: (event: Fields) => void) {
-  socket.addEventListener(type, listener as (event: never) => void);
+  socket.addEventListener(type, listener as (event: unknown) => void);
 }
 
 /** Closes with a code and a reason, as far as the runtime allows: browsers take only 1000 and those from 3000 on. */

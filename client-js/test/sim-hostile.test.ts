@@ -159,6 +159,7 @@ describe("values", () => {
     const value = msgpack.decodeFields(msgpack.encode(new Map([["__proto__", { polluted: true }]])));
     expect(Object.keys(value)).toEqual(["__proto__"]);
     expect("polluted" in value).toBe(false);
+    expect("polluted" in {}).toBe(false);
   });
 });
 

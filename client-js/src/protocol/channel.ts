@@ -12,7 +12,7 @@
 
 import { LaneError } from "./error.ts";
 import { CANCEL, CLOSE, CREDIT, DATA, END, EVENT } from "./frame/header.ts";
-import { type Frame, type Outcome, payloadLength, type Stream } from "./frame.ts";
+import type { Frame, Outcome, Stream } from "./frame.ts";
 import { EVENT_RESERVE, INTERACTIVE_BACKLOG, MAX_DATA, MAX_EVENT, OUTBOX } from "./limits.ts";
 import { Queue } from "./queue.ts";
 import { BULK, type Class, INTERACTIVE } from "./schedule.ts";
@@ -50,13 +50,13 @@ export class Channel {
   openCount = 0;
   /** Whether the peer has said anything on it. */
   heard = false;
-  readonly #cls: Class;
   /** Frames that wait for their turn, all within the send window. */
-  readonly #outbox = new Queue<Frame>();
+  readonly outbox = new Queue<Frame>();
+  /** What arrived and was not taken. */
+  readonly inbox = new Queue<Item>();
+  readonly #cls: Class;
   /** Cost of the DATA and EVENT frames in the outbox. */
   #outboxCost = 0;
-  /** What arrived and was not taken. */
-  readonly #inbox = new Queue<Item>();
   readonly #send: SendWindow;
   readonly #recv: RecvWindow;
   /** Credit to grant with the next CREDIT; 0 for none. */
@@ -83,20 +83,6 @@ export class Channel {
   /** Size of the receive window, in bytes. */
   get recvLimit(): number {
     return this.#recv.limit;
-  }
-
-  /** What arrived and was not taken, in bytes of window. */
-  buffered(): number {
-    let sum = 0;
-    for (const item of this.#inbox) sum += itemCost(item);
-    return sum;
-  }
-
-  /** What waits to be sent, in bytes of payload. */
-  queuedBytes(): number {
-    let sum = 0;
-    for (const frame of this.#outbox) sum += payloadLength(frame);
-    return sum;
   }
 
   /** The class for the next frame: a flooding interactive channel counts as bulk. */
@@ -127,7 +113,7 @@ export class Channel {
   pushEnd(stream: Stream): Blocked | undefined {
     if (!this.#speaks(stream)) return "done";
     this.#ended |= 1 << stream;
-    this.#outbox.push({ lane: 0, channel: this.id, kind: END, stream });
+    this.outbox.push({ lane: 0, channel: this.id, kind: END, stream });
     return undefined;
   }
 
@@ -135,16 +121,16 @@ export class Channel {
   pushClose(outcome: Outcome): Blocked | undefined {
     if (this.side !== "acceptor" || this.state === "closed") return "done";
     this.state = "closed";
-    this.#inbox.clear();
+    this.inbox.clear();
     this.#creditDue = 0;
     const { ok, payload } = outcome;
-    this.#outbox.push({ lane: 0, channel: this.id, kind: CLOSE, ok, payload });
+    this.outbox.push({ lane: 0, channel: this.id, kind: CLOSE, ok, payload });
     return undefined;
   }
 
   /** Throws away what is queued. */
   discard(): void {
-    this.#outbox.clear();
+    this.outbox.clear();
     this.#outboxCost = 0;
   }
 
@@ -161,7 +147,7 @@ export class Channel {
   /** Nobody will take what arrives. */
   abandon(): void {
     this.#abandoned = true;
-    this.#inbox.clear();
+    this.inbox.clear();
     this.#creditDue = 0;
   }
 
@@ -177,19 +163,14 @@ export class Channel {
   takeRoomWanted(): boolean {
     if (!this.#wantsRoom) return false;
     const room = this.room();
-    const tell = room >= OUTBOX / 4 || (room > 0 && !this.hasOutbox()) || this.state !== "open";
+    const tell = room >= OUTBOX / 4 || (room > 0 && this.outbox.length === 0) || this.state !== "open";
     if (tell) this.#wantsRoom = false;
     return tell;
   }
 
-  /** Whether the outbox has anything for the scheduler. */
-  hasOutbox(): boolean {
-    return this.#outbox.length > 0;
-  }
-
   /** The next frame of the outbox. */
   pop(): Frame | undefined {
-    const frame = this.#outbox.shift();
+    const frame = this.outbox.shift();
     if (frame?.kind === DATA || frame?.kind === EVENT) this.#outboxCost -= cost(frame.payload.length);
     return frame;
   }
@@ -238,7 +219,7 @@ export class Channel {
         if (news) {
           this.state = "cancelling";
           this.discard();
-          this.#inbox.clear();
+          this.inbox.clear();
         }
         return news;
       }
@@ -253,15 +234,15 @@ export class Channel {
     this.discard();
     this.#cancelDue = false;
     this.#creditDue = 0;
-    if (!this.#abandoned) this.#inbox.push({ type: "close", ok, payload });
+    if (!this.#abandoned) this.inbox.push({ type: "close", ok, payload });
   }
 
   /** Takes the next item. Taking DATA and EVENT makes room, of `budget` too. */
   take(budget: Growth): Item | undefined {
-    const item = this.#inbox.shift();
+    const item = this.inbox.shift();
     const cost = item ? itemCost(item) : 0;
     if (cost > 0) {
-      const grant = this.#recv.consume(cost, this.#inbox.length === 0, budget);
+      const grant = this.#recv.consume(cost, this.inbox.length === 0, budget);
       if (this.state === "open") this.#creditDue += grant;
     }
     return item;
@@ -274,7 +255,7 @@ export class Channel {
 
   /** Whether the channel can be forgotten: ended, and nothing is left to send or to take. */
   isFinished(): boolean {
-    return this.state === "closed" && !this.hasOutbox() && this.#inbox.length === 0;
+    return this.state === "closed" && this.outbox.length === 0 && this.inbox.length === 0;
   }
 
   #speaks(stream: Stream): boolean {
@@ -290,7 +271,7 @@ export class Channel {
     if (length > room || room <= 0) return "window";
     this.#send.take(cost(length));
     this.#outboxCost += cost(length);
-    this.#outbox.push(frame);
+    this.outbox.push(frame);
     return undefined;
   }
 
@@ -302,7 +283,7 @@ export class Channel {
   #keep(item: Item): boolean {
     // Dropped data needs no credit: an abandoned channel was cancelled, and the peer stops.
     const keep = this.state === "open" || (this.side === "opener" && !this.#abandoned);
-    if (keep) this.#inbox.push(item);
+    if (keep) this.inbox.push(item);
     return keep;
   }
 }
@@ -312,6 +293,6 @@ export const wrongState = (id: number, what: string): LaneError =>
   new LaneError("WRONG_STATE", `channel ${id}: ${what}`);
 
 /** What an item costs of the window. */
-function itemCost(item: Item): number {
+export function itemCost(item: Item): number {
   return item.type === "data" ? cost(item.data.length) : item.type === "event" ? cost(item.payload.length) : 0;
 }

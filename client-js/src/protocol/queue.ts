@@ -44,15 +44,10 @@ export class Queue<T> {
     this.#length = 0;
   }
 
-  /** The entries, first to last. */
-  *[Symbol.iterator](): Generator<T, void> {
-    for (let index = 0; index < this.#length; index += 1) yield this.at(index) as T;
-  }
-
   #grow(): void {
-    const entries = [...this];
-    this.#slots = entries;
-    this.#slots.length = Math.max(4, entries.length * 2);
+    const slots = this.#slots;
+    this.#slots = slots.slice(this.#head).concat(slots.slice(0, this.#head));
+    this.#slots.length = Math.max(4, slots.length * 2);
     this.#head = 0;
   }
 }

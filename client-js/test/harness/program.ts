@@ -40,6 +40,8 @@ export interface ProgramOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** How it says where it listens. Default: `listening on ADDRESS`. */
+  readonly listening?: RegExp;
 }
 
 /** A program that says `listening on …`. */
@@ -66,7 +68,8 @@ export class Program {
   }
 
   /** Starts a program, and waits until it listens. `SANDWIRE_…` of the test run is not passed on. */
-  static async start(path: string, { args = [], env = {}, cwd }: ProgramOptions = {}): Promise<Program> {
+  static async start(path: string, options: ProgramOptions = {}): Promise<Program> {
+    const { args = [], env = {}, cwd, listening = /^listening on (?:http:\/\/)?(\S+)\n/m } = options;
     const mark = randomUUID();
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("SANDWIRE_"));
     const child = spawn(path, args, {
@@ -86,7 +89,7 @@ export class Program {
       );
       const hear = (text: string) => {
         output.text = (output.text + text).slice(-LOG);
-        const said = /^listening on (?:http:\/\/)?(\S+)\n/m.exec(output.text);
+        const said = listening.exec(output.text);
         if (said?.[1] === undefined) return;
         clearTimeout(timer);
         found(said[1]);

@@ -80,9 +80,9 @@ export class Server {
     return this.#program.kill();
   }
 
-  /** After {@link kill}: starts anew, on the same port and workspace. */
-  async comeBack(): Promise<void> {
-    this.#program = await launch(this.address, this.workspace, this.#options);
+  /** After {@link kill}: starts anew, on the same port and workspace; with other options, when there are some. */
+  async comeBack(options: ServerOptions = {}): Promise<void> {
+    this.#program = await launch(this.address, this.workspace, { ...this.#options, ...options });
   }
 
   /** Kills it, and removes its workspace. */

@@ -123,14 +123,28 @@ describe("writing a file", () => {
       yield Buffer.from("ts");
     }
     const stream = new Blob(["streamed"]).stream();
-    const sources = ["text ü", Buffer.from("bytes"), Buffer.from("buffer").buffer.slice(0, 0), new Blob(["blob"]), stream, parts()];
+    const sources = [
+      "text ü",
+      Buffer.from("bytes"),
+      Buffer.from("buffer").buffer.slice(0, 0),
+      new Blob(["blob"]),
+      stream,
+      parts(),
+    ];
     const written = [];
     for (const source of sources) {
       const { bytes, etag } = await sandbox.writeFile("out", source);
       expect(etag).toBe((await sandbox.stat("out")).etag);
       written.push([readFileSync(local("out"), "utf8"), bytes]);
     }
-    expect(written).toEqual([["text ü", 7], ["bytes", 5], ["", 0], ["blob", 4], ["streamed", 8], ["parts", 5]]);
+    expect(written).toEqual([
+      ["text ü", 7],
+      ["bytes", 5],
+      ["", 0],
+      ["blob", 4],
+      ["streamed", 8],
+      ["parts", 5],
+    ]);
   });
 
   it("is read back equal when it is large, and is told how far it is", async () => {
@@ -195,7 +209,10 @@ describe("writing a file", () => {
     expect(await work).toBeInstanceOf(AbortError);
     await until("the iterable's end", () => left);
     expect(await sandbox.readFile("safe")).toBe("old");
-    await until("the temporary file's end", async () => (await sandbox.listFiles(".", { include: ["*safe*"] })).length === 1);
+    await until(
+      "the temporary file's end",
+      async () => (await sandbox.listFiles(".", { include: ["*safe*"] })).length === 1,
+    );
   });
 
   it("takes bytes that are used again for others at once", async () => {
@@ -279,15 +296,21 @@ describe("the file system", () => {
     expect(await sandbox.readFile("made/link")).toBe("content");
     await sandbox.renameFile("made/file", "made/renamed");
     await sandbox.writeFile("made/other", "other");
-    expect(await failure(sandbox.renameFile("made/other", "made/renamed", { overwrite: false }))).toBeInstanceOf(FileExistsError);
-    expect(await failure(sandbox.moveFile("made/other", "made/renamed", { overwrite: false }))).toBeInstanceOf(FileExistsError);
+    expect(await failure(sandbox.renameFile("made/other", "made/renamed", { overwrite: false }))).toBeInstanceOf(
+      FileExistsError,
+    );
+    expect(await failure(sandbox.moveFile("made/other", "made/renamed", { overwrite: false }))).toBeInstanceOf(
+      FileExistsError,
+    );
     await sandbox.moveFile("made/other", "made/renamed");
     expect(await sandbox.readFile("made/renamed")).toBe("other");
 
     expect(await failure(sandbox.copyFile("made", "copied"))).toBeInstanceOf(IsDirectoryError);
     expect(await sandbox.copyFile("made", "copied", { recursive: true })).toEqual({ count: 4, bytes: 5 });
     expect(await sandbox.copyFile("made/renamed", "copied/renamed")).toEqual({ count: 1, bytes: 5 });
-    expect(await failure(sandbox.copyFile("made/renamed", "copied/renamed", { overwrite: false }))).toBeInstanceOf(FileExistsError);
+    expect(await failure(sandbox.copyFile("made/renamed", "copied/renamed", { overwrite: false }))).toBeInstanceOf(
+      FileExistsError,
+    );
     await sandbox.chmod("copied", 0o700, { recursive: true });
     expect((await sandbox.stat("copied/renamed")).mode).toBe(0o700);
 

@@ -2,7 +2,13 @@
 
 import { createServer, type Server as TcpServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { AbortError, ConnectFailedError, InvalidPortError, PermissionDeniedError, ProcessReadyTimeoutError } from "../../src/index.ts";
+import {
+  AbortError,
+  ConnectFailedError,
+  InvalidPortError,
+  PermissionDeniedError,
+  ProcessReadyTimeoutError,
+} from "../../src/index.ts";
 import { until } from "../harness/until.ts";
 import { all, failure, served } from "./served.ts";
 

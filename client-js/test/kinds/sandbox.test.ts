@@ -23,7 +23,11 @@ const test = served({ token: TOKEN });
 describe("a sandbox", () => {
   it("says what it is", async () => {
     const info = await test.sandbox.info();
-    expect(info).toMatchObject({ workspace: test.server.workspace, arch: expect.any(String), cpus: expect.any(Number) });
+    expect(info).toMatchObject({
+      workspace: test.server.workspace,
+      arch: expect.any(String),
+      cpus: expect.any(Number),
+    });
     expect(info.kinds).toContain("exec");
     expect(info.scopes).toContain("file-write");
     expect(info.startedAt.getTime()).toBeLessThanOrEqual(Date.now());

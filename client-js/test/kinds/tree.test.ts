@@ -29,7 +29,11 @@ describe("a search", () => {
       { type: "line", path: "a.ts", line: 3, text: "let c = 3;", matches: [] },
     ]);
     const [bytes] = await all(sandbox.search("src/sub", { pattern: "let" }));
-    expect(bytes).toMatchObject({ path: "b.js", text: "let \ufffd", rawText: new Uint8Array([0x6c, 0x65, 0x74, 0x20, 0xff]) });
+    expect(bytes).toMatchObject({
+      path: "b.js",
+      text: "let \ufffd",
+      rawText: new Uint8Array([0x6c, 0x65, 0x74, 0x20, 0xff]),
+    });
     const limited = await all(sandbox.search("src", { pattern: "=", literal: true, limit: 2 }));
     expect(limited.at(-1)).toMatchObject({ type: "end", truncated: true });
     expect(await failure(all(sandbox.search("missing")))).toBeInstanceOf(FileNotFoundError);
@@ -107,7 +111,9 @@ describe("a watch", () => {
 describe("a tree", () => {
   it("goes out and in as an archive", async () => {
     const { sandbox } = test;
-    await sandbox.exec("mkdir -p tree/sub && echo one > tree/one && echo two > tree/sub/two && touch tree/out.log && ln -s one tree/link");
+    await sandbox.exec(
+      "mkdir -p tree/sub && echo one > tree/one && echo two > tree/sub/two && touch tree/out.log && ln -s one tree/link",
+    );
     const archive = sandbox.downloadTree("tree", { exclude: ["*.log"] });
     const bytes = Buffer.concat(await all(archive));
     expect(await archive.result).toMatchObject({ entries: 4, bytes: 8, skipped: [] });
@@ -121,7 +127,9 @@ describe("a tree", () => {
     expect(readFileSync(local("unpacked/sub/two"), "utf8")).toBe("two\n");
     expect(await sandbox.uploadTree("again", sandbox.downloadTree("unpacked"))).toMatchObject({ entries: 4 });
     expect(await failure(all(sandbox.downloadTree("missing")))).toBeInstanceOf(FileNotFoundError);
-    expect(await failure(sandbox.uploadTree("bad", "this is no archive".repeat(100)))).toMatchObject({ name: "SandwireError" });
+    expect(await failure(sandbox.uploadTree("bad", "this is no archive".repeat(100)))).toMatchObject({
+      name: "SandwireError",
+    });
   });
 
   it("tells what it left out", async () => {

@@ -138,7 +138,7 @@ describe("a key", () => {
     const before = driver.stats.bytesUp;
     expect(await run(driver, "echo key")).toEqual({ stdout: "key\n", code: 0 });
     // What overtook the key was a part of the upload, not the rest of it.
-    expect(driver.stats.bytesUp - before).toBeLessThan(2 << 20);
+    expect(driver.stats.bytesUp - before).toBeLessThan(512 << 10);
     await proxy.throttle("up", 0);
     await writing;
     expect((await finish(upload)).exit.code).toBe(0);

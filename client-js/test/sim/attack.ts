@@ -5,10 +5,11 @@ import { expect } from "vitest";
 import { LaneError } from "../../src/protocol/error.ts";
 import { decode, encode } from "../../src/protocol/frame/codec.ts";
 import type { Frame, Stream, Uint } from "../../src/protocol/frame.ts";
-import { type Config, Lane, type Role } from "../../src/protocol/lane.ts";
+import type { Config, Lane, Role } from "../../src/protocol/lane.ts";
 import { EVENT_RESERVE, MAX_FRAME, MIN_RETAIN, OUTBOX, RETAIN_OVERHEAD } from "../../src/protocol/limits.ts";
 import type { Class } from "../../src/protocol/schedule.ts";
 import { frame, id, uint } from "./frames.ts";
+import { MeasuredLane } from "./measured.ts";
 
 /** Narrow bounds, so that they are met. */
 export const CONFIG: Config = {
@@ -49,7 +50,7 @@ export const deed: fc.Arbitrary<Deed> = fc.oneof(
 
 /** Plays the deeds. `giveUp` says what an honest shell does at an error; without it the lane must hold even longer. */
 export function attack(role: Role, deeds: readonly Deed[], giveUp: boolean): void {
-  const lane = new Lane(role, CONFIG);
+  const lane = new MeasuredLane(role, CONFIG);
   const opened = new Set<number>();
   let epoch = lane.attach(0);
   let now = 0;
@@ -146,7 +147,7 @@ function say(lane: Lane, epoch: number): boolean {
   return true;
 }
 
-function bounded(lane: Lane, events: number): void {
+function bounded(lane: MeasuredLane, events: number): void {
   const most = CONFIG.maxChannels * 3;
   within("channels", lane.channels, most + 1);
   within("bytes for the user", lane.buffered(), lane.channels * CONFIG.recvWindow + CONFIG.growth);

@@ -2,8 +2,9 @@
 
 import { expect } from "vitest";
 import type { Item } from "../../src/protocol/channel.ts";
-import { type Config, Lane, type Role } from "../../src/protocol/lane.ts";
+import type { Config, Role } from "../../src/protocol/lane.ts";
 import { MIN_RETAIN } from "../../src/protocol/limits.ts";
+import { MeasuredLane } from "./measured.ts";
 
 /** Narrow bounds, so that they are met. */
 export const CONFIG: Config = {
@@ -36,7 +37,7 @@ function bytes(payload: Uint8Array): string {
 
 /** One end of a lane, and what its user has done and seen. */
 export class End {
-  readonly lane: Lane;
+  readonly lane: MeasuredLane;
   /** What was put into each channel, as the peer's user must see it. */
   readonly put = new Map<number, string[]>();
   readonly taken = new Map<number, string[]>();
@@ -44,7 +45,7 @@ export class End {
   readonly #told: number[] = [];
 
   constructor(role: Role) {
-    this.lane = new Lane(role, CONFIG);
+    this.lane = new MeasuredLane(role, CONFIG);
   }
 
   /** Adds to a record. */

@@ -11,11 +11,11 @@ export function ConnectionBanner() {
   return (
     <div role="status">
       {access.value.is === "open" && now.status === "reconnecting" && (
-        <div class="banner">
+        <div class="banner" data-late="true">
           <Spinner />
           <span class="banner-text">
-            The connection is lost and is being made again. What runs in the sandbox goes on; nothing that you type gets
-            lost. <span class="muted">({now.reason})</span>
+            The connection is lost and is being made again. What runs in the sandbox goes on, and what you do waits.{" "}
+            <span class="muted">({now.reason})</span>
           </span>
         </div>
       )}

@@ -48,16 +48,16 @@ export async function start(): Promise<void> {
   accessNow.value = { is: "checking" };
   try {
     const client = await connect(address(), { name: "sandwire-console", giveUpAfter: GIVE_UP_MS });
-    batch(() => {
-      stateNow.value = client.state;
-      accessNow.value = { is: "open", client };
-    });
-    sessionNow.value = await readSession();
     client.onStateChange(changed => {
       stateNow.value = changed;
       // Nothing will come of this client any more: the session may have run out, and then somebody must sign in.
       if (changed.status === "closed") void start();
     });
+    batch(() => {
+      stateNow.value = client.state;
+      accessNow.value = { is: "open", client };
+    });
+    sessionNow.value = await readSession();
   } catch (error) {
     accessNow.value =
       error instanceof RefusedError && error.context["status"] === 401

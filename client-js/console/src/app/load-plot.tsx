@@ -21,7 +21,6 @@ export function LoadPlot() {
       class="status-item status-button load"
       href={href("metrics")}
       title={text}
-      aria-label={`${text}. Go to metrics.`}
     >
       <svg class="load-plot" width={WIDTH} height={HEIGHT} viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true">
         <path class="load-memory" d={line(shown, reading => reading.memory / reading.memoryTotal)} />
@@ -30,6 +29,7 @@ export function LoadPlot() {
       </svg>
       <span class="tabular load-figure">CPU {formatPercent(last.cpu)}</span>
       <span class="tabular load-figure">Mem {formatPercent(part)}</span>
+      <span class="visually-hidden">. Go to metrics.</span>
     </a>
   );
 }

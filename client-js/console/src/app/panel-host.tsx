@@ -24,18 +24,30 @@ export function PanelHost() {
 
   const now = access.value;
   if (now.is === "unreachable") {
-    return <ErrorState title="The sandbox cannot be reached" error={now.error} onRetry={() => void start()} />;
+    return (
+      <Alone title="Not connected">
+        <ErrorState title="The sandbox cannot be reached" error={now.error} onRetry={() => void start()} />
+      </Alone>
+    );
   }
-  if (now.is !== "open") return <Loading>Connecting to the sandbox…</Loading>;
+  if (now.is !== "open") {
+    return (
+      <Alone title="Connecting">
+        <Loading>Connecting to the sandbox…</Loading>
+      </Alone>
+    );
+  }
   if (!known) {
     return (
-      <EmptyState
-        icon="search"
-        title="There is no such page"
-        actions={<Button onClick={() => navigate("terminals")}>Go to terminals</Button>}
-      >
-        Nothing is called “{panel}” here.
-      </EmptyState>
+      <Alone title="Not found">
+        <EmptyState
+          icon="search"
+          title="There is no such page"
+          actions={<Button onClick={() => navigate("terminals")}>Go to terminals</Button>}
+        >
+          Nothing is called “{panel}” here.
+        </EmptyState>
+      </Alone>
     );
   }
   if (!generations.has(now.client)) generations.set(now.client, ++generation);
@@ -57,6 +69,16 @@ export function PanelHost() {
           </div>
         ))}
     </>
+  );
+}
+
+/** What stands there instead of a panel. */
+function Alone(props: { title: string; children: ComponentChildren }) {
+  return (
+    <div class="panel">
+      <h1 class="visually-hidden">{props.title}</h1>
+      {props.children}
+    </div>
   );
 }
 

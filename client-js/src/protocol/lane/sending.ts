@@ -25,15 +25,22 @@ export abstract class Sending extends LaneState {
     return undefined;
   }
 
+  /** The most urgent class in which {@link pollTransmit} has a frame; nothing when it has none. */
+  transmitClass(): Class | undefined {
+    if (!this.isAttached) return undefined;
+    if (this.ackDue) return CONTROL;
+    const cls = this.#firstClass();
+    if (cls !== undefined && this.#maySend(cls)) return cls;
+    return this.replay.hasResend() ? BULK : undefined;
+  }
+
   /** Whether {@link pollTransmit} would give a frame. */
   hasTransmit(): boolean {
-    if (!this.isAttached) return false;
-    const cls = this.#firstClass();
-    return this.ackDue || this.replay.hasResend() || (cls !== undefined && this.#maySend(cls));
+    return this.transmitClass() !== undefined;
   }
 
   protected queueOutbox(channel: Channel): void {
-    if (channel.queued === undefined && channel.hasOutbox() && speaks(channel)) {
+    if (channel.queued === undefined && channel.outbox.length > 0 && speaks(channel)) {
       channel.queued = channel.classNow();
       this.scheduler.push(channel.queued, channel.id);
     }

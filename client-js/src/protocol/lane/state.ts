@@ -3,7 +3,6 @@
 import type { Blocked, Channel, State } from "../channel.ts";
 import { LaneError } from "../error.ts";
 import type { Frame, Uint } from "../frame.ts";
-import { payloadLength } from "../frame.ts";
 import { DEFAULT_RETAIN, INITIAL_WINDOW, MIN_RETAIN } from "../limits.ts";
 import { Queue } from "../queue.ts";
 import { Replay } from "../replay.ts";
@@ -154,21 +153,6 @@ export abstract class LaneState implements Growth {
   /** Sets how many channels may be open at once, as WELCOME says it. */
   setMaxChannels(most: number): void {
     this.maxChannels = most;
-  }
-
-  /** What arrived and was not taken, in bytes of window: at most what the windows of all channels have. */
-  buffered(): number {
-    let sum = 0;
-    for (const channel of this.byId.values()) sum += channel.buffered();
-    return sum;
-  }
-
-  /** What waits to be sent for the first time on channels, in bytes of payload, CLOSE included. */
-  queued(): number {
-    let sum = 0;
-    for (const channel of this.byId.values()) sum += channel.queuedBytes();
-    for (const open of this.opens) sum += payloadLength(open);
-    return sum;
   }
 
   /** Where a channel is in its life; nothing when it was never opened, or is forgotten. */

@@ -1,15 +1,150 @@
-/** Commands. */
+/** Commands to their end: written, run, seen, run again. */
 
+import "./commands.css";
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { useActions } from "../../app/actions.ts";
 import type { PanelProps } from "../../app/panels.ts";
-import { EmptyState, Panel } from "../../ui/index.ts";
+import { Button, EmptyState, Panel } from "../../ui/index.ts";
+import { useFrames } from "../../ui/log/use-frames.ts";
+import { CommandForm, type Draft, EMPTY_DRAFT } from "./command-form.tsx";
+import { CommandRun, type RunOptions } from "./run.ts";
+import { RunCard } from "./run-card.tsx";
+
+/** Runs that are kept; of more the oldest that has ended goes. */
+const MOST_RUNS = 20;
+/** Things to begin with. */
+const EXAMPLES = ["uname -a", "ls -la", "ps aux --sort=-%cpu | head", "df -h"];
 
 /** The panel. */
-export default function CommandsPanel(_: PanelProps) {
+export default function CommandsPanel(props: PanelProps) {
+  const { client, active } = props;
+  const runs = useSignal<readonly CommandRun[]>([]);
+  const count = useRef(0);
+  const draft = useSignal<Draft>(EMPTY_DRAFT);
+  const input = useRef<HTMLTextAreaElement>(null);
+  // Draws again when a run has changed.
+  const { changed } = useFrames();
+  const running = runs.value.some(run => run.alive);
+
+  useEffect(() => {
+    if (active && matchMedia("(pointer: fine)").matches) input.current?.focus();
+  }, [active]);
+  // The time that a run has taken goes on.
+  useEffect(() => {
+    if (!active || !running) return undefined;
+    const timer = setInterval(changed, 500);
+    return () => clearInterval(timer);
+  }, [active, running, changed]);
+  // A command belongs to its connection: with the panel it is ended by the server.
+  useEffect(
+    () => () => {
+      for (const run of runs.peek()) run.cancel();
+    },
+    [runs],
+  );
+
+  const start = (options: RunOptions) => {
+    count.current += 1;
+    const run = new CommandRun(count.current, options, changed);
+    const ended = [...runs.value].reverse().find(other => !other.alive);
+    const kept = runs.value.length >= MOST_RUNS && ended ? runs.value.filter(other => other !== ended) : runs.value;
+    runs.value = [run, ...kept];
+    void run.start(client);
+  };
+  const edit = ({ command, cwd, env, stdin, timeout }: RunOptions) => {
+    const lines = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+    draft.value = { command, cwd, env: lines.join("\n"), stdin, timeout: timeout === undefined ? "" : String(timeout) };
+    input.current?.focus();
+  };
+  const remove = (run: CommandRun) => {
+    run.cancel();
+    runs.value = runs.value.filter(other => other !== run);
+  };
+  const clear = () => {
+    runs.value = runs.value.filter(run => run.alive);
+  };
+  const newest = runs.value[0];
+
+  useActions(active, [
+    {
+      id: "commands.write",
+      title: "Write a command",
+      group: "Commands",
+      icon: "commands",
+      keys: ["/", "Ctrl+Shift+Enter"],
+      run: () => input.current?.focus(),
+    },
+    ...(newest === undefined
+      ? []
+      : newest.alive
+        ? [
+            {
+              id: "commands.stop",
+              title: `Stop ${newest.options.command.slice(0, 40)}`,
+              group: "Commands",
+              icon: "stop" as const,
+              keys: ["Ctrl+Shift+K"],
+              run: () => newest.cancel(),
+            },
+          ]
+        : [
+            {
+              id: "commands.again",
+              title: `Run ${newest.options.command.slice(0, 40)} again`,
+              group: "Commands",
+              icon: "refresh" as const,
+              keys: ["R"],
+              run: () => start(newest.options),
+            },
+          ]),
+    { id: "commands.clear", title: "Take away all runs that have ended", group: "Commands", icon: "trash", run: clear },
+  ]);
+
   return (
-    <Panel title="Commands">
-      <EmptyState icon="commands" title="Nothing here yet">
-        Soon.
-      </EmptyState>
+    <Panel
+      title="Commands"
+      tools={
+        runs.value.some(run => !run.alive) && (
+          <Button kind="ghost" icon="trash" onClick={clear}>
+            Clear
+          </Button>
+        )
+      }
+    >
+      <div class="commands">
+        <CommandForm draft={draft} inputRef={input} onRun={start} />
+        {runs.value.length === 0 ? (
+          <EmptyState
+            icon="commands"
+            title="Run something"
+            actions={EXAMPLES.map(command => (
+              <Button
+                key={command}
+                class="mono"
+                onClick={() => start({ command, cwd: "", env: {}, stdin: "", timeout: undefined })}
+              >
+                {command}
+              </Button>
+            ))}
+          >
+            Each command runs by itself in a shell of its own, to its end. What should outlive this page is a process;
+            what wants to be talked to is a terminal.
+          </EmptyState>
+        ) : (
+          <div class="commands-runs">
+            {runs.value.map(run => (
+              <RunCard
+                key={run.id}
+                run={run}
+                onAgain={() => start(run.options)}
+                onEdit={() => edit(run.options)}
+                onRemove={() => remove(run)}
+              />
+            ))}
+          </div>
+        )}
+      </div>
     </Panel>
   );
 }

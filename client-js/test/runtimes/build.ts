@@ -1,0 +1,53 @@
+/** What the runtimes are given: the package as it is built, and the list as plain JavaScript. */
+
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, posix, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { transformSync } from "esbuild";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const PACKAGE = resolve(HERE, "../..");
+
+/** Where the package is built to. */
+export const DIST = join(PACKAGE, "dist");
+
+/** Builds the package, and gives the list's path. */
+export function build(): string {
+  execFileSync("npx", ["tsc", "-b", "src"], { cwd: PACKAGE, stdio: "inherit" });
+  const source = readFileSync(join(HERE, "list.ts"), "utf8");
+  const folder = mkdtempSync(join(tmpdir(), "sandwire-list-"));
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, "list.mjs");
+  writeFileSync(path, transformSync(source, { loader: "ts", target: "es2022" }).code);
+  return path;
+}
+
+/** The modules that the package's entry point reaches, by their paths in {@link DIST}. */
+export function modules(entry = "index.js"): Map<string, string> {
+  const found = new Map<string, string>();
+  const visit = (path: string) => {
+    if (found.has(path)) return;
+    const code = readFileSync(join(DIST, path), "utf8");
+    found.set(path, code);
+    for (const [, name = ""] of code.matchAll(/^(?:import|export)[^;]*?from "(\.[^"]+)";$|^import "(\.[^"]+)";$/gm)) {
+      visit(posix.join(posix.dirname(path), name));
+    }
+  };
+  visit(entry);
+  return found;
+}
+
+/**
+ * The path of a runtime's program: the first of these that is there, as some are moved when install scripts are allowed to
+ * run. Fails with what to do when none is.
+ */
+export function runtime(...paths: string[]): string {
+  const programs = paths.map(path => join(HERE, "node_modules", path));
+  const program = programs.find(existsSync);
+  if (program === undefined) {
+    throw new Error(`${programs[0]} is not there: \`npm ci --prefix client-js/test/runtimes\` installs the runtimes`);
+  }
+  return program;
+}
