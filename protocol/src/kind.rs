@@ -6,6 +6,7 @@
 pub mod command;
 pub mod exec;
 pub mod file;
+pub mod port;
 pub mod process;
 pub mod pty;
 pub mod sandbox;
@@ -40,6 +41,10 @@ pub enum Scope {
     FileWrite,
     /// Connect to ports in the sandbox.
     Tcp,
+    /// Let everybody who knows a URL reach a port in the sandbox.
+    Port,
+    /// See who listens on which port, and which are exposed.
+    PortRead,
     /// See what the sandbox is and how it fares.
     Info,
 }
@@ -55,6 +60,8 @@ impl Scope {
         Scope::FileRead,
         Scope::FileWrite,
         Scope::Tcp,
+        Scope::Port,
+        Scope::PortRead,
         Scope::Info,
     ];
 
@@ -69,6 +76,8 @@ impl Scope {
             Scope::FileRead => "file-read",
             Scope::FileWrite => "file-write",
             Scope::Tcp => "tcp",
+            Scope::Port => "port",
+            Scope::PortRead => "port-read",
             Scope::Info => "info",
         }
     }
@@ -296,6 +305,15 @@ kinds! {
 
     /// A byte stream to a port in the sandbox.
     TcpConnect = "tcp.connect", Bulk, Tcp, tcp::Connect, up NoEvent, down tcp::Down => tcp::Ended;
+
+    /// Lists who listens on which TCP port, and which ports are exposed.
+    PortList = "port.list", Interactive, PortRead, port::List, up NoEvent, down NoEvent => port::Listing;
+    /// The same, and what changes, until it is cancelled.
+    PortWatch = "port.watch", Bulk, PortRead, port::Watch, up NoEvent, down port::WatchDown => Done;
+    /// Exposes a port: whoever knows its URL can use what listens there.
+    PortExpose = "port.expose", Interactive, Port, port::Expose, up NoEvent, down NoEvent => port::Exposed;
+    /// Ends that, for connections that stand too.
+    PortUnexpose = "port.unexpose", Interactive, Port, port::Unexpose, up NoEvent, down NoEvent => port::Unexposed;
 
     /// What the sandbox and its server are.
     SandboxInfo = "sandbox.info", Interactive, Info, sandbox::InfoParams, up NoEvent, down NoEvent => sandbox::Info;

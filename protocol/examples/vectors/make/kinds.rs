@@ -1,6 +1,7 @@
 //! Parameters, events and results of every kind.
 
 mod files;
+mod ports;
 mod processes;
 mod terminals;
 
@@ -53,6 +54,7 @@ pub fn files() -> Vec<(String, Value)> {
     all.extend(processes::files());
     all.extend(terminals::files());
     all.extend(files::files());
+    all.extend(ports::files());
     all
 }
 

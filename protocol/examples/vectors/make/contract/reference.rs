@@ -9,12 +9,13 @@ use super::source::{Content, Field, File, Shape, Type};
 use super::table;
 
 /// Families in the order of the document; `command` has what they share.
-const FAMILIES: [(&str, &str); 6] = [
+const FAMILIES: [(&str, &str); 7] = [
     ("exec", "`exec`"),
     ("process", "`process.*`"),
     ("pty", "`pty.*`"),
     ("file", "`file.*`"),
     ("tcp", "`tcp.*`"),
+    ("port", "`port.*`"),
     ("sandbox", "`sandbox.*`"),
 ];
 
