@@ -15,6 +15,7 @@ mod json;
 mod launch;
 mod logs;
 mod open;
+mod port;
 mod process;
 mod search;
 mod shell;
@@ -39,6 +40,8 @@ Examples:
   sandwire logs -f web                      follow its output
   sandwire forward 8080:8000                reach port 8000 of the sandbox as localhost:8080
   sandwire open                             the server's page in a browser, signed in
+  sandwire ports                            who listens on which port
+  sandwire expose 8000                      a URL for it, for a browser
   sandwire cp -r src :/workspace/src        copy a tree into the sandbox (`:` marks the sandbox)
   sandwire cp :/etc/os-release -            copy a file to standard output
 
@@ -84,6 +87,9 @@ enum Command {
     Watch(search::WatchArgs),
     Forward(forward::Args),
     Open(open::Args),
+    Ports(port::PortsArgs),
+    Expose(port::ExposeArgs),
+    Unexpose(port::UnexposeArgs),
     Info(info::InfoArgs),
     Top(info::TopArgs),
     Ping(info::PingArgs),
@@ -179,6 +185,9 @@ async fn run(command: Command, client: &Client, global: &Global) -> Result<i32, 
         Command::Search(args) => search::search(args, client, global).await,
         Command::Watch(args) => search::watch(args, client, global).await,
         Command::Forward(args) => forward::run(args, client, global).await,
+        Command::Ports(args) => port::ports(&args, client, global).await,
+        Command::Expose(args) => port::expose(args, client, global).await,
+        Command::Unexpose(args) => port::unexpose(args, client, global).await,
         Command::Info(_) => info::info(client, global).await,
         Command::Top(args) => info::top(args, client, global).await,
         Command::Ping(args) => info::ping(&args, client, global).await,

@@ -3,6 +3,7 @@
 pub mod exec;
 pub mod file;
 mod launch;
+pub mod port;
 pub mod process;
 pub mod sandbox;
 pub mod stream;

@@ -51,6 +51,7 @@
 //! | [`Client::terminals`] | [terminals](kinds::terminal), which outlive their viewers |
 //! | [`Client::files`] | [files](kinds::file): read, written, listed, searched, watched; [trees](kinds::tree) copied both ways |
 //! | [`Client::tcp`] | [connections](kinds::tcp) to ports in the sandbox |
+//! | [`Client::ports`] | [ports](kinds::port): who listens, and which are exposed by a URL |
 //! | [`Client::sandbox`] | [what the sandbox is](kinds::sandbox), and how it fares |
 //! | [`Client::states`] | [what the connection is doing](State) |
 //! | [`Client::open`] | any kind of channel, with the [protocol]'s own parameters |

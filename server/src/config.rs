@@ -94,6 +94,11 @@ settings! {
         origins: String = None, "SANDWIRE_ORIGINS";
         /// Hosts beside localhost that `tcp.connect` and `process.wait_port` may reach, with commas between; `*` for all
         tcp_hosts: String = None, "SANDWIRE_TCP_HOSTS";
+        /// What exposed ports' host names say between port and token, as `my-box` [default: from the machine's host name]
+        sandbox_id: String = None, "SANDWIRE_SANDBOX_ID";
+        /// What exposed ports' host names end in, and its port, as `preview.example` or `https://preview.example:8443`
+        /// [default: localhost and the port that is listened on]
+        preview_host: String = None, "SANDWIRE_PREVIEW_HOST";
         /// Certificate chain, PEM: serve TLS. Needs --tls-key
         tls_cert: PathBuf = None, "SANDWIRE_TLS_CERT";
         /// Private key of the certificate, PEM
@@ -102,6 +107,8 @@ settings! {
     "Bounds" {
         /// Connections at once [default: 256]
         max_connections: usize = Some(256), "SANDWIRE_MAX_CONNECTIONS";
+        /// Connections at once to exposed ports; fewer than all, so that these never shut out who manages them [default: 128]
+        max_previews: usize = Some(128), "SANDWIRE_MAX_PREVIEWS";
         /// Lanes at once, those included whose connection is lost [default: 128]
         max_lanes: usize = Some(128), "SANDWIRE_MAX_LANES";
         /// Lanes that one connection, a relay's, may carry [default: 128]
@@ -162,7 +169,7 @@ A token with narrower rights, in the file:
   read_only = true                    # of these, only what looks and changes nothing
   paths = [\"/workspace\"]              # file.* only below these
   expires = \"2030-01-31T00:00:00Z\"
-Scopes: exec, process, process-read, pty, pty-read, file-read, file-write, tcp, info.";
+Scopes: exec, process, process-read, pty, pty-read, file-read, file-write, tcp, port, port-read, info.";
 
 /// What the program is to do.
 #[derive(Debug)]

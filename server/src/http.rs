@@ -8,6 +8,7 @@ mod metrics;
 mod page;
 mod policy;
 mod session;
+pub(crate) mod preview;
 mod upgrade;
 
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use answer::Answer;
 use credential::Credential;
 use listener::Peer;
 
-pub(crate) use listener::listen;
+pub(crate) use listener::{MAX_HEAD, listen};
 pub(crate) use metrics::Exporter;
 
 /// Longest body of a request, in bytes.

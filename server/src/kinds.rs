@@ -15,6 +15,7 @@ use crate::server::Server;
 
 mod exec;
 mod file;
+mod port;
 mod process;
 mod pty;
 mod sandbox;
@@ -103,6 +104,10 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Open::TreeRead(params) => run!(TreeRead, params, file::tree_read),
         Open::TreeWrite(params) => run!(TreeWrite, params, file::tree_write),
         Open::TcpConnect(params) => run!(TcpConnect, params, tcp::connect),
+        Open::PortList(params) => run!(PortList, params, port::list),
+        Open::PortWatch(params) => run!(PortWatch, params, port::watch),
+        Open::PortExpose(params) => run!(PortExpose, params, port::expose),
+        Open::PortUnexpose(params) => run!(PortUnexpose, params, port::unexpose),
     }
 }
 

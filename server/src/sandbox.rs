@@ -4,6 +4,7 @@ pub(crate) mod activity;
 pub(crate) mod buffer;
 pub(crate) mod fs;
 pub(crate) mod machine;
+pub(crate) mod port;
 pub(crate) mod process;
 pub(crate) mod pty;
 pub(crate) mod tcp;
@@ -29,6 +30,7 @@ pub(crate) struct Sandbox {
     pub(crate) terminals: pty::registry::Registry,
     /// All files, without a limit.
     pub(crate) files: fs::Files,
+    pub(crate) ports: port::Ports,
     /// Hosts besides this one that `tcp.connect` may reach.
     pub(crate) tcp_hosts: Vec<String>,
     /// Where the server itself listens, once it does.
@@ -65,9 +67,16 @@ impl Sandbox {
             settings.terminal_memory(),
         );
         let files = fs::Files::new(workspace.clone());
+        let names = port::names::Names::new(
+            settings.sandbox_id.as_deref(),
+            settings.preview_host.as_deref(),
+            settings.tls_cert.is_some(),
+            &machine::hostname(),
+        );
+        let ports = port::Ports::new(names);
         let tcp_hosts = settings.tcp_hosts();
         let (listens, activity) = (OnceLock::new(), Activity::default());
-        Ok(Self { workspace, host, processes, terminals, files, tcp_hosts, listens, activity })
+        Ok(Self { workspace, host, processes, terminals, files, ports, tcp_hosts, listens, activity })
     }
 
     /// Ends everything: TERM, and KILL after this time.

@@ -32,6 +32,9 @@ pub(crate) struct Server {
     pub(crate) lanes_per_connection: usize,
     /// Places for messages that are longer than most, of all connections together.
     pub(crate) long_messages: Arc<Semaphore>,
+    /// Places for connections to exposed ports.
+    pub(crate) previews: Arc<Semaphore>,
+    max_previews: usize,
     /// Upper bound of the server's memory, in bytes.
     pub(crate) memory_bound: u64,
     /// Places for channels, of all lanes together.
@@ -51,6 +54,7 @@ pub(crate) struct Counts {
     pub(crate) channels: u32,
     pub(crate) processes: u32,
     pub(crate) terminals: u32,
+    pub(crate) previews: u32,
 }
 
 /// Long messages that may be on their way in at once. A connection that is slow with one is silent, and not for long.
@@ -130,6 +134,8 @@ impl Server {
             boot_id: boot_id(),
             lanes_per_connection: settings.max_lanes_per_connection(),
             long_messages: Arc::new(Semaphore::new(LONG_MESSAGES)),
+            previews: Arc::new(Semaphore::new(settings.max_previews())),
+            max_previews: settings.max_previews(),
             memory_bound: settings.memory_bound(),
             places: Arc::new(Semaphore::new(settings.max_channels())),
             channels: Count::default(),
@@ -202,6 +208,7 @@ impl Server {
             channels: self.open_channels(),
             processes: count(self.sandbox.processes.running()),
             terminals: count(self.sandbox.terminals.living()),
+            previews: count(self.max_previews.saturating_sub(self.previews.available_permits())),
         }
     }
 }

@@ -26,7 +26,11 @@ pub(crate) struct Access {
 }
 
 /// The scopes that only look.
-const LOOKING: [Scope; 4] = [Scope::ProcessRead, Scope::PtyRead, Scope::FileRead, Scope::Info];
+const LOOKING: [Scope; 5] = [Scope::ProcessRead, Scope::PtyRead, Scope::FileRead, Scope::PortRead, Scope::Info];
+
+/// The scopes that bring one that only looks along.
+const IMPLIED: [(Scope, Scope); 3] =
+    [(Scope::Process, Scope::ProcessRead), (Scope::Pty, Scope::PtyRead), (Scope::Port, Scope::PortRead)];
 
 impl Access {
     /// Everything.
@@ -34,10 +38,11 @@ impl Access {
         Self::new(name, Scope::ALL.iter().copied(), None)
     }
 
-    /// These scopes and what they imply: who may write to a process or a terminal may look at it too.
+    /// These scopes and what they imply: who may write to a process or a terminal may look at it too, and who may expose
+    /// ports may see them.
     pub(crate) fn new(name: &str, scopes: impl IntoIterator<Item = Scope>, paths: Option<Vec<PathBuf>>) -> Self {
         let mut scopes: BTreeSet<Scope> = scopes.into_iter().collect();
-        for (scope, implied) in [(Scope::Process, Scope::ProcessRead), (Scope::Pty, Scope::PtyRead)] {
+        for (scope, implied) in IMPLIED {
             if scopes.contains(&scope) {
                 scopes.insert(implied);
             }
@@ -165,7 +170,7 @@ mod tests {
             let with = Access::new("t", [row.scope], None);
             let without = Access::new("t", Scope::ALL.iter().copied().filter(|scope| *scope != row.scope), None);
             assert!(with.require(row.scope).is_ok());
-            let implied = [Scope::ProcessRead, Scope::PtyRead].contains(&row.scope);
+            let implied = IMPLIED.iter().any(|(_, implied)| *implied == row.scope);
             assert_eq!(without.require(row.scope).is_ok(), implied, "{}", row.name);
         }
     }
@@ -188,9 +193,7 @@ mod tests {
                     .iter()
                     .copied()
                     .filter(|scope| *scope != row.scope)
-                    // These bring the scopes that only look along.
-                    .filter(|scope| row.scope != Scope::ProcessRead || *scope != Scope::Process)
-                    .filter(|scope| row.scope != Scope::PtyRead || *scope != Scope::Pty)
+                    .filter(|scope| !IMPLIED.contains(&(*scope, row.scope)))
                     .collect();
                 let error = Access::new("t", without, None).check(&open).unwrap_err();
                 assert_eq!(error.code, Code::PermissionDenied, "{}", row.name);

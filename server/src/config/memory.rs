@@ -4,9 +4,11 @@ use sandwire_protocol::limits::{INITIAL_WINDOW, MAX_DATA, MAX_FRAME, OUTBOX};
 
 use super::Settings;
 use crate::auth::{MAX_SESSIONS, MAX_TICKETS};
+use crate::http::{MAX_HEAD, preview};
 use crate::lanes::GROWTH;
 use crate::sandbox::buffer;
 use crate::sandbox::fs::{MAX_LONG, MAX_SEARCHES, MAX_WATCHES, pieces};
+use crate::sandbox::port::{LISTED, MAX_LISTED, MAX_WATCHES as PORT_WATCHES};
 use crate::sandbox::process::log::{SEGMENT, SHARED_MEMORY};
 use crate::sandbox::process::pipe::READ;
 use crate::sandbox::process::registry::{MAX_RESTARTED, ready};
@@ -50,6 +52,13 @@ const WATCHED: u64 = 24 << 20;
 
 /// A browser that is signed in, or may sign in with a ticket.
 const SESSION: u64 = 1 << 10;
+/// A connection to an exposed port: what hyper may read ahead and hold on both of its sides, a piece on its way each way,
+/// the task. It is one of the connections, and takes no more than what a WebSocket would there.
+const PREVIEW: u64 = (2 * MAX_HEAD + 2 * preview::BUFFER) as u64 + (MAX_HEAD + preview::BUFFER) as u64 + (16 << 10);
+const _: () = assert!(PREVIEW <= CONNECTION + GROWING * sandwire_link::SHORT as u64);
+
+/// What each watch of ports was told and is being told, where that is not what another was; and the newest look.
+const PORTS: u64 = ((2 * PORT_WATCHES + 4) * MAX_LISTED * LISTED) as u64;
 
 impl Settings {
     /// Upper bound of the server's own memory, in bytes, whatever clients and commands do.
@@ -59,6 +68,7 @@ impl Settings {
             + self.channels()
             + self.processes()
             + self.files()
+            + PORTS
             + budget::memory(if self.max_terminals() == 0 { 0 } else { self.terminal_memory() })
     }
 

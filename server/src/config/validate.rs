@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{ConfigError, Settings, Size};
 use crate::auth::Origins;
+use crate::sandbox::port::names::Names;
 use crate::sandbox::pty::budget;
 
 /// Most of anything that is counted. More is a slip of the finger; the tables reckon with 32 bits.
@@ -48,6 +49,12 @@ impl Settings {
             rule.validate().map_err(|problem| ConfigError::Setting("tokens", problem))?;
         }
         Origins::validate(self.origins.as_deref()).map_err(|problem| ConfigError::Setting("origins", problem))?;
+        if let Some(name) = &self.sandbox_id {
+            Names::validate_sandbox(name).map_err(|problem| ConfigError::Setting("sandbox_id", problem))?;
+        }
+        if let Some(host) = &self.preview_host {
+            Names::validate_host(host).map_err(|problem| ConfigError::Setting("preview_host", problem))?;
+        }
         match (&self.tls_cert, &self.tls_key) {
             (Some(_), None) => Err(ConfigError::Setting("tls_key", "it goes together with --tls-cert".to_owned())),
             (None, Some(_)) => Err(ConfigError::Setting("tls_cert", "it goes together with --tls-key".to_owned())),
@@ -58,6 +65,7 @@ impl Settings {
     fn validate_bounds(&self) -> Result<(), ConfigError> {
         for (name, value, least) in [
             ("max_connections", self.max_connections(), 1),
+            ("max_previews", self.max_previews(), 0),
             ("max_lanes", self.max_lanes(), 1),
             ("max_lanes_per_connection", self.max_lanes_per_connection(), 1),
             ("max_channels", self.max_channels(), 1),
@@ -70,6 +78,10 @@ impl Settings {
             if !(least..=MOST).contains(&value) {
                 return Err(ConfigError::Setting(name, format!("{value} is not from {least} to {}", MOST)));
             }
+        }
+        if self.max_previews() >= self.max_connections() {
+            let message = format!("it is less than --max-connections, {}", self.max_connections());
+            return Err(ConfigError::Setting("max_previews", message));
         }
         let least = Size(budget::least(self.scrollback()).next_multiple_of(1 << 20));
         if self.max_terminals() > 0 && self.terminal_memory() < least.bytes() {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::{Request, header};
 
 /// Prefix of the WebSocket subprotocol that carries a token: browsers can set no other header.
-const TOKEN_PROTOCOL: &str = "sandwire.token.";
+pub(super) const TOKEN_PROTOCOL: &str = "sandwire.token.";
 
 /// Proof of who asks.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,7 +35,8 @@ pub(super) fn of<B>(request: &Request<B>) -> Option<Credential> {
     ticket.map(|ticket| Credential::Ticket(ticket.to_owned()))
 }
 
-fn bearer(value: &str) -> Option<&str> {
+/// The token in the value of `Authorization`.
+pub(super) fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -19,9 +19,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 use super::Http;
+use super::preview::{self, Visitor};
 
-/// Bytes of a request's head.
-const MAX_HEAD: usize = 16 << 10;
+/// Bytes of a request's head, and of what hyper may read ahead of it and hold of its answer.
+pub(crate) const MAX_HEAD: usize = 16 << 10;
 
 /// Headers of a request.
 const MAX_HEADERS: usize = 64;
@@ -135,7 +136,8 @@ fn last<B>(mut answer: hyper::Response<B>) -> hyper::Response<B> {
 }
 
 /// Answers one request: what comes after it on the connection is a WebSocket or nothing. So one span of time bounds
-/// all that a peer can draw out: the head, the body, and taking the answer, for which a long one adds to it.
+/// all that a peer can draw out: the head, the body, and taking the answer, for which a long one adds to it. Only who was
+/// let in to an exposed port may ask again and take all time: what flows there is a program's.
 async fn serve<S>(http: Arc<Http>, stream: S, peer: Peer)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -143,13 +145,18 @@ where
     let within = http.handshake_timeout;
     let remote = peer.remote;
     let answered = Arc::new(AtomicU64::new(0));
-    let length = Arc::clone(&answered);
+    let visitor = Arc::new(Visitor::default());
+    let (length, visiting) = (Arc::clone(&answered), Arc::clone(&visitor));
     let service = service_fn(move |request: hyper::Request<Body>| {
-        let (http, peer, length) = (Arc::clone(&http), peer.clone(), Arc::clone(&length));
+        let (http, peer) = (Arc::clone(&http), peer.clone());
+        let (length, visitor) = (Arc::clone(&length), Arc::clone(&visiting));
         async move {
+            if let Some(asked) = http.asked(&request) {
+                return Ok::<_, Infallible>(http.preview(asked, request, peer, &visitor).await);
+            }
             let answer = http.handle(request, peer).await;
             length.store(answer.body().size_hint().lower(), Ordering::Relaxed);
-            Ok::<_, Infallible>(last(answer))
+            Ok(last(answer).map(preview::plain))
         }
     });
     let mut builder = http1::Builder::new();
@@ -159,7 +166,10 @@ where
     let mut ended = tokio::time::timeout(within, &mut connection).await;
     if ended.is_err() {
         let more = Duration::from_secs(answered.load(Ordering::Relaxed) / SLOWEST);
-        ended = tokio::time::timeout(more, connection).await;
+        ended = match visitor.is_in() {
+            true => Ok(connection.await),
+            false => tokio::time::timeout(more, connection).await,
+        };
     }
     match ended {
         Ok(Ok(())) => {}

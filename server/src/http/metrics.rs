@@ -28,6 +28,9 @@ impl Exporter {
         describe_gauge!("sandwire_channels", "Channels now");
         describe_gauge!("sandwire_processes", "Background processes that run");
         describe_gauge!("sandwire_terminals", "Terminals that live");
+        describe_gauge!("sandwire_previews", "Connections to exposed ports now");
+        describe_gauge!("sandwire_exposed_ports", "Ports that are exposed");
+        describe_counter!("sandwire_preview_requests_total", "Requests that were passed on to exposed ports");
         describe_gauge!("sandwire_retained_bytes_left", "What is left of the setting retained_bytes");
         describe_gauge!("sandwire_sessions", "Browsers that are signed in");
         describe_gauge!("sandwire_idle_seconds", "Time since anybody did anything");
@@ -48,6 +51,8 @@ impl Exporter {
         gauge!("sandwire_channels").set(f64::from(counts.channels));
         gauge!("sandwire_processes").set(f64::from(counts.processes));
         gauge!("sandwire_terminals").set(f64::from(counts.terminals));
+        gauge!("sandwire_previews").set(f64::from(counts.previews));
+        gauge!("sandwire_exposed_ports").set(server.sandbox.exposed(false).len() as f64);
         gauge!("sandwire_retained_bytes_left").set(server.lanes.retained_left() as f64);
         gauge!("sandwire_sessions").set(sessions as f64);
         gauge!("sandwire_idle_seconds").set(server.sandbox.activity.idle().as_secs_f64());

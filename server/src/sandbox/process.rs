@@ -4,6 +4,7 @@ pub(crate) mod launch;
 pub(crate) mod limits;
 mod list;
 pub(crate) mod log;
+pub(crate) mod owner;
 pub(crate) mod pipe;
 pub(crate) mod reap;
 pub(crate) mod registry;

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 
 pub(crate) use self::process::{Process, Reading};
 use super::log::Bounds;
+use super::owner::Leader;
 use super::run::Host;
 use super::signal::Signal;
 
@@ -243,6 +244,12 @@ impl Registry {
         }
         self.table.forget(&process);
         Ok(())
+    }
+
+    /// All by their ids, and what their trees are known by.
+    pub(crate) fn leaders(&self) -> Vec<(String, Leader)> {
+        let processes = self.table.lock();
+        processes.values().flatten().map(|process| (process.id.clone(), process.leader())).collect()
     }
 
     /// Processes that have not ended.

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::launch::{Prepared, bad_cwd};
 use super::limits::{Group, Machine};
+use super::owner::Leader;
 use super::pipe::{Look, Pipes, READ, Stdin, pipe};
 use super::reap::{Child, Reaper};
 use super::signal::Signal;
@@ -219,6 +220,12 @@ impl Run {
     /// The process id of the leader.
     pub(crate) fn pid(&self) -> u32 {
         u32::try_from(self.child.pid()).unwrap_or(0)
+    }
+
+    /// What its descendants are known by.
+    pub(crate) fn leader(&self) -> Leader {
+        let pid = (!self.child.is_reaped()).then(|| self.child.pid());
+        Leader { pid, marker: Arc::clone(&self.marker) }
     }
 
     /// Everything that descends from it. Stays usable after the end, for what it left behind.

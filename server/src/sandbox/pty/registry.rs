@@ -13,6 +13,7 @@ use super::master;
 use super::screen::{Screen, Size};
 use super::terminal::{GRACE, Parts, Terminal};
 use crate::sandbox::process::launch::default_shell;
+use crate::sandbox::process::owner::Leader;
 use crate::sandbox::process::registry::check_id;
 use crate::sandbox::process::run::{self, Host, Spec};
 use crate::sandbox::process::user::Credentials;
@@ -160,6 +161,11 @@ impl Registry {
         let info = terminal.close(grace.unwrap_or(GRACE)).await;
         self.forget(&terminal);
         Ok(info)
+    }
+
+    /// All by their ids, and what the processes in them are known by.
+    pub(crate) fn leaders(&self) -> Vec<(String, Leader)> {
+        self.lock().terminals.values().map(|terminal| (terminal.id.clone(), terminal.leader())).collect()
     }
 
     /// Terminals that live.

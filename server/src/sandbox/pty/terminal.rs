@@ -18,6 +18,7 @@ use super::queue::{Piece, Queue};
 use super::screen::{Screen, Size};
 use super::viewer::Viewer;
 use crate::sandbox::machine::now_ms;
+use crate::sandbox::process::owner::Leader;
 use crate::sandbox::process::run::Run;
 use crate::sandbox::process::stop::Stop;
 
@@ -277,6 +278,11 @@ impl Terminal {
     /// Process id of its first program.
     pub(crate) fn pid(&self) -> u32 {
         self.run.pid()
+    }
+
+    /// What the processes in it are known by.
+    pub(super) fn leader(&self) -> Leader {
+        self.run.leader()
     }
 
     /// Whether it lives.

@@ -12,6 +12,7 @@ use sandwire_protocol::{Code, Error};
 use tokio::sync::watch;
 
 use super::super::log::{Bounds, Log, Piece, Reader, now_ms};
+use super::super::owner::Leader;
 use super::super::pipe::Stdin;
 use super::super::run::{self, Host, Run, Spec, Started};
 use super::super::signal::Signal;
@@ -134,6 +135,11 @@ impl Process {
 
     fn present(&self) -> MutexGuard<'_, Arc<Run>> {
         self.run.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What its present or last run is known by.
+    pub(super) fn leader(&self) -> Leader {
+        self.present().leader()
     }
 
     /// What it is and how it fares.
