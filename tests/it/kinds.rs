@@ -6,6 +6,7 @@
 mod exec;
 mod file;
 mod place;
+mod port;
 mod process;
 mod pty;
 mod sandbox;

@@ -19,5 +19,6 @@ mod fairness;
 mod hostile;
 mod kinds;
 mod memory;
+mod preview;
 mod resume;
 mod tidy;

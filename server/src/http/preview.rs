@@ -13,7 +13,7 @@ use ::metrics::counter;
 use hyper::body::Incoming as Body;
 use hyper::client::conn::http1;
 use hyper::header::{self, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -125,6 +125,8 @@ impl Http {
         // In the form for who is no proxy (RFC 9112, section 3.2.1), whatever the browser's was.
         let path = request.uri().path_and_query().cloned();
         *request.uri_mut() = path.map_or_else(|| Uri::from_static("/"), Uri::from);
+        // Of one hop, too: each side of the server speaks what it speaks itself (RFC 9110, section 2.5).
+        *request.version_mut() = Version::HTTP_11;
         let mut builder = http1::Builder::new();
         builder.max_buf_size(BUFFER);
         let (mut program, connection) = match builder.handshake(TokioIo::new(stream)).await {
@@ -140,6 +142,7 @@ impl Http {
             Ok(answer) => answer,
             Err(error) => return page::broken(html, port, &error.to_string()),
         };
+        *answer.version_mut() = Version::HTTP_11;
         let held = Held { leave, _place: place, _peer: peer, _driver: driver };
         let upgraded = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
         headers::to_browser(answer.headers_mut(), upgraded);
