@@ -7,8 +7,8 @@ mod listener;
 mod metrics;
 mod page;
 mod policy;
-mod session;
 pub(crate) mod preview;
+mod session;
 mod upgrade;
 
 use std::sync::Arc;

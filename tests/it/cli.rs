@@ -4,6 +4,7 @@ mod exec;
 mod files;
 mod network;
 mod open;
+mod ports;
 mod processes;
 mod shell;
 

@@ -30,23 +30,23 @@ struct File {
     body: &'static [u8],
 }
 
-/// The page itself.
-pub(super) fn index(site: Option<&Site>) -> Answer {
-    html(StatusCode::OK, INDEX, site)
+/// The page itself. It may show what is served at `previews`, a source of its policy.
+pub(super) fn index(site: Option<&Site>, previews: Option<&str>) -> Answer {
+    html(StatusCode::OK, INDEX, site, previews)
 }
 
 /// Says that a sign-in ticket is not good any more, and what to do.
 pub(super) fn refused(site: Option<&Site>) -> Answer {
-    html(StatusCode::FORBIDDEN, REFUSED, site)
+    html(StatusCode::FORBIDDEN, REFUSED, site, None)
 }
 
-fn html(status: StatusCode, text: &str, site: Option<&Site>) -> Answer {
+fn html(status: StatusCode, text: &str, site: Option<&Site>, previews: Option<&str>) -> Answer {
     let Ok(nonce) = policy::nonce() else {
         return answer::error(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "there are no random numbers");
     };
     let mut answer = answer::text("text/html; charset=utf-8", text.replace(NONCE, &nonce));
     *answer.status_mut() = status;
-    policy::apply(answer.headers_mut(), site, &nonce);
+    policy::apply(answer.headers_mut(), site, previews, &nonce);
     answer
 }
 

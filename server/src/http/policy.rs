@@ -29,19 +29,19 @@ pub(super) fn nonce() -> Result<String, getrandom::Error> {
     Ok(STANDARD.encode(bytes))
 }
 
-/// Puts a page under its policy.
-pub(super) fn apply(headers: &mut HeaderMap, site: Option<&Site>, nonce: &str) {
+/// Puts a page under its policy. Beside what is below its own name it may show what `previews` says.
+pub(super) fn apply(headers: &mut HeaderMap, site: Option<&Site>, previews: Option<&str>, nonce: &str) {
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     // Made of our own words, base64, and a name that was checked.
-    if let Ok(policy) = HeaderValue::try_from(content(site, nonce)) {
+    if let Ok(policy) = HeaderValue::try_from(content(site, previews, nonce)) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
 }
 
 /// The Content-Security-Policy. `'self'` alone is no WebSocket in every browser.
-fn content(site: Option<&Site>, nonce: &str) -> String {
+fn content(site: Option<&Site>, previews: Option<&str>, nonce: &str) -> String {
     let (mut sockets, mut frames) = (String::new(), String::new());
     if let Some(site) = site {
         if site.is_source() {
@@ -50,6 +50,9 @@ fn content(site: Option<&Site>, nonce: &str) -> String {
         if let Some(parent) = site.parent() {
             frames = sources(site, ["http", "https"], &format!("*.{parent}"));
         }
+    }
+    if let Some(previews) = previews {
+        frames = format!("{frames} {previews}");
     }
     if frames.is_empty() {
         frames.push_str(" 'none'");

@@ -33,7 +33,10 @@ impl Http {
         let query = request.uri().query().unwrap_or_default();
         let ticket = query.split('&').find_map(|pair| pair.strip_prefix("ticket="));
         // HEAD only looks: programs that show what is behind a link use nothing up.
-        let (Some(ticket), &Method::GET) = (ticket, request.method()) else { return page::index(site.as_ref()) };
+        let (Some(ticket), &Method::GET) = (ticket, request.method()) else {
+            let previews = self.server.sandbox.ports.names.source();
+            return page::index(site.as_ref(), previews.as_deref());
+        };
         let others: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("ticket=")).collect();
         let without = if others.is_empty() { "./".to_owned() } else { format!("./?{}", others.join("&")) };
         if self.tokens.is_empty() {

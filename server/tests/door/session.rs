@@ -58,7 +58,7 @@ fn a_ticket_is_exchanged_once_and_leaves_the_address() {
 
     let session = server.get("/v1/session", &[&cookie(&answer)]);
     assert_eq!(session.status, 200);
-    assert!(session.json()["expires"].as_u64().is_some() && session.json()["scopes"].as_array().unwrap().len() == 9);
+    assert!(session.json()["expires"].as_u64().is_some() && session.json()["scopes"].as_array().unwrap().len() == 11);
     assert_eq!(server.get("/metrics", &[&cookie(&answer)]).status, 200);
 }
 

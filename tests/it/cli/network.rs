@@ -97,11 +97,17 @@ fn completions_complete() {
             echo "${COMPREPLY[*]}"
         }
         ask sandwire fo
+        ask sandwire unex
+        ask sandwire expose --loc
         ask sandwire logs --fol
         ask sandwire terminal cl"#;
     let tool = binary("sandwire");
     let output = Command::new("bash").args(["--norc", "-c", script, "bash"]).arg(tool).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "forward\n--follow\nclose\n", "{output:?}");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "forward\nunexpose\n--local-host\n--follow\nclose\n",
+        "{output:?}"
+    );
 }
 
 #[test]

@@ -9,6 +9,10 @@ use crate::kinds::served;
 
 const TOKEN: &str = "a-token-for-everything";
 
+/// The header lines of an upgrade; the key is that of RFC 6455, section 1.3.
+const UPGRADE: &str =
+    "Connection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+
 /// R-PREVIEW-2
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn every_wrong_name_gets_the_same_answer() {
@@ -73,9 +77,8 @@ async fn behind_a_name_there_is_nothing_of_the_server() {
 async fn a_page_of_a_program_is_no_page_of_the_server() {
     let place = Place::start().await;
     let own = place.server.address();
-    let upgrade = "Connection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
     for host in [own.to_string(), format!("localhost:{}", own.port())] {
-        let request = format!("GET /v1/connect\n{upgrade}\nOrigin: http://{}", place.host);
+        let request = format!("GET /v1/connect\n{UPGRADE}\nOrigin: http://{}", place.host);
         let mut browser = place.browser().await;
         say(&mut browser, &head(&host, &request)).await;
         assert!(read_head(&mut browser).await.starts_with("HTTP/1.1 403 "), "{host}");
@@ -85,6 +88,37 @@ async fn a_page_of_a_program_is_no_page_of_the_server() {
     // Names of that form that end otherwise are none of an exposed port, and the server's own door is as shut as ever.
     let elsewhere = format!("{}.evil.test", place.host.split('.').next().unwrap());
     assert_eq!(code(&answer(&place.server, &elsewhere, "GET /").await), (403, "ORIGIN_DENIED".to_owned()));
+}
+
+/// Cookies know no ports, and those of one site go along with what its other pages ask for: only the Origin tells them
+/// apart, and a preview's is its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_cookie_of_who_is_signed_in_serves_no_page_of_a_program() {
+    let server = Server::builder().env("SANDWIRE_TOKEN", TOKEN).start();
+    let client = Client::builder(server.url()).token(TOKEN).connect().await.unwrap();
+    let place = Place::with(server, client).await;
+    let own = format!("localhost:{}", place.server.address().port());
+    let body = format!("{{\"token\": \"{TOKEN}\"}}");
+    let mut browser = place.browser().await;
+    let request = format!("POST /v1/session\nOrigin: http://{own}\nContent-Length: {}", body.len());
+    say(&mut browser, &(head(&own, &request) + &body)).await;
+    let signed_in = read_head(&mut browser).await;
+    let cookie = header(&signed_in, "set-cookie").unwrap_or_else(|| panic!("{signed_in}")).split(';').next().unwrap();
+    for (origin, status) in [(&own, 101), (&place.host, 403)] {
+        let request = format!("GET /v1/connect\n{UPGRADE}\nCookie: {cookie}\nOrigin: http://{origin}");
+        let mut browser = place.browser().await;
+        say(&mut browser, &head(&own, &request)).await;
+        let answer = read_head(&mut browser).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{origin}: {answer}");
+    }
+    let session = format!("DELETE /v1/session\nCookie: {cookie}\nOrigin: http://{}", place.host);
+    assert!(answer(&place.server, &own, &session).await.0.starts_with("HTTP/1.1 403 "));
+    // Nor does a program ever see it.
+    let mut browser = place.ask(&format!("GET /\nCookie: {cookie}; mine=1")).await;
+    let (mut program, head) = place.accept().await;
+    assert_eq!(header(&head, "cookie"), Some("mine=1"));
+    say(&mut program, "HTTP/1.1 204 No Content\r\n\r\n").await;
+    read_head(&mut browser).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

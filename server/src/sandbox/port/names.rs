@@ -76,6 +76,11 @@ impl Names {
         self.scheme
     }
 
+    /// Where browsers find exposed ports, as a source of a Content-Security-Policy, when the settings say it.
+    pub(crate) fn source(&self) -> Option<String> {
+        self.host.as_ref().map(|host| format!("{}://*.{host}", self.scheme))
+    }
+
     /// Adds the host name and the URL of a port whose token is known.
     pub(crate) fn complete(&self, exposed: &mut Exposed, own: Option<SocketAddr>) {
         let Some(token) = &exposed.token else { return };
@@ -163,6 +168,9 @@ mod tests {
             Names::new(Some("box"), host, tls, "").complete(&mut exposed, Some(([0, 0, 0, 0], 7070).into()));
             exposed.url.unwrap()
         };
+        let source = |host| Names::new(Some("box"), host, false, "").source();
+        assert_eq!(source(Some("https://p.test")), Some("https://*.p.test".to_owned()));
+        assert_eq!(source(None), None);
         assert_eq!(url(None, false), "http://80-box-t.localhost:7070/");
         assert_eq!(url(Some("p.test"), true), "https://80-box-t.p.test/");
         assert_eq!(url(Some("https://p.test"), false), "https://80-box-t.p.test/");
