@@ -25,8 +25,9 @@ use crate::sandbox::port::exposed::Leave;
 use crate::sandbox::port::names::Asked;
 use crate::sandbox::tcp;
 
+use headers::is_upgrade;
+
 pub(super) use body::{Passing, plain};
-pub(super) use headers::is_upgrade;
 
 /// Bytes that hyper may read ahead from a program, and may hold for it.
 pub(crate) const BUFFER: usize = 32 << 10;

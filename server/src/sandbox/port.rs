@@ -29,7 +29,7 @@ pub(crate) const MAX_LISTED: usize = 128;
 pub(crate) const LISTED: usize = 512;
 
 /// Watches at once.
-pub(crate) const MAX_WATCHES: usize = 16;
+pub(crate) const MAX_WATCHES: usize = 12;
 
 /// What is known of the ports of a sandbox.
 #[derive(Debug)]

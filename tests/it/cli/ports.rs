@@ -28,7 +28,7 @@ fn a_port_is_listed_exposed_reached_and_shut_again() {
     let shown = port.to_string();
     let table = text(&server, &["ports"]);
     let found = row(&table, port).unwrap_or_else(|| panic!("{table}"));
-    for word in ["127.0.0.1", "web", "-", "python3"] {
+    for word in ["127.0.0.1", "web", "-", "http.server"] {
         assert!(found.split_whitespace().any(|it| it == word), "{word} in {found}");
     }
     let own = server.address().port();

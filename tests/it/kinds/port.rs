@@ -151,7 +151,7 @@ async fn watches_are_few_and_look_seldom_enough() {
     let error = refusal::<PortWatch>(&client, &Watch { interval_ms: Some(249), own: false }).await;
     assert_eq!(error.code, Code::ValidationFailed);
     let mut watches = Vec::new();
-    for _ in 0..16 {
+    for _ in 0..12 {
         let watch = client.open::<PortWatch>(&Watch::default()).unwrap();
         event(&watch).await;
         watches.push(watch);

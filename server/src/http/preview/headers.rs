@@ -35,7 +35,7 @@ pub(super) struct Told {
 }
 
 /// Whether a request asks for another protocol.
-pub(in crate::http) fn is_upgrade<B>(request: &Request<B>) -> bool {
+pub(super) fn is_upgrade<B>(request: &Request<B>) -> bool {
     let headers = request.headers();
     request.version() == Version::HTTP_11
         && headers.contains_key(header::UPGRADE)
