@@ -107,8 +107,9 @@ settings! {
     "Bounds" {
         /// Connections at once [default: 256]
         max_connections: usize = Some(256), "SANDWIRE_MAX_CONNECTIONS";
-        /// Connections at once to exposed ports; fewer than all, so that these never shut out who manages them [default: 128]
-        max_previews: usize = Some(128), "SANDWIRE_MAX_PREVIEWS";
+        /// Connections at once to exposed ports; fewer than all, so that these never shut out who manages them
+        /// [default: half of all]
+        max_previews: usize = None, "SANDWIRE_MAX_PREVIEWS";
         /// Lanes at once, those included whose connection is lost [default: 128]
         max_lanes: usize = Some(128), "SANDWIRE_MAX_LANES";
         /// Lanes that one connection, a relay's, may carry [default: 128]
@@ -226,6 +227,11 @@ impl Settings {
     /// The directory from which relative paths are taken.
     pub fn workspace(&self) -> &Path {
         self.workspace.as_deref().unwrap_or(Path::new("."))
+    }
+
+    /// Connections at once to exposed ports.
+    pub(crate) fn max_previews(&self) -> usize {
+        self.max_previews.unwrap_or(self.max_connections() / 2)
     }
 
     /// Hosts beside localhost that `tcp.connect` and `process.wait_port` may reach.

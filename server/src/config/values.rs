@@ -26,8 +26,6 @@ values! {
     max_connections: count;
     /// Lanes at once.
     max_lanes: count;
-    /// Connections at once to exposed ports.
-    max_previews: count;
     /// Lanes that one connection may carry.
     max_lanes_per_connection: count;
     /// Channels at once, of all lanes together.

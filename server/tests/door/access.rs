@@ -119,7 +119,7 @@ async fn a_narrow_token_and_a_narrow_ticket_open_what_they_may() {
 
     let lane = lane::open(&server, &[&bearer("only-to-look")]).await;
     let info = lane.link.open::<SandboxInfo>(&InfoParams {}, None).unwrap().result().await.unwrap();
-    assert_eq!(info.scopes, ["process-read", "pty-read", "file-read", "info"]);
+    assert_eq!(info.scopes, ["process-read", "pty-read", "file-read", "port-read", "info"]);
     let error = lane.link.open::<Exec>(&exec::Params::default(), None).unwrap().result().await.unwrap_err();
     assert_eq!((error.code, &error.details["scope"]), (Code::PermissionDenied, &"exec".into()));
 
