@@ -152,7 +152,7 @@ export function ProcessDetails(props: {
             <span class="desktop-only">End</span>
           </Button>
         )}
-        <Button icon="refresh" label="Start it again (R)" onClick={props.onAgain}>
+        <Button icon="refresh" label={alive ? "Restart it (R)" : "Start again (R)"} onClick={props.onAgain}>
           <span class="desktop-only">{alive ? "Restart" : "Start again"}</span>
         </Button>
         <MenuButton
