@@ -28,6 +28,8 @@ export interface Traffic {
 const GIVE_UP_MS = 24 * 3_600_000;
 /** Milliseconds between two looks at the traffic. */
 const LOOK_MS = 1000;
+/** Looks between two pings: the client's own are rarer, as they need only find out that nobody is there. */
+const LOOKS_PER_PING = 5;
 
 const accessNow = signal<Access>({ is: "checking" });
 const stateNow = signal<State>({ status: "connecting" });
@@ -85,6 +87,8 @@ export function address(): string {
 /** Looks at the traffic for as long as the page lives; not while nobody sees it. */
 export function watchTraffic(): void {
   let before = { at: performance.now(), up: 0, down: 0 };
+  let looks = 0;
+  let pinging = false;
   setInterval(() => {
     const open = accessNow.value;
     if (open.is !== "open" || document.hidden) return;
@@ -97,5 +101,13 @@ export function watchTraffic(): void {
       down: Math.max(0, (now.down - before.down) / seconds),
     };
     before = now;
+    looks += 1;
+    if (looks % LOOKS_PER_PING !== 0 || pinging) return;
+    pinging = true;
+    const done = () => {
+      pinging = false;
+    };
+    // A client that is closed says so itself.
+    open.client.ping().then(done, done);
   }, LOOK_MS);
 }
