@@ -1,7 +1,7 @@
 /** What is behind a client: dials, greets, drives the connection, and dials again when it is lost. */
 
 import type { Channel, Opener } from "./channel.ts";
-import { type Closed, Connection, LANE, type Owner } from "./connection.ts";
+import { type Closed, Connection, LANE } from "./connection.ts";
 import { completeUrl, dial } from "./dial.ts";
 import { AbortError, ConnectionError, RefusedError, type SandwireError } from "./error.ts";
 import { Link } from "./link.ts";
@@ -35,7 +35,7 @@ const FAREWELL = 1000;
 const TOKEN_BYTES = 16;
 
 /** Codes by which a server refuses a lane for good; `LIMIT_EXCEEDED` may be otherwise the next time. */
-const FINAL: ReadonlySet<string> = /* @__PURE__ */ new Set(["PERMISSION_DENIED", "VALIDATION_FAILED"]);
+const FINAL = /^(PERMISSION_DENIED|VALIDATION_FAILED)$/;
 
 /** {@link ConnectOptions.connectTimeout} and {@link ConnectOptions.giveUpAfter}, in milliseconds. */
 const CONNECT_TIMEOUT = 10_000;
@@ -230,33 +230,21 @@ export class Driver implements Opener {
       window: Math.max(this.#options.window ?? DEFAULT_CLIENT_WINDOW, INITIAL_WINDOW),
       scopes,
     });
-    const connection: Connection = new Connection(
-      transport,
-      this.#owner(() => connection === this.#connection),
-    );
+    // A connection that was closed or dropped tells no more, so that all that is told is of the present one.
+    const connection = new Connection(transport, {
+      handleWelcome: welcome => this.#handleWelcome(welcome),
+      handleGoAway: (lane, goAway) => this.#handleGoAway(lane, goAway),
+      handleReset: () => this.#dropped("a relay lost the sandbox"),
+      handleBroken: error => this.#handleBroken(error),
+      handleClosed: closed => this.#handleClosed(closed),
+      handleRtt: rtt => {
+        this.#rtt = rtt;
+      },
+    });
     this.#connection = connection;
     this.#welcomed = false;
     this.#helloAt = monotonic();
     connection.send({ lane: LANE, channel: 0, kind: HELLO, payload });
-  }
-
-  /** What a connection tells, as long as it is the present one. */
-  #owner(present: () => boolean): Owner {
-    const guarded =
-      <A extends unknown[]>(handle: (...args: A) => void) =>
-      (...args: A) => {
-        if (present()) handle(...args);
-      };
-    return {
-      handleWelcome: guarded(welcome => this.#handleWelcome(welcome)),
-      handleGoAway: guarded((lane, goAway) => this.#handleGoAway(lane, goAway)),
-      handleReset: guarded(() => this.#dropped("a relay lost the sandbox")),
-      handleBroken: guarded(error => this.#handleBroken(error)),
-      handleClosed: guarded(closed => this.#handleClosed(closed)),
-      handleRtt: guarded(rtt => {
-        this.#rtt = rtt;
-      }),
-    };
   }
 
   #handleWelcome(welcome: Welcome): void {
@@ -298,7 +286,7 @@ export class Driver implements Opener {
       // What runs in this lane still ends there.
       const { deadlineMs } = goAway;
       this.#state.set({ status: "draining", reason, ...(deadlineMs !== undefined && { deadlineMs }) });
-    } else if (!this.#welcomed && FINAL.has(goAway.reason)) {
+    } else if (!this.#welcomed && FINAL.test(goAway.reason)) {
       this.#refused(goAway.reason, reason);
     } else {
       if (this.#welcomed) this.#newLane(reason);
@@ -395,9 +383,10 @@ export class Driver implements Opener {
       return;
     }
     await new Promise<void>((resolve, reject) => {
-      const stop = after(this.#options.connectTimeout ?? CONNECT_TIMEOUT, () =>
-        this.#dropped("the server did not greet"),
-      );
+      const stop = after(this.#options.connectTimeout ?? CONNECT_TIMEOUT, () => {
+        this.#connection?.drop();
+        this.#lost("the server did not greet");
+      });
       const settled = <A extends unknown[]>(settle: (...args: A) => void) => {
         return (...args: A) => {
           stop();
