@@ -24,6 +24,11 @@ export interface Traffic {
   readonly down: number;
 }
 
+/**
+ * Bytes that a channel starts with: what a flooded terminal must still draw before the answer to Control-C. Downloads get
+ * more as they go.
+ */
+const WINDOW = 64 * 1024;
 /** Milliseconds for which a lost connection is dialled again: a page may be left open over night. */
 const GIVE_UP_MS = 24 * 3_600_000;
 /** Milliseconds between two looks at the traffic. */
@@ -49,7 +54,7 @@ export const traffic: ReadonlySignal<Traffic> = trafficNow;
 export async function start(): Promise<void> {
   accessNow.value = { is: "checking" };
   try {
-    const client = await connect(address(), { name: "sandwire-console", giveUpAfter: GIVE_UP_MS });
+    const client = await connect(address(), { name: "sandwire-console", window: WINDOW, giveUpAfter: GIVE_UP_MS });
     client.onStateChange(changed => {
       stateNow.value = changed;
       // Nothing will come of this client any more: the session may have run out, and then somebody must sign in.
