@@ -11,7 +11,7 @@ function sizes(): Plugin {
   return {
     name: "sizes",
     apply: "build",
-    generateBundle(_, bundle) {
+    writeBundle(_, bundle) {
       const rows = Object.values(bundle).map(file => {
         const bytes = file.type === "chunk" ? file.code : file.source;
         return { name: file.fileName, size: gzipSync(bytes, { level: 9 }).length };

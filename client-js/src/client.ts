@@ -1,11 +1,20 @@
 /** {@link connect} and {@link Sandbox}: everything in a sandbox, over one connection that resumes. */
 
-import { type ConnectOptions, Driver } from "./driver.ts";
+import { Driver } from "./driver.ts";
 import { InterruptedError } from "./error.ts";
-import { begin, type Call, type CallOptions, fromWire } from "./kinds/call.ts";
+import { begin, type Call, type CallOptions, fromWire, pick } from "./kinds/call.ts";
 import { Ports } from "./kinds/port.ts";
 import type { Metrics, MetricsOptions, SandboxInfo } from "./kinds/sandbox.ts";
+import {
+  type CreateSessionOptions,
+  type DeleteSessionOptions,
+  Session,
+  type SessionInfo,
+  sessionOf,
+  type WireSession,
+} from "./kinds/session.ts";
 import { type AsyncSequence, iterable } from "./kinds/stream.ts";
+import type { ConnectOptions } from "./options.ts";
 import type { WebSocketLike } from "./platform.ts";
 import type { State, Stats } from "./state.ts";
 
@@ -127,6 +136,40 @@ export class Sandbox extends Ports {
       }
     }
     return iterable(samples(), () => call.cancel());
+  }
+
+  /**
+   * Makes a session: a shell that lives from one `exec` to the next, with its directory, variables and functions. What the
+   * session object starts, starts there. With `reuse` one of that id that is there already.
+   *
+   * @example
+   * ```ts
+   * const session = await sandbox.createSession({ id: "work", cwd: "/tmp", env: { NAME: "world" } });
+   * await session.exec("cd / && greet() { echo hello $NAME; }");
+   * const { stdout } = await session.exec("greet; pwd");
+   * console.log(stdout); // "hello world\n/\n"
+   * await session.delete();
+   * ```
+   */
+  async createSession(options: CreateSessionOptions = {}): Promise<Session> {
+    const params = pick(options, "id", "shell", "cwd", "env", "clear_env", "user", "timeout_ms", "reuse", "renew");
+    const created = await this.call<{ session: { id: string } }>("session.create", params, { signal: options.signal });
+    return new Session(this.endpoint, created.session.id);
+  }
+
+  /** A session by its id. Nothing is asked: whether it is there shows with the first command. */
+  getSession(id: string): Session {
+    return new Session(this.endpoint, id);
+  }
+
+  /** The sessions, oldest first. */
+  async listSessions(options?: CallOptions): Promise<SessionInfo[]> {
+    return (await this.call<{ sessions: WireSession[] }>("session.list", {}, options)).sessions.map(sessionOf);
+  }
+
+  /** Ends a session, its shell and what its commands left behind; see {@link Session.delete}. */
+  deleteSession(id: string, options?: DeleteSessionOptions): Promise<void> {
+    return this.getSession(id).delete(options);
   }
 
   /** Drops the connection and dials again at once: for a network that changed. */

@@ -20,9 +20,6 @@ export const LANE = 1;
 /** Replies that may wait. A peer that asks for more without reading is answered less: a flood of PINGs is owed one PONG. */
 const MAX_REPLIES = 64;
 
-/** Round trips that may be under way. */
-const MAX_PINGS = 16;
-
 /** Nonces of our own round trips, apart from those of the connection's signs of life. */
 const FIRST_NONCE = 2 ** 32;
 
@@ -116,7 +113,6 @@ export class Connection {
 
   /** Measures a round trip. `done` is not called when the connection is lost before the answer. */
   ping(done?: (rtt: number) => void): void {
-    if (this.#pings.size >= MAX_PINGS) return;
     const nonce = this.#nonce++;
     this.#pings.set(nonce, { since: monotonic(), ...(done && { done }) });
     this.send({ lane: CONNECTION, channel: 0, kind: PING, nonce });
@@ -128,10 +124,11 @@ export class Connection {
     this.#handleTimeout();
   }
 
-  /** Says GOAWAY in the lane: it is over. */
+  /** Says GOAWAY in the lane: it is over, and nothing has to wait its turn any more. */
   goAway(goAway: GoAway): void {
-    this.send({ lane: LANE, channel: 0, kind: GOAWAY, payload: encodeGoAway(goAway) });
+    if (this.#closed) return;
     this.#pump();
+    this.#transport.send(encode({ lane: LANE, channel: 0, kind: GOAWAY, payload: encodeGoAway(goAway) }));
   }
 
   /** Ends the connection after what waits. The owner hears nothing more of it, but for `gone`, when the socket has closed. */

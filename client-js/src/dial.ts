@@ -30,11 +30,11 @@ export interface Credentials {
    * The server's token: sent as `Authorization: Bearer`, in browsers as a subprotocol, never in the URL. Default: none. A
    * browser sends its cookies by itself.
    */
-  readonly token?: Secret;
+  readonly token?: Secret | undefined;
   /** A ticket, from `POST /v1/tickets`. One that can be used once must be a function that gets a new one. Default: none. */
-  readonly ticket?: Secret;
+  readonly ticket?: Secret | undefined;
   /** The runtime's own is used by default, and `ws` in Node 20, which has none. */
-  readonly WebSocket?: WebSocketConstructor;
+  readonly WebSocket?: WebSocketConstructor | undefined;
 }
 
 /**
@@ -217,7 +217,7 @@ function refusal(status: number, body: string): ConnectionError {
     // Not of our server: what it says is all there is.
   }
   const message = `the server refused the connection with status ${status}: ${said}`;
-  const final = status < 500 && status !== 408 && status !== 429;
+  const final = status >= 400 && status < 500 && status !== 408 && status !== 429;
   return final ? new RefusedError(message, { status }, code) : new ConnectionError(message, { status }, code);
 }
 
@@ -227,8 +227,7 @@ async function draw(secret: Secret | undefined): Promise<string | undefined> {
 }
 
 function failure(url: string, error: unknown): SandwireError {
-  // A ticket in the query is a secret.
-  const shown = url.replace(/\?.*$/s, "");
+  const shown = withoutSecrets(url);
   if (error instanceof RefusedError) return error;
   const context = error instanceof SandwireError ? error.context : {};
   return new ConnectionError(`no connection to ${shown}: ${messageOf(error)}`, { url: shown, ...context }, undefined, {
@@ -237,7 +236,13 @@ function failure(url: string, error: unknown): SandwireError {
 }
 
 function unusable(url: string, reason: string): SandwireError {
-  return new SandwireError("VALIDATION_FAILED", `${url} is not a usable URL: ${reason}`, { url });
+  const shown = withoutSecrets(url);
+  return new SandwireError("VALIDATION_FAILED", `${shown} is not a usable URL: ${reason}`, { url: shown });
+}
+
+/** A URL as it may be shown: a ticket stands in the query, and a password before the host. */
+function withoutSecrets(url: string): string {
+  return url.replace(/[?#].*$/s, "").replace(/[^/]*@/, "");
 }
 
 function messageOf(error: unknown): string {

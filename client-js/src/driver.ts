@@ -1,10 +1,11 @@
 /** What is behind a client: dials, greets, drives the connection, and dials again when it is lost. */
 
 import type { Channel, Opener } from "./channel.ts";
-import { type Closed, Connection, LANE, type Owner } from "./connection.ts";
-import { type Credentials, completeUrl, dial } from "./dial.ts";
+import { type Closed, Connection, LANE } from "./connection.ts";
+import { completeUrl, dial } from "./dial.ts";
 import { AbortError, ConnectionError, RefusedError, type SandwireError } from "./error.ts";
 import { Link } from "./link.ts";
+import type { ConnectOptions } from "./options.ts";
 import { type AbortSignalLike, after, monotonic, onWakeUp, randomBytes, type WebSocketLike } from "./platform.ts";
 import type { LaneError } from "./protocol/error.ts";
 import { HELLO } from "./protocol/frame/header.ts";
@@ -14,6 +15,8 @@ import { DEFAULT_CLIENT_WINDOW, INITIAL_WINDOW, VERSION } from "./protocol/limit
 import { type State, type Stats, Watched } from "./state.ts";
 import type { Transport } from "./transport.ts";
 import { opened } from "./websocket.ts";
+
+export type { ConnectOptions } from "./options.ts";
 
 /** Channels that are asked for at the most before WELCOME tells how many there may be: a server's default. */
 const UNTOLD_CHANNELS = 256;
@@ -32,31 +35,11 @@ const FAREWELL = 1000;
 const TOKEN_BYTES = 16;
 
 /** Codes by which a server refuses a lane for good; `LIMIT_EXCEEDED` may be otherwise the next time. */
-const FINAL: ReadonlySet<string> = /* @__PURE__ */ new Set(["PERMISSION_DENIED", "VALIDATION_FAILED"]);
+const FINAL = /^(PERMISSION_DENIED|VALIDATION_FAILED)$/;
 
-/** How to connect. */
-export interface ConnectOptions extends Credentials {
-  /** How the client names itself in the server's log. Default: `sandwire-js`. */
-  readonly name?: string;
-  /**
-   * Bytes that the server may send on a channel before the first of them is taken; at least 64 KiB. Windows grow for readers
-   * that keep up. Default: 256 KiB.
-   */
-  readonly window?: number;
-  /** Give up rights: only these scopes, by name. What needs another one fails with `PERMISSION_DENIED`. Default: all. */
-  readonly scopes?: readonly string[];
-  /** Milliseconds for one try to connect, from the name's look-up to the server's answer. Default: 10 s. */
-  readonly connectTimeout?: number;
-  /** Milliseconds for which a lost connection is dialled again before the client gives up and closes. Default: 10 minutes. */
-  readonly giveUpAfter?: number;
-  /** Gives up the first connection when it is aborted. What is connected is closed by `close`. */
-  readonly signal?: AbortSignalLike;
-  /**
-   * Gives the next WebSocket, or URL, when a connection is lost. Default: the URL that was given; a WebSocket that was given
-   * cannot be dialled again, and the client closes when it is lost.
-   */
-  readonly redial?: () => WebSocketLike | string | Promise<WebSocketLike | string>;
-}
+/** {@link ConnectOptions.connectTimeout} and {@link ConnectOptions.giveUpAfter}, in milliseconds. */
+const CONNECT_TIMEOUT = 10_000;
+const GIVE_UP_AFTER = 600_000;
 
 /** A HELLO that waits for its WELCOME. */
 interface Greeting {
@@ -82,11 +65,12 @@ export class Driver implements Opener {
   /** Connections that the server greeted. */
   #connections = 0;
   #bootId: string | undefined;
-  /** Connections in a row on which nothing came forward. */
+  /** Short connections in a row on which nothing came forward. */
   #fruitless = 0;
   /** Counted frames when the connection began: received and sent. */
   #progress = 0;
   #rtt: number | undefined;
+  #pinging: Promise<number> | undefined;
   #bytesUp = 0;
   #bytesDown = 0;
   #redialling = false;
@@ -155,25 +139,15 @@ export class Driver implements Opener {
     };
   }
 
-  /** Measures a round trip, in milliseconds. Waits for a connection when there is none. Rejects when the client closes. */
-  async ping(): Promise<number> {
-    for await (const state of this.#state) {
-      if (state.status === "reconnecting" || this.#connection === undefined) continue;
-      if (state.status === "closed") break;
-      const connection = this.#connection;
-      const rtt = await new Promise<number | undefined>(resolve => {
-        const stop = this.#state.listen(() => {
-          if (this.#connection !== connection) settle(undefined);
-        });
-        const settle = (value: number | undefined) => {
-          stop();
-          resolve(value);
-        };
-        connection.ping(settle);
-      });
-      if (rtt !== undefined) return rtt;
-    }
-    throw closedError("before the answer came");
+  /**
+   * Measures a round trip, in milliseconds. Waits for a connection when there is none; who asks while one is measured gets
+   * that. Rejects when the client closes.
+   */
+  ping(): Promise<number> {
+    this.#pinging ??= this.#ping().finally(() => {
+      this.#pinging = undefined;
+    });
+    return this.#pinging;
   }
 
   /** Drops the connection and dials again at once, as after a loss: for a network that changed, and for tests. */
@@ -207,6 +181,26 @@ export class Driver implements Opener {
     return this.#farewell;
   }
 
+  async #ping(): Promise<number> {
+    for await (const { status } of this.#state) {
+      const connection = this.#connection;
+      if (status === "closed") break;
+      if (connection === undefined) continue;
+      const rtt = await new Promise<number | undefined>(resolve => {
+        const settle = (value?: number) => {
+          stop();
+          resolve(value);
+        };
+        const stop = this.#state.listen(() => {
+          if (this.#connection !== connection) settle();
+        });
+        connection.ping(settle);
+      });
+      if (rtt !== undefined) return rtt;
+    }
+    throw closedError("before the answer came");
+  }
+
   #newLink(): Link {
     return new Link({
       maxChannels: UNTOLD_CHANNELS,
@@ -216,7 +210,7 @@ export class Driver implements Opener {
   }
 
   #dial(target: WebSocketLike | string): Promise<Transport> {
-    const timeout = this.#options.connectTimeout ?? 10_000;
+    const timeout = this.#options.connectTimeout ?? CONNECT_TIMEOUT;
     return typeof target === "string" ? dial(completeUrl(target), this.#options, timeout) : opened(target, timeout);
   }
 
@@ -236,33 +230,21 @@ export class Driver implements Opener {
       window: Math.max(this.#options.window ?? DEFAULT_CLIENT_WINDOW, INITIAL_WINDOW),
       scopes,
     });
-    const connection: Connection = new Connection(
-      transport,
-      this.#owner(() => connection === this.#connection),
-    );
+    // A connection that was closed or dropped tells no more, so that all that is told is of the present one.
+    const connection = new Connection(transport, {
+      handleWelcome: welcome => this.#handleWelcome(welcome),
+      handleGoAway: (lane, goAway) => this.#handleGoAway(lane, goAway),
+      handleReset: () => this.#dropped("a relay lost the sandbox"),
+      handleBroken: error => this.#handleBroken(error),
+      handleClosed: closed => this.#handleClosed(closed),
+      handleRtt: rtt => {
+        this.#rtt = rtt;
+      },
+    });
     this.#connection = connection;
     this.#welcomed = false;
     this.#helloAt = monotonic();
     connection.send({ lane: LANE, channel: 0, kind: HELLO, payload });
-  }
-
-  /** What a connection tells, as long as it is the present one. */
-  #owner(present: () => boolean): Owner {
-    const guarded =
-      <A extends unknown[]>(handle: (...args: A) => void) =>
-      (...args: A) => {
-        if (present()) handle(...args);
-      };
-    return {
-      handleWelcome: guarded(welcome => this.#handleWelcome(welcome)),
-      handleGoAway: guarded((lane, goAway) => this.#handleGoAway(lane, goAway)),
-      handleReset: guarded(() => this.#dropped("a relay lost the sandbox")),
-      handleBroken: guarded(error => this.#handleBroken(error)),
-      handleClosed: guarded(closed => this.#handleClosed(closed)),
-      handleRtt: guarded(rtt => {
-        this.#rtt = rtt;
-      }),
-    };
   }
 
   #handleWelcome(welcome: Welcome): void {
@@ -304,7 +286,7 @@ export class Driver implements Opener {
       // What runs in this lane still ends there.
       const { deadlineMs } = goAway;
       this.#state.set({ status: "draining", reason, ...(deadlineMs !== undefined && { deadlineMs }) });
-    } else if (!this.#welcomed && FINAL.has(goAway.reason)) {
+    } else if (!this.#welcomed && FINAL.test(goAway.reason)) {
       this.#refused(goAway.reason, reason);
     } else {
       if (this.#welcomed) this.#newLane(reason);
@@ -346,21 +328,22 @@ export class Driver implements Opener {
     this.#greeting?.reject(new ConnectionError(reason));
     if (this.state.status === "closed" || this.#redialling) return;
     const progress = this.#link.with(lane => lane.received + lane.sent);
-    this.#fruitless = progress > this.#progress ? 0 : this.#fruitless + 1;
+    const lasted = monotonic() - this.#helloAt > LONGEST_PAUSE;
+    this.#fruitless = lasted || progress > this.#progress ? 0 : this.#fruitless + 1;
     this.#redialling = true;
     this.#redial(reason).catch(error => this.#finish(String(error)));
   }
 
   /** Dials again until it succeeds, with growing pauses, or until it is hopeless. */
   async #redial(lost: string): Promise<void> {
-    const { giveUpAfter = 600_000, redial } = this.#options;
+    const { giveUpAfter = GIVE_UP_AFTER, redial } = this.#options;
     const since = monotonic();
     let reason = lost;
     if (typeof this.#target !== "string" && redial === undefined) {
       this.#finish(`${reason}; the WebSocket that was given cannot be dialled again: see the option redial`);
       return;
     }
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 1; !this.#isClosed(); attempt++) {
       // The first try is made at once, unless connections end as soon as they are made.
       const doublings = attempt - 1 + this.#fruitless;
       if (doublings > 0) await this.#pause(attempt, reason, doublings);
@@ -400,7 +383,10 @@ export class Driver implements Opener {
       return;
     }
     await new Promise<void>((resolve, reject) => {
-      const stop = after(this.#options.connectTimeout ?? 10_000, () => this.#dropped("the server did not greet"));
+      const stop = after(this.#options.connectTimeout ?? CONNECT_TIMEOUT, () => {
+        this.#connection?.drop();
+        this.#lost("the server did not greet");
+      });
       const settled = <A extends unknown[]>(settle: (...args: A) => void) => {
         return (...args: A) => {
           stop();

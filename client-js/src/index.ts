@@ -7,7 +7,6 @@
 export type { Channel, Item, Opener } from "./channel.ts";
 export { connect, Sandbox } from "./client.ts";
 export type { Credentials, Secret } from "./dial.ts";
-export type { ConnectOptions } from "./driver.ts";
 export {
   AbortError,
   ConnectionError,
@@ -68,6 +67,7 @@ export type {
 export type { LogMatch, PortReady, WaitForLogOptions, WaitForPortOptions } from "./kinds/process/wait.ts";
 export type { Restart, RestartPolicy, StartProcessOptions } from "./kinds/process.ts";
 export type { Metrics, MetricsOptions, SandboxInfo } from "./kinds/sandbox.ts";
+export { type CreateSessionOptions, type DeleteSessionOptions, Session, type SessionInfo } from "./kinds/session.ts";
 export type { AsyncSequence, Data, Encoding } from "./kinds/stream.ts";
 export { type Attached, Terminal, type TerminalEvent } from "./kinds/terminal/viewer.ts";
 export type {
@@ -87,6 +87,7 @@ export type {
   WatchEvent,
   WatchOptions,
 } from "./kinds/tree.ts";
+export type { ConnectOptions } from "./options.ts";
 export type { AbortSignalLike, WebSocketConstructor, WebSocketLike } from "./platform.ts";
 export type { State, Stats } from "./state.ts";
 export type {

@@ -107,20 +107,19 @@ export async function opened(socket: WebSocketLike, timeout: number): Promise<Tr
   socket.binaryType = "arraybuffer";
   if (socket.readyState === CONNECTING) {
     await new Promise<void>((resolve, reject) => {
-      const stop = after(timeout, () => fail(`no answer within ${timeout / 1000} s`));
-      const fail = (reason: string) => {
+      let settled = false;
+      const settle = (reason?: string) => {
+        if (settled) return;
+        settled = true;
         stop();
+        if (reason === undefined) return resolve();
         reject(new ConnectionError(reason));
         closeWith(socket, 1000, "");
       };
-      on(socket, "open", () => {
-        stop();
-        resolve();
-      });
-      on(socket, "error", ({ message }) => fail(message || "the connection failed"));
-      on(socket, "close", ({ code, reason }) =>
-        fail(`closed before it was open: ${code ?? ""} ${reason || ""}`.trim()),
-      );
+      const stop = after(timeout, () => settle(`no answer within ${timeout / 1000} s`));
+      on(socket, "open", () => settle());
+      on(socket, "error", ({ message }) => settle(message || "the connection failed"));
+      on(socket, "close", ({ code, reason }) => settle(`closed before it was open: ${code} ${reason || ""}`.trim()));
     });
   }
   if (socket.readyState !== OPEN) throw new ConnectionError("the WebSocket is closed");

@@ -2,7 +2,7 @@
 
 import type { Opener } from "../channel.ts";
 import { type CallOptions, unary } from "./call.ts";
-import type { Env } from "./command.ts";
+import { type Command, type Env, type LaunchOptions, launch } from "./command.ts";
 
 /** What opens channels, and knows which start of the server it talks to. */
 export interface Endpoint extends Opener {
@@ -11,18 +11,22 @@ export interface Endpoint extends Opener {
 }
 
 /**
- * The surface of a sandbox is one class in layers, a family of calls each: {@endpoint Base}, `Commands`, `Processes`, `Files`,
- * `Trees`, `Terminals`, `Ports`. A `Sandbox` is all of them, with the connection.
+ * The surface of a sandbox is one class in layers, a family of calls each: {@link Base}, `Commands`, `Processes`, `Files`,
+ * `Trees`, `Terminals`, `Ports`. A `Sandbox` is all of them, with the connection; a `Session` too, with a shell that lives on.
  */
 export class Base {
   /** Opens channels. */
   protected readonly endpoint: Endpoint;
-  /** Set by {@endpoint setEnvVars}. */
+  /** Set by {@link setEnvVars}. */
   protected env: Env = {};
 
-  /** Not for users: a `Sandbox` comes from `connect`. */
-  constructor(endpoint: Endpoint) {
+  /** The session that commands run in, unless they say another. */
+  protected readonly session: string | undefined;
+
+  /** Not for users: a `Sandbox` comes from `connect`, a `Session` from `createSession`. */
+  constructor(endpoint: Endpoint, session?: string) {
     this.endpoint = endpoint;
+    this.session = session;
   }
 
   /**
@@ -38,6 +42,11 @@ export class Base {
    */
   setEnvVars(env: Env): void {
     this.env = { ...this.env, ...env };
+  }
+
+  /** What `exec`, `process.start` and `pty.open` say of what to run. */
+  protected launch(command: Command | undefined, options: LaunchOptions): object {
+    return { run: launch(command, options, this.env), session: options.session ?? this.session };
   }
 
   /** A call that has a result and nothing else. */

@@ -144,7 +144,7 @@ export function fromWire<T>(value: unknown): T {
   const result: Record<string, unknown> = {};
   for (const [wire, field] of Object.entries(value)) {
     const key = optionOf(wire);
-    const name = /^(started|ended|modified)_ms$/.test(wire) ? `${key}At` : key;
+    const name = /^(started|ended|modified|created|used)_ms$/.test(wire) ? `${key}At` : key;
     result[name] = wire.endsWith("_us")
       ? (field as number) / 1000
       : name.endsWith("At") || wire === "time_ms"

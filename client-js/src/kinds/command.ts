@@ -29,6 +29,11 @@ export interface LaunchOptions {
   readonly clearEnv?: boolean | undefined;
   /** The shell for a line. Default: `/bin/bash` when it is there, else `/bin/sh`. */
   readonly shell?: Path | undefined;
+  /**
+   * A session, by its id. `exec` runs the command in its shell: `env` and `cwd` then hold for this command only. Processes
+   * and terminals begin with its directory, exported variables and user. Default: none, or that of the `Session` object.
+   */
+  readonly session?: string | undefined;
   /** Run as this user: a name or a number, with `:group` when it is not the user's own. The server must be root. */
   readonly user?: string | undefined;
   /** Bounds of what it may use. */
@@ -67,6 +72,8 @@ export interface Exit {
   readonly oomKilled: boolean;
   /** Whether it left a core dump. */
   readonly coreDumped: boolean;
+  /** Whether the shell of its session ended with it, and the session's state was lost. */
+  readonly shellEnded: boolean;
   /** From start to end, in milliseconds, as the server measured it. */
   readonly duration: number;
   /** What it used. */
@@ -106,6 +113,7 @@ export const exitOf = ({ code, signal, ...more }: WireExit): Exit => ({
   timedOut: false,
   oomKilled: false,
   coreDumped: false,
+  shellEnded: false,
   outputDropped: 0,
   ...fromWire<Pick<Exit, "duration" | "usage">>(more),
 });

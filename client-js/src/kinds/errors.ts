@@ -134,6 +134,16 @@ export const FilesystemError: ErrorClass<"FILESYSTEM_ERROR"> = /* @__PURE__ */ c
 /** The watch could not be started or has ended. */
 export const WatchStartError: ErrorClass<"WATCH_START_ERROR"> = /* @__PURE__ */ coded("WATCH_START_ERROR");
 
+/** No session with that id is known. */
+export const SessionNotFoundError: ErrorClass<"SESSION_NOT_FOUND"> = /* @__PURE__ */ coded("SESSION_NOT_FOUND");
+
+/** A session with that id exists already. */
+export const SessionAlreadyExistsError: ErrorClass<"SESSION_ALREADY_EXISTS"> =
+  /* @__PURE__ */ coded("SESSION_ALREADY_EXISTS");
+
+/** The session's shell ended, and with it directory, variables and functions of the session. */
+export const SessionTerminatedError: ErrorClass<"SESSION_TERMINATED"> = /* @__PURE__ */ coded("SESSION_TERMINATED");
+
 /** Nothing could be connected to at that address. */
 export const ConnectFailedError: ErrorClass<"CONNECT_FAILED"> = /* @__PURE__ */ coded("CONNECT_FAILED");
 

@@ -8,7 +8,6 @@ import {
   type Exit,
   exitOf,
   type LaunchOptions,
-  launch,
   nameOf,
   type OutputStream,
   type Signal,
@@ -42,6 +41,8 @@ export interface CommandOptions<E extends Encoding = "utf8"> extends LaunchOptio
   readonly mergeStderr?: boolean | undefined;
   /** Text or bytes. Default: `"utf8"`. */
   readonly encoding?: E | undefined;
+  /** When its session's shell has ended, run in a fresh one, instead of failing once with a `SessionTerminatedError`. */
+  readonly renew?: boolean | undefined;
 }
 
 /** How `exec` runs a command. */
@@ -198,9 +199,9 @@ export class Commands extends Base {
       this.endpoint,
       "exec",
       {
-        run: launch(command, options, this.env),
+        ...this.launch(command, options),
         stdin: stdin || undefined,
-        ...pick(options, "merge_stderr", "timeout_ms", "grace_ms"),
+        ...pick(options, "merge_stderr", "timeout_ms", "grace_ms", "renew"),
         report_start: reportStart,
       },
       { signal: options.signal },

@@ -91,7 +91,7 @@ export class Ports extends Terminals {
       }, call.cancel),
       writable: sink(call),
       closed,
-      close: call.cancel,
+      close: () => call.cancel(),
       [Symbol.asyncDispose]: async () => call.cancel(),
     };
   }

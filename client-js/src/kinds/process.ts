@@ -1,7 +1,7 @@
 /** `process.*`: background processes. They belong to the sandbox and outlive every connection. */
 
 import { type CallOptions, pick } from "./call.ts";
-import { type Command, type LaunchOptions, launch, type Signal } from "./command.ts";
+import type { Command, LaunchOptions, Signal } from "./command.ts";
 import { Commands } from "./exec.ts";
 import { type KillOptions, kill, Process, streamLogs } from "./process/handle.ts";
 import { infoOf, type WireInfo } from "./process/info.ts";
@@ -70,7 +70,7 @@ export class Processes extends Commands {
       "process.start",
       {
         ...pick(options, "id", "stdin", "timeout_ms", "grace_ms", "auto_remove", "log_bytes"),
-        run: launch(command, options, this.env),
+        ...this.launch(command, options),
         restart:
           typeof restart === "string" ? { policy: restart } : restart && pick(restart, "policy", "max", "backoff_ms"),
       },
@@ -127,7 +127,7 @@ export class Processes extends Commands {
 
   /**
    * Follows the output of a process, from any place, to its end; goes on by itself after a lost connection. See
-   * {@endpoint Process.streamLogs}.
+   * {@link Process.streamLogs}.
    *
    * @example
    * ```ts

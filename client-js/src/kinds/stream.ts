@@ -63,11 +63,7 @@ export async function feed(
 
 /** The number of bytes that content will have, when that is known before it is read. */
 export const sizeOf = (content: Content): number | undefined =>
-  content instanceof Uint8Array || content instanceof ArrayBuffer
-    ? content.byteLength
-    : isBlob(content)
-      ? content.size
-      : undefined;
+  has(content, "byteLength") ? (content as Uint8Array).byteLength : isBlob(content) ? content.size : undefined;
 
 /** A stream whose chunks are the calls of `next`; nothing is taken before somebody asks. */
 export function readable(next: () => Promise<Uint8Array | undefined>, cancel: () => void): ByteStream {
@@ -78,7 +74,7 @@ export function readable(next: () => Promise<Uint8Array | undefined>, cancel: ()
         if (chunk) controller.enqueue(chunk);
         else controller.close();
       },
-      cancel,
+      cancel: () => cancel(),
     },
     { highWaterMark: 0 },
   );
@@ -194,6 +190,6 @@ async function* read(stream: ReadableStreamLike<Uint8Array | string>): AsyncGene
 
 const has = (value: unknown, name: string | symbol): boolean =>
   typeof value === "object" && value !== null && name in value;
-const isBlob = (content: unknown): content is BlobLike => has(content, "arrayBuffer");
+const isBlob = (content: unknown): content is BlobLike => has(content, "arrayBuffer") && has(content, "size");
 const isStream = (content: unknown): content is ReadableStreamLike<Uint8Array | string> => has(content, "getReader");
 const isIterable = (content: unknown): content is AsyncIterable<Chunk> => has(content, Symbol.asyncIterator);

@@ -1,7 +1,7 @@
 /** `pty.*`: terminals. They belong to the sandbox and outlive their viewers. */
 
 import { type CallOptions, fromWire, pick } from "./call.ts";
-import { type Command, type Exit, exitOf, type LaunchOptions, launch, type WireExit } from "./command.ts";
+import { type Command, type Exit, exitOf, type LaunchOptions, type WireExit } from "./command.ts";
 import { Terminal } from "./terminal/viewer.ts";
 import { Trees } from "./tree.ts";
 
@@ -112,7 +112,7 @@ export class Terminals extends Trees {
       this.endpoint,
       "pty.open",
       {
-        run: launch(options.command, options, this.env),
+        ...this.launch(options.command, options),
         ...pick(options, "id", "cols", "rows", "term", "scrollback", "reuse", "transient"),
       },
       options,

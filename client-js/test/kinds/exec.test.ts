@@ -94,20 +94,34 @@ describe("exec", () => {
     expect((await test.sandbox.exec("cat")).stdout).toBe("");
   });
 
-  it("is content with a command that does not read its input, and takes the input from the reader's pace", async () => {
+  it("takes no more of the input than its reader does, and is content with one that does not read it", async () => {
+    const { sandbox } = test;
     let given = 0;
+    let left = false;
     async function* endless() {
-      for (;;) {
-        given += 1;
-        yield new Uint8Array(64 << 10);
+      try {
+        for (;;) {
+          given += 1;
+          yield new Uint8Array(64 << 10);
+        }
+      } finally {
+        left = true;
       }
     }
-    expect(await test.sandbox.exec("head -c 1 | wc -c", { stdin: endless() })).toMatchObject({
-      stdout: "1\n",
-      exitCode: 0,
+    const file = `${test.server.workspace}/go-on`;
+    const command = sandbox.exec(`until [ -e ${file} ]; do sleep 0.05; done; echo done`, { stdin: endless() });
+    let before = -1;
+    await until("the input to stop", async () => {
+      const still = given === before && given > 0;
+      before = given;
+      for (let round = 0; round < 5; round += 1) await sandbox.ping();
+      return still;
     });
-    // A pipe, the windows and the queues: far from what an unbounded one would have taken.
+    // A pipe, the windows and the queues.
     expect(given).toBeLessThan(64);
+    await sandbox.writeFile(file, "");
+    expect(await command).toMatchObject({ stdout: "done\n", exitCode: 0 });
+    await until("the iterable to be left", () => left);
   });
 
   it("ends the command when the input itself fails", async () => {

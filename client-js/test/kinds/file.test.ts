@@ -183,6 +183,20 @@ describe("writing a file", () => {
     expect(await sandbox.readFile("what")).toBe("newer");
   });
 
+  it("refuses what is no content, and changes nothing", async () => {
+    const { sandbox } = test;
+    await sandbox.writeFile("kept", "old");
+    const numbers = (async function* () {
+      yield 5;
+    })();
+    for (const content of [5, {}, new Response("text"), numbers, null]) {
+      expect(await failure(sandbox.writeFile("kept", content as unknown as string))).toBeInstanceOf(TypeError);
+    }
+    expect(await sandbox.readFile("kept")).toBe("old");
+    await sandbox.writeFile("words", new Uint16Array([0x4142, 0x4344]) as unknown as Uint8Array);
+    expect(await sandbox.readFile("words")).toBe("BADC");
+  });
+
   it("changes nothing when the content fails, or it is given up", async () => {
     const { sandbox } = test;
     await sandbox.writeFile("safe", "old");

@@ -1,8 +1,9 @@
 import { createServer } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
-import { type ConnectOptions, Driver } from "../../src/driver.ts";
+import { Driver } from "../../src/driver.ts";
 import { AbortError, ConnectionError, InterruptedError, RefusedError } from "../../src/error.ts";
+import type { ConnectOptions } from "../../src/options.ts";
 import type { State } from "../../src/state.ts";
 import { CuttingProxy } from "../harness/proxy.ts";
 import { Server, type ServerOptions } from "../harness/server.ts";

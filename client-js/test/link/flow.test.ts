@@ -3,7 +3,7 @@ import { Driver } from "../../src/driver.ts";
 import { CuttingProxy } from "../harness/proxy.ts";
 import { Server } from "../harness/server.ts";
 import { until } from "../harness/until.ts";
-import { exec, finish, run } from "./commands.ts";
+import { type Exec, exec, finish, run } from "./commands.ts";
 
 async function serve(): Promise<{ server: Server; driver: Driver }> {
   const server = await Server.start();
@@ -100,7 +100,7 @@ describe("a channel", () => {
   it("is not opened beyond the server's number of them", async () => {
     const { driver } = await serve();
     await run(driver, "true");
-    const open = [];
+    const open: Exec[] = [];
     const limit = () => {
       for (;;) open.push(exec(driver, "sleep 1000"));
     };

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type ConnectOptions, Driver } from "../../src/driver.ts";
+import { Driver } from "../../src/driver.ts";
 import { InterruptedError } from "../../src/error.ts";
+import type { ConnectOptions } from "../../src/options.ts";
 import { CuttingProxy } from "../harness/proxy.ts";
 import { Server, type ServerOptions } from "../harness/server.ts";
 import { until } from "../harness/until.ts";

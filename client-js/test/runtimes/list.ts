@@ -116,9 +116,8 @@ const tests: Readonly<Record<string, (sandwire: Sandwire, places: Places) => Pro
   },
 
   async "takes a WebSocket that is open, and the next from `redial`"({ connect }, { url, token }) {
-    const WebSocket = (globalThis as { WebSocket?: new (url: string, protocols: string[]) => never }).WebSocket;
     // Node 20 has none.
-    if (WebSocket === undefined) return;
+    if (globalThis.WebSocket === undefined) return;
     const encoded = btoa(token).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
     const open = () => new WebSocket(url, ["sandwire.v1", `sandwire.token.${encoded}`]);
     const sandbox = await connect(open(), { redial: open });

@@ -17,7 +17,7 @@ const MAIN = join(HERE, "main.mjs");
 const TOKEN = "a-long-and-secret-token+/for==tests";
 
 /** Where Debian installs it; another place is told by the environment. */
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const { CHROMIUM = "/usr/bin/chromium" } = process.env;
 
 let list: string;
 let server: Server;

@@ -24,10 +24,17 @@ export interface Traffic {
   readonly down: number;
 }
 
+/**
+ * Bytes that a channel starts with: what a flooded terminal must still draw before the answer to Control-C. Downloads get
+ * more as they go.
+ */
+const WINDOW = 64 * 1024;
 /** Milliseconds for which a lost connection is dialled again: a page may be left open over night. */
 const GIVE_UP_MS = 24 * 3_600_000;
 /** Milliseconds between two looks at the traffic. */
 const LOOK_MS = 1000;
+/** Looks between two pings: the client's own are rarer, as they need only find out that nobody is there. */
+const LOOKS_PER_PING = 5;
 
 const accessNow = signal<Access>({ is: "checking" });
 const stateNow = signal<State>({ status: "connecting" });
@@ -47,7 +54,7 @@ export const traffic: ReadonlySignal<Traffic> = trafficNow;
 export async function start(): Promise<void> {
   accessNow.value = { is: "checking" };
   try {
-    const client = await connect(address(), { name: "sandwire-console", giveUpAfter: GIVE_UP_MS });
+    const client = await connect(address(), { name: "sandwire-console", window: WINDOW, giveUpAfter: GIVE_UP_MS });
     client.onStateChange(changed => {
       stateNow.value = changed;
       // Nothing will come of this client any more: the session may have run out, and then somebody must sign in.
@@ -85,6 +92,8 @@ export function address(): string {
 /** Looks at the traffic for as long as the page lives; not while nobody sees it. */
 export function watchTraffic(): void {
   let before = { at: performance.now(), up: 0, down: 0 };
+  let looks = 0;
+  let pinging = false;
   setInterval(() => {
     const open = accessNow.value;
     if (open.is !== "open" || document.hidden) return;
@@ -97,5 +106,13 @@ export function watchTraffic(): void {
       down: Math.max(0, (now.down - before.down) / seconds),
     };
     before = now;
+    looks += 1;
+    if (looks % LOOKS_PER_PING !== 0 || pinging) return;
+    pinging = true;
+    const done = () => {
+      pinging = false;
+    };
+    // A client that is closed says so itself.
+    open.client.ping().then(done, done);
   }, LOOK_MS);
 }

@@ -17,11 +17,7 @@ export function LoadPlot() {
   const part = last.memory / last.memoryTotal;
   const text = `CPU ${formatPercent(last.cpu)}, memory ${formatBytes(last.memory)} of ${formatBytes(last.memoryTotal)}`;
   return (
-    <a
-      class="status-item status-button load"
-      href={href("metrics")}
-      title={text}
-    >
+    <a class="status-item status-button load" href={href("metrics")} title={text}>
       <svg class="load-plot" width={WIDTH} height={HEIGHT} viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true">
         <path class="load-memory" d={line(shown, reading => reading.memory / reading.memoryTotal)} />
         <path class="load-cpu-area" d={`${line(shown, cpu)}V${HEIGHT}H${left(shown)}Z`} />

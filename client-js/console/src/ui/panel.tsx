@@ -18,7 +18,10 @@ export function Panel(props: {
         <div class="panel-lead">{props.lead}</div>
         <div class="panel-tools">{props.tools}</div>
       </header>
-      <div class="panel-body">{props.children}</div>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys, also without anything to press in it. */}
+      <div class="panel-body" tabIndex={0}>
+        {props.children}
+      </div>
     </section>
   );
 }

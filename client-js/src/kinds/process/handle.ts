@@ -1,4 +1,4 @@
-/** {@endpoint Process}: a background process to wait for, to read, to write and to end. */
+/** {@link Process}: a background process to wait for, to read, to write and to end. */
 
 import type { ByteSink } from "../../web.ts";
 import type { Endpoint } from "../base.ts";
@@ -84,7 +84,7 @@ export class Process {
     return this.info.command;
   }
 
-  /** What was last known; {@endpoint getStatus} asks. */
+  /** What was last known; {@link getStatus} asks. */
   get status(): ProcessStatus {
     return this.info.status;
   }
@@ -114,7 +114,7 @@ export class Process {
     return this.info.exit as Exit;
   }
 
-  /** {@endpoint wait}, with the time in milliseconds alone. */
+  /** {@link wait}, with the time in milliseconds alone. */
   waitForExit(timeout?: number): Promise<Exit> {
     return this.wait({ timeout });
   }

@@ -34,7 +34,7 @@ export function RunCard(props: { run: CommandRun; onAgain: () => void; onEdit: (
         <span class="commands-duration muted tabular">{duration === undefined ? "" : formatDuration(duration)}</span>
         <span class="commands-card-tools">
           {run.alive ? (
-            <Button icon="stop" label="End it, with all that it started" onClick={() => run.cancel()}>
+            <Button icon="stop" label="Stop it, with all that it started" onClick={() => run.cancel()}>
               <span class="desktop-only">Stop</span>
             </Button>
           ) : (

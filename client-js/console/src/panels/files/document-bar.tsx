@@ -17,19 +17,13 @@ export function DocumentBar(props: {
   const editable = current?.content?.type === "text";
   return (
     <header class="files-bar">
-      <div class="files-tabs" role="tablist" aria-label="Open files">
+      <nav class="files-tabs" aria-label="Open files">
         {all.map((document, index) => (
-          <span
-            key={document.id}
-            class="files-tab"
-            role="none"
-            data-selected={document.id === current?.id ? "true" : undefined}
-          >
+          <span key={document.id} class="files-tab" data-selected={document.id === current?.id ? "true" : undefined}>
             <button
               type="button"
-              role="tab"
               class="files-tab-name"
-              aria-selected={document.id === current?.id}
+              aria-current={document.id === current?.id ? "true" : undefined}
               tabIndex={document.id === current?.id ? 0 : -1}
               title={shown(document.path)}
               onClick={() => documents.show(document.id)}
@@ -43,9 +37,7 @@ export function DocumentBar(props: {
                 if (next === undefined) return;
                 event.preventDefault();
                 documents.show(next.id);
-                const tabs = event.currentTarget
-                  .closest('[role="tablist"]')
-                  ?.querySelectorAll<HTMLElement>('[role="tab"]');
+                const tabs = event.currentTarget.closest("nav")?.querySelectorAll<HTMLElement>(".files-tab-name");
                 tabs?.[all.indexOf(next)]?.focus();
               }}
             >
@@ -68,7 +60,7 @@ export function DocumentBar(props: {
             </button>
           </span>
         ))}
-      </div>
+      </nav>
       {current !== undefined && (
         <div class="files-about">
           <Button
@@ -100,7 +92,7 @@ export function DocumentBar(props: {
             <Button
               kind={current.dirty ? "primary" : "normal"}
               disabled={!current.dirty || current.saving}
-              label="Save (Ctrl+S)"
+              label={current.dirty ? "Save (Ctrl+S)" : "Saved"}
               onClick={() => props.onSave(current.id)}
             >
               {current.dirty ? "Save" : "Saved"}

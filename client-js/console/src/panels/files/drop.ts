@@ -17,8 +17,10 @@ export function dropped(
   dir: string,
   onFolder: (path: string) => Promise<void>,
 ): AsyncGenerator<UploadSource> {
+  const files = [...data.files];
   const entries = [...data.items].map(item => item.webkitGetAsEntry()).filter(entry => entry !== null);
-  return walk(entries, dir, onFolder);
+  // What comes from no disk, as a picture out of another page, is a file without an entry.
+  return entries.length === 0 ? chosen(files, dir) : walk(entries, dir, onFolder);
 }
 
 /** The files of an `<input type="file">`, to be put in `dir`; of a chosen folder with their paths in it. */

@@ -95,7 +95,7 @@ export function createEditor(options: EditorOptions): Editor {
         wrapping.of(wrapped(options.wrap)),
         language.of([]),
         EditorState.readOnly.of(options.readOnly),
-        EditorView.contentAttributes.of({ "aria-label": options.label, spellcheck: "false" }),
+        EditorView.contentAttributes.of({ "aria-label": options.label, spellcheck: "false", tabindex: "0" }),
         EditorView.updateListener.of(update => {
           if (update.docChanged) options.onChange();
         }),

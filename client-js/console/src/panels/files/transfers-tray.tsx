@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { messageOf } from "../../app/toasts.ts";
-import { Button, formatBytes, formatPercent, Icon } from "../../ui/index.ts";
+import { Button, formatBytes, formatPercent, Icon, MenuButton } from "../../ui/index.ts";
 import type { Download, Downloads } from "./downloads.ts";
 import { nameOf, shown } from "./paths.ts";
 import type { Upload, UploadQueue } from "./uploads.ts";
@@ -151,12 +151,17 @@ function UploadRow(props: { upload: Upload; queue: UploadQueue }) {
         <span class="files-transfer-ask">
           <Button onClick={() => queue.decide(upload.id, "replace")}>Replace</Button>
           <Button onClick={() => queue.decide(upload.id, "skip")}>Skip</Button>
-          <Button kind="ghost" onClick={() => queue.decide(upload.id, "replace", true)}>
-            Replace all
-          </Button>
-          <Button kind="ghost" onClick={() => queue.decide(upload.id, "skip", true)}>
-            Skip all
-          </Button>
+          {queue.totals().files > 1 && (
+            <MenuButton
+              kind="ghost"
+              icon="more"
+              label="For all of them"
+              items={() => [
+                { title: "Replace all that are there", run: () => queue.decide(upload.id, "replace", true) },
+                { title: "Skip all that are there", run: () => queue.decide(upload.id, "skip", true) },
+              ]}
+            />
+          )}
         </span>
       )}
       {state === "sending" && (

@@ -138,7 +138,13 @@ export function ProcessDetails(props: {
   return (
     <section class="processes-details" aria-label={`Process ${process.id}`}>
       <header class="processes-details-header">
-        <Button class="phone-only" kind="ghost" icon="chevronDown" label="Back to the list" onClick={props.onClose} />
+        <Button
+          class="phone-only processes-back"
+          kind="ghost"
+          icon="chevronDown"
+          label="Back to the list"
+          onClick={props.onClose}
+        />
         <h2 class="processes-details-title truncate mono">{process.id}</h2>
         <span title={status.detail}>
           <Badge {...(status.tone ? { tone: status.tone } : {})}>{status.label}</Badge>
@@ -152,7 +158,7 @@ export function ProcessDetails(props: {
             <span class="desktop-only">End</span>
           </Button>
         )}
-        <Button icon="refresh" label="Start it again (R)" onClick={props.onAgain}>
+        <Button icon="refresh" label={alive ? "Restart it (R)" : "Start again (R)"} onClick={props.onAgain}>
           <span class="desktop-only">{alive ? "Restart" : "Start again"}</span>
         </Button>
         <MenuButton

@@ -2,7 +2,7 @@
 
 import "./processes.css";
 import { useSignal } from "@preact/signals";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { useActions } from "../../app/actions.ts";
 import type { PanelProps } from "../../app/panels.ts";
 import { navigate } from "../../app/routes.ts";
@@ -106,6 +106,11 @@ export default function ProcessesPanel(props: PanelProps) {
   const last = useRef(wanted);
   if (active) last.current = wanted;
   const selected = all.find(row => row.id === last.current);
+
+  // The row that is selected is seen, also beside its details.
+  useEffect(() => {
+    document.querySelector('.processes-list tr[aria-selected="true"]')?.scrollIntoView({ block: "nearest" });
+  }, [selected?.id]);
 
   const close = () => navigate("processes");
   const start = () => {

@@ -10,6 +10,7 @@ const ended: Exit = {
   timedOut: false,
   oomKilled: false,
   coreDumped: false,
+  shellEnded: false,
   duration: 1,
   usage: { user: 0, system: 0 },
   outputDropped: 0,

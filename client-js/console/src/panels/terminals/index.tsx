@@ -21,7 +21,10 @@ export default function TerminalsPanel(props: PanelProps) {
   const { client, active } = props;
   const store = useMemo(() => new TerminalStore(client), [client]);
   const listed = useSignal(false);
-  useEffect(() => () => store.dispose(), [store]);
+  useEffect(() => {
+    void store.readTitles();
+    return () => store.dispose();
+  }, [store]);
   useTerminalActions(props, store, () => {
     listed.value = true;
   });

@@ -201,6 +201,16 @@ export class TerminalStore {
     this.focus();
   }
 
+  /** Asks the server for the titles of those that were not looked at yet: after a reload. */
+  async readTitles(): Promise<void> {
+    try {
+      const known = new Map((await this.#client.listTerminals()).map(info => [info.id, info.title]));
+      for (const tab of tabsOf(layout.value)) this.view(tab).hint(known.get(tab.terminal) ?? "");
+    } catch {
+      // They stand there by their numbers, then.
+    }
+  }
+
   /** Shows the field of the search, or takes it away. */
   search(on: boolean): void {
     this.#searching.value = on;

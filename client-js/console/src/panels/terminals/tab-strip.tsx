@@ -157,7 +157,6 @@ function noteOf(tab: Tab, is: string, rang: boolean): string | undefined {
     rang && "rang its bell",
     is === "ended" && "ended",
     is === "failed" && "not attached",
-    is === "attaching" && "attaching",
   ];
   return notes.filter(Boolean).join(", ") || undefined;
 }

@@ -131,6 +131,11 @@ export class TerminalView {
     this.#terminal.blur();
   }
 
+  /** What the server says of the title of a terminal that nobody has looked at yet. */
+  hint(title: string): void {
+    if (!this.#opened) this.#title.value = title;
+  }
+
   /** Names it for screen readers. */
   label(text: string): void {
     this.#terminal.textarea?.setAttribute("aria-label", text);
