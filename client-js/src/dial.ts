@@ -2,9 +2,10 @@
 
 import { ConnectionError, RefusedError, SandwireError } from "./error.ts";
 import {
+  type AbortSignalLike,
   after,
   canSetHeaders,
-  type RequestOptions,
+  type ResponseLike,
   runtime,
   type WebSocketConstructor,
   type WebSocketLike,
@@ -23,6 +24,9 @@ const MAX_MESSAGE = 1 << 20;
 
 /** A text, or what gives a fresh one for each connection. */
 export type Secret = string | (() => string | Promise<string>);
+
+/** Gives what the next connection is made of: a WebSocket, or a URL to dial. */
+export type Next = () => WebSocketLike | string | Promise<WebSocketLike | string>;
 
 /** How to prove that we may. */
 export interface Credentials {
@@ -58,30 +62,67 @@ export function completeUrl(url: string): string {
 }
 
 /**
- * Makes the connection and the upgrade.
+ * Makes a connection: waits for a WebSocket that is given, or dials a URL and does the upgrade.
  *
- * @param url - complete, as {@link completeUrl} gives it.
+ * @param next - gives the one or the other.
  * @param timeout - milliseconds for all of it.
+ * @param outer - gives it up, too; a connection that comes later is dropped.
  * @throws {@link RefusedError} when the server's answer says that trying again cannot help, else {@link ConnectionError}.
  */
-export async function dial(url: string, credentials: Credentials, timeout: number): Promise<Transport> {
+export async function dial(
+  next: Next,
+  credentials: Credentials,
+  timeout: number,
+  outer: AbortSignalLike,
+): Promise<Transport> {
+  const controller = new runtime.AbortController();
+  const { signal } = controller;
+  const stop = after(timeout, () => controller.abort(new ConnectionError(`no answer within ${timeout / 1000} s`)));
+  const abort = () => controller.abort(outer.reason);
+  if (outer.aborted) abort();
+  else outer.addEventListener("abort", abort);
+  let shown = "";
+  const connect = async () => {
+    const target = await next();
+    if (typeof target !== "string") return opened(target, signal);
+    const url = completeUrl(target);
+    shown = ` to ${withoutSecrets(url)}`;
+    return upgrade(url, credentials, signal);
+  };
+  try {
+    return await new Promise<Transport>((resolve, reject) => {
+      const giveUp = () => reject(signal.reason);
+      if (signal.aborted) return giveUp();
+      signal.addEventListener("abort", giveUp);
+      connect().then(transport => (signal.aborted ? transport.drop() : resolve(transport)), reject);
+    });
+  } catch (error) {
+    if (error instanceof RefusedError || (error instanceof SandwireError && error.code === "VALIDATION_FAILED"))
+      throw error;
+    const context = error instanceof SandwireError ? error.context : {};
+    throw new ConnectionError(`no connection${shown}: ${messageOf(error)}`, context, undefined, { cause: error });
+  } finally {
+    stop();
+    outer.removeEventListener("abort", abort);
+  }
+}
+
+async function upgrade(url: string, credentials: Credentials, signal: AbortSignalLike): Promise<Transport> {
   const token = await draw(credentials.token);
   const ticket = await draw(credentials.ticket);
   const target =
     ticket === undefined ? url : `${url}${url.includes("?") ? "&" : "?"}ticket=${encodeURIComponent(ticket)}`;
   const headers: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  const { WebSocket } = credentials;
   try {
-    if (credentials.WebSocket !== undefined) {
-      return await opened(new credentials.WebSocket(target, protocols(token)), timeout);
-    }
-    if (runtime.WebSocketPair !== undefined) return await upgradeByFetch(target, headers, timeout);
-    if (runtime.WebSocket === undefined) return await dialByPackage(target, headers, timeout);
-    return await opened(construct(runtime.WebSocket, target, token, headers), timeout);
+    if (WebSocket !== undefined) return await opened(new WebSocket(target, protocols(token)), signal);
+    if (runtime.WebSocketPair !== undefined) return await upgradeByFetch(target, headers, signal);
+    if (runtime.WebSocket === undefined) return await upgradeByPackage(target, headers, signal);
+    return await opened(construct(runtime.WebSocket, target, token, headers), signal);
   } catch (error) {
-    if (error instanceof RefusedError || !(error instanceof SandwireError)) throw failure(url, error);
-    // The runtime does not say what the server answered: ask again in a way that shows it.
-    await probe(target, headers, timeout);
-    throw failure(url, error);
+    // Where the runtime does not say what the server answered, it is asked again in a way that shows it.
+    if (error instanceof ConnectionError && !(error instanceof RefusedError)) await probe(target, headers, signal);
+    throw error;
   }
 }
 
@@ -110,16 +151,17 @@ function protocols(token: string | undefined): string[] {
 }
 
 /** workerd: the upgrade is an answer to `fetch`, which shows a refusal too. */
-async function upgradeByFetch(url: string, headers: Record<string, string>, timeout: number): Promise<Transport> {
-  const response = await request(
-    url,
-    { ...headers, Upgrade: "websocket", "Sec-WebSocket-Protocol": PROTOCOL },
-    timeout,
-  );
+async function upgradeByFetch(
+  url: string,
+  headers: Record<string, string>,
+  signal: AbortSignalLike,
+): Promise<Transport> {
+  const asked = { ...headers, Upgrade: "websocket", "Sec-WebSocket-Protocol": PROTOCOL };
+  const response = await request(url, asked, signal);
   const socket = response.webSocket;
   if (!socket) throw refusal(response.status, await response.text());
   socket.accept();
-  return opened(socket, timeout);
+  return opened(socket, signal);
 }
 
 /** What the package `ws` has beyond the standard. */
@@ -135,11 +177,14 @@ interface PackageResponse {
 }
 
 /** Node 20: by the package `ws`, which shows the server's answer. */
-async function dialByPackage(url: string, headers: Record<string, string>, timeout: number): Promise<Transport> {
+async function upgradeByPackage(
+  url: string,
+  headers: Record<string, string>,
+  signal: AbortSignalLike,
+): Promise<Transport> {
   const PackageWebSocket = await load("ws");
   const socket = new PackageWebSocket(url, [PROTOCOL], {
     headers,
-    handshakeTimeout: timeout,
     maxPayload: MAX_MESSAGE,
     perMessageDeflate: false,
   });
@@ -156,7 +201,7 @@ async function dialByPackage(url: string, headers: Record<string, string>, timeo
       });
     });
   });
-  return Promise.race([opened(socket, timeout), refused]);
+  return Promise.race([opened(socket, signal), refused]);
 }
 
 type PackageConstructor = new (url: string, protocols: string[], options: object) => PackageSocket;
@@ -175,33 +220,24 @@ async function load(name: string): Promise<PackageConstructor> {
 }
 
 /** Throws when the server refuses these credentials. Whatever else happens says nothing. */
-async function probe(url: string, headers: Record<string, string>, timeout: number): Promise<void> {
-  if (runtime.fetch === undefined) return;
-  let status: number;
-  let body: string;
+async function probe(url: string, headers: Record<string, string>, signal: AbortSignalLike): Promise<void> {
+  let error: ConnectionError | undefined;
   try {
-    const response = await request(url, headers, timeout);
-    status = response.status;
-    body = (await response.text()).slice(0, MAX_BODY);
+    const response = await request(url, headers, signal);
+    // A server that would let us in wants an upgrade.
+    if (response.status !== 426) error = refusal(response.status, (await response.text()).slice(0, MAX_BODY));
   } catch {
     return;
   }
-  const error = refusal(status, body);
-  if (status !== 426 && error instanceof RefusedError) throw error;
+  if (error instanceof RefusedError) throw error;
 }
 
-async function request(url: string, headers: Record<string, string>, timeout: number) {
-  const { fetch, AbortController } = runtime;
-  if (fetch === undefined || AbortController === undefined) throw new ConnectionError("this runtime has no fetch");
-  const controller = new AbortController();
-  const stop = after(timeout, () => controller.abort());
-  const options: RequestOptions = { headers, signal: controller.signal, redirect: "manual" };
+async function request(url: string, headers: Record<string, string>, signal: AbortSignalLike): Promise<ResponseLike> {
+  if (runtime.fetch === undefined) throw new ConnectionError("this runtime has no fetch");
   try {
-    return await fetch(url.replace(/^ws/, "http"), options);
+    return await runtime.fetch(url.replace(/^ws/, "http"), { headers, signal, redirect: "manual" });
   } catch (cause) {
     throw new ConnectionError(messageOf(cause), {}, undefined, { cause });
-  } finally {
-    stop();
   }
 }
 
@@ -224,15 +260,6 @@ function refusal(status: number, body: string): ConnectionError {
 async function draw(secret: Secret | undefined): Promise<string | undefined> {
   const text = typeof secret === "function" ? await secret() : secret;
   return text === "" ? undefined : text;
-}
-
-function failure(url: string, error: unknown): SandwireError {
-  const shown = withoutSecrets(url);
-  if (error instanceof RefusedError) return error;
-  const context = error instanceof SandwireError ? error.context : {};
-  return new ConnectionError(`no connection to ${shown}: ${messageOf(error)}`, { url: shown, ...context }, undefined, {
-    cause: error,
-  });
 }
 
 function unusable(url: string, reason: string): SandwireError {
