@@ -5,6 +5,7 @@ import { messageOf } from "../../app/toasts.ts";
 import { Badge, Button, formatBytes, formatDuration, Spinner } from "../../ui/index.ts";
 import { copyLog } from "../../ui/log/log-pane.tsx";
 import { LogView } from "../../ui/log/log-view.tsx";
+import { ErrorCode } from "../../ui/states.tsx";
 import { exitText } from "../processes/process-table.ts";
 import type { CommandRun } from "./run.ts";
 
@@ -91,6 +92,7 @@ export function RunCard(props: { run: CommandRun; onAgain: () => void; onEdit: (
       {run.state === "failed" && (
         <p class="commands-note" data-tone="danger" role="alert">
           {messageOf(run.error)}
+          <ErrorCode error={run.error} />
         </p>
       )}
     </article>

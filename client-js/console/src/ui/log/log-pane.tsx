@@ -9,7 +9,7 @@ import { Button } from "../button.tsx";
 import { TextField } from "../field.tsx";
 import { MenuButton, type MenuItem } from "../menu.tsx";
 import { copyText } from "../save.ts";
-import { Spinner } from "../states.tsx";
+import { ErrorCode, Spinner } from "../states.tsx";
 import { stripAnsi } from "./ansi.ts";
 import { LogReader, type LogSource } from "./log-reader.ts";
 import { compileQuery, type LogMatch, LogSearch } from "./log-search.ts";
@@ -196,6 +196,7 @@ export function LogPane(props: {
       {reader.status === "failed" && (
         <div class="log-state" data-tone="danger" role="alert">
           The log cannot be read: {messageOf(reader.error)}
+          <ErrorCode error={reader.error} />
           <Button onClick={() => reader.start()}>Try again</Button>
         </div>
       )}
