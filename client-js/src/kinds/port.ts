@@ -5,7 +5,7 @@ import type { ByteSink, ByteStream } from "../web.ts";
 import { begin, type CallOptions, pick } from "./call.ts";
 import { type PortReady, type WaitForPortOptions, waitForPort } from "./process/wait.ts";
 import { readable, sink } from "./stream.ts";
-import { Terminals } from "./terminal.ts";
+import { TerminalControl } from "./terminal/control.ts";
 
 /** How to connect to a port. */
 export interface ConnectPortOptions {
@@ -32,7 +32,7 @@ export interface PortConnection {
 }
 
 /** Ports. */
-export class Ports extends Terminals {
+export class Ports extends TerminalControl {
   /**
    * Waits until a port in the sandbox answers: to a connection, or to an HTTP request with an expected status.
    *
