@@ -182,7 +182,7 @@ async function upgradeByPackage(
   headers: Record<string, string>,
   signal: AbortSignalLike,
 ): Promise<Transport> {
-  const PackageWebSocket = await load("ws");
+  const PackageWebSocket = load("ws");
   const socket = new PackageWebSocket(url, [PROTOCOL], {
     headers,
     maxPayload: MAX_MESSAGE,
@@ -206,15 +206,17 @@ async function upgradeByPackage(
 
 type PackageConstructor = new (url: string, protocols: string[], options: object) => PackageSocket;
 
-/** The name is no literal, so that no bundler takes the package into a page that has a WebSocket of its own. */
-async function load(name: string): Promise<PackageConstructor> {
+/**
+ * Node's own `require`, and no import: a bundler takes nothing into a page that has a WebSocket of its own, and warns of
+ * nothing.
+ */
+function load(name: string): PackageConstructor {
   try {
-    const loaded = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as {
-      WebSocket: PackageConstructor;
-    };
-    return loaded.WebSocket;
+    const { createRequire } = runtime.process?.getBuiltinModule?.("node:module") ?? {};
+    const loaded = createRequire?.((import.meta as unknown as { url: string }).url)(name);
+    return (loaded as { WebSocket: PackageConstructor }).WebSocket;
   } catch (cause) {
-    const message = `this runtime has no WebSocket: install the package \`${name}\`, or use Node 22 or newer`;
+    const message = `this runtime has no WebSocket: install the package \`${name}\` (Node 20.16), or use Node 22 or newer`;
     throw new RefusedError(message, {}, "NOT_SUPPORTED", { cause });
   }
 }

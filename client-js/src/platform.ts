@@ -62,7 +62,11 @@ interface Runtime extends EventTargetLike {
   readonly TextDecoder: new () => { decode(bytes: Uint8Array): string };
   readonly btoa: (binary: string) => string;
   readonly document?: EventTargetLike & { readonly visibilityState: string };
-  readonly process?: { readonly versions?: { readonly node?: string } };
+  readonly process?: {
+    readonly versions?: { readonly node?: string };
+    /** Node 20.16 and newer. */
+    getBuiltinModule?(name: "node:module"): { createRequire(from: string): (name: string) => unknown };
+  };
 }
 
 /** The runtime's global object. */
