@@ -5,7 +5,6 @@ import {
   type AbortSignalLike,
   after,
   canSetHeaders,
-  type ResponseLike,
   runtime,
   type WebSocketConstructor,
   type WebSocketLike,
@@ -14,13 +13,7 @@ import type { Transport } from "./transport.ts";
 import { opened } from "./websocket.ts";
 
 /** The subprotocol of this protocol; see PROTOCOL.md, R-HTTP-3. */
-const PROTOCOL = "sandwire.v1";
-
-/** Longest part of a refusal's body that is repeated, in characters. */
-const MAX_BODY = 400;
-
-/** Bytes that a frame of the other side may have, for `ws`. */
-const MAX_MESSAGE = 1 << 20;
+export const PROTOCOL = "sandwire.v1";
 
 /** A text, or what gives a fresh one for each connection. */
 export type Secret = string | (() => string | Promise<string>);
@@ -116,15 +109,25 @@ async function upgrade(url: string, credentials: Credentials, signal: AbortSigna
   const { WebSocket } = credentials;
   try {
     if (WebSocket !== undefined) return await opened(new WebSocket(target, protocols(token)), signal);
-    if (runtime.WebSocketPair !== undefined) return await upgradeByFetch(target, headers, signal);
-    if (runtime.WebSocket === undefined) return await upgradeByPackage(target, headers, signal);
+    if (runtime.WebSocketPair !== undefined) return await (await elsewhere()).byFetch(target, headers, signal);
+    if (runtime.WebSocket === undefined) return await (await elsewhere()).byPackage(target, headers, signal);
     return await opened(construct(runtime.WebSocket, target, token, headers), signal);
   } catch (error) {
-    // Where the runtime does not say what the server answered, it is asked again in a way that shows it.
-    if (error instanceof ConnectionError && !(error instanceof RefusedError)) await probe(target, headers, signal);
+    if (error instanceof ConnectionError && !(error instanceof RefusedError)) {
+      // Where the runtime does not say what the server answered, it is asked again in a way that shows it. A page whose
+      // server is away may not get the module for that, either.
+      const refused = await elsewhere().then(
+        ({ probe }) => probe(target, headers, signal),
+        () => undefined,
+      );
+      if (refused !== undefined) throw refused;
+    }
     throw error;
   }
 }
+
+/** What a page needs only when something goes wrong, and others always: not in the way of a page's first load. */
+const elsewhere = () => import("./upgrade.ts");
 
 function construct(
   WebSocket: WebSocketConstructor,
@@ -150,115 +153,6 @@ function protocols(token: string | undefined): string[] {
   return [PROTOCOL, `sandwire.token.${encoded}`];
 }
 
-/** workerd: the upgrade is an answer to `fetch`, which shows a refusal too. */
-async function upgradeByFetch(
-  url: string,
-  headers: Record<string, string>,
-  signal: AbortSignalLike,
-): Promise<Transport> {
-  const asked = { ...headers, Upgrade: "websocket", "Sec-WebSocket-Protocol": PROTOCOL };
-  const response = await request(url, asked, signal);
-  const socket = response.webSocket;
-  if (!socket) throw refusal(response.status, await response.text());
-  socket.accept();
-  return opened(socket, signal);
-}
-
-/** What the package `ws` has beyond the standard. */
-interface PackageSocket extends WebSocketLike {
-  on(event: "unexpected-response", listener: (request: unknown, response: PackageResponse) => void): void;
-  terminate(): void;
-}
-
-interface PackageResponse {
-  readonly statusCode: number;
-  setEncoding(encoding: string): void;
-  on(event: "data" | "end", listener: (text: string) => void): void;
-}
-
-/** Node 20: by the package `ws`, which shows the server's answer. */
-async function upgradeByPackage(
-  url: string,
-  headers: Record<string, string>,
-  signal: AbortSignalLike,
-): Promise<Transport> {
-  const PackageWebSocket = load("ws");
-  const socket = new PackageWebSocket(url, [PROTOCOL], {
-    headers,
-    maxPayload: MAX_MESSAGE,
-    perMessageDeflate: false,
-  });
-  const refused = new Promise<never>((_, reject) => {
-    socket.on("unexpected-response", (_request, response) => {
-      let body = "";
-      response.setEncoding("utf8");
-      response.on("data", text => {
-        body = (body + text).slice(0, MAX_BODY);
-      });
-      response.on("end", () => {
-        reject(refusal(response.statusCode, body));
-        socket.terminate();
-      });
-    });
-  });
-  return Promise.race([opened(socket, signal), refused]);
-}
-
-type PackageConstructor = new (url: string, protocols: string[], options: object) => PackageSocket;
-
-/**
- * Node's own `require`, and no import: a bundler takes nothing into a page that has a WebSocket of its own, and warns of
- * nothing.
- */
-function load(name: string): PackageConstructor {
-  try {
-    const { createRequire } = runtime.process?.getBuiltinModule?.("node:module") ?? {};
-    const loaded = createRequire?.((import.meta as unknown as { url: string }).url)(name);
-    return (loaded as { WebSocket: PackageConstructor }).WebSocket;
-  } catch (cause) {
-    const message = `this runtime has no WebSocket: install the package \`${name}\` (Node 20.16), or use Node 22 or newer`;
-    throw new RefusedError(message, {}, "NOT_SUPPORTED", { cause });
-  }
-}
-
-/** Throws when the server refuses these credentials. Whatever else happens says nothing. */
-async function probe(url: string, headers: Record<string, string>, signal: AbortSignalLike): Promise<void> {
-  let error: ConnectionError | undefined;
-  try {
-    const response = await request(url, headers, signal);
-    // A server that would let us in wants an upgrade.
-    if (response.status !== 426) error = refusal(response.status, (await response.text()).slice(0, MAX_BODY));
-  } catch {
-    return;
-  }
-  if (error instanceof RefusedError) throw error;
-}
-
-async function request(url: string, headers: Record<string, string>, signal: AbortSignalLike): Promise<ResponseLike> {
-  if (runtime.fetch === undefined) throw new ConnectionError("this runtime has no fetch");
-  try {
-    return await runtime.fetch(url.replace(/^ws/, "http"), { headers, signal, redirect: "manual" });
-  } catch (cause) {
-    throw new ConnectionError(messageOf(cause), {}, undefined, { cause });
-  }
-}
-
-/** What the server's answer means. */
-function refusal(status: number, body: string): ConnectionError {
-  let code = "CONNECTION_REFUSED";
-  let said = body.trim();
-  try {
-    const answer = JSON.parse(body) as { readonly code?: unknown; readonly message?: unknown } | null;
-    if (typeof answer?.code === "string") code = answer.code;
-    if (typeof answer?.message === "string") said = answer.message;
-  } catch {
-    // Not of our server: what it says is all there is.
-  }
-  const message = `the server refused the connection with status ${status}: ${said}`;
-  const final = status >= 400 && status < 500 && status !== 408 && status !== 429;
-  return final ? new RefusedError(message, { status }, code) : new ConnectionError(message, { status }, code);
-}
-
 async function draw(secret: Secret | undefined): Promise<string | undefined> {
   const text = typeof secret === "function" ? await secret() : secret;
   return text === "" ? undefined : text;
@@ -274,7 +168,8 @@ function withoutSecrets(url: string): string {
   return url.replace(/[?#].*$/s, "").replace(/[^/]*@/, "");
 }
 
-function messageOf(error: unknown): string {
+/** What went wrong, with its cause: runtimes hide it there. */
+export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
