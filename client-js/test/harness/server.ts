@@ -85,12 +85,6 @@ export class Server {
     this.#program = await launch(this.address, this.workspace, { ...this.#options, ...options });
   }
 
-  /** {@link kill}, then {@link comeBack}. */
-  async restart(): Promise<void> {
-    await this.kill();
-    await this.comeBack();
-  }
-
   /** Kills it, and removes its workspace. */
   async stop(): Promise<void> {
     await this.kill();
