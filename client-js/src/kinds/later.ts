@@ -58,6 +58,12 @@ const SHARED: Forms<Omit<Ports, keyof Terminals>> = {
   resizeTerminal: PROMISE,
   snapshotTerminal: PROMISE,
   waitForPort: PROMISE,
+  listPorts: PROMISE,
+  watchPorts: SEQUENCE,
+  exposePort: PROMISE,
+  unexposePort: PROMISE,
+  getExposedPorts: PROMISE,
+  isPortExposed: PROMISE,
   connectPort: PROMISE,
 };
 
