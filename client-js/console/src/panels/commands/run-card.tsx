@@ -68,7 +68,6 @@ export function RunCard(props: { run: CommandRun; onAgain: () => void; onEdit: (
           <LogView
             label={`Output of ${options.command}`}
             window={output}
-            version={output.version}
             following={following.value}
             onFollow={wanted => {
               following.value = wanted;

@@ -171,7 +171,6 @@ export function LogPane(props: {
         <LogView
           label={props.label}
           window={window}
-          version={window.version}
           only={only.value}
           following={reader.following}
           onFollow={wanted => reader.follow(wanted)}
