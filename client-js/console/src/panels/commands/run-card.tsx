@@ -115,8 +115,9 @@ function Outcome(props: { run: CommandRun }) {
       </span>
     );
   }
-  const code = (run.error as { code?: unknown } | undefined)?.code;
-  const unknown = code === "OPERATION_INTERRUPTED";
+  // What was begun and of which nobody heard the end may have done anything.
+  const unknown =
+    run.pid !== undefined || (run.error as { code?: unknown } | undefined)?.code === "OPERATION_INTERRUPTED";
   return (
     <span role="status">
       <Badge tone={run.state === "cancelled" ? "warn" : "danger"}>
