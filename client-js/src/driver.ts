@@ -15,8 +15,6 @@ import { DEFAULT_CLIENT_WINDOW, INITIAL_WINDOW, VERSION } from "./protocol/limit
 import { type State, type Stats, Watched } from "./state.ts";
 import type { Transport } from "./transport.ts";
 
-export type { ConnectOptions } from "./options.ts";
-
 /** Channels that are asked for at the most before WELCOME tells how many there may be: a server's default. */
 const UNTOLD_CHANNELS = 256;
 
