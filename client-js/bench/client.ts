@@ -39,7 +39,7 @@ async function commands(sandbox: Awaited<ReturnType<typeof connect>>): Promise<n
   const times: number[] = [];
   for (let i = 0; i < COMMANDS; i += 1) {
     const start = performance.now();
-    const { stdout } = await sandbox.exec("echo hi");
+    const { stdout } = await sandbox.exec("echo hi", { shell: "/bin/sh" });
     times.push(performance.now() - start);
     if (stdout !== "hi\n") throw new Error(`it said ${JSON.stringify(stdout)}`);
   }
