@@ -1,19 +1,8 @@
 /** {@link connect} and {@link Sandbox}: everything in a sandbox, over one connection that resumes. */
 
 import { Driver } from "./driver.ts";
-import { InterruptedError } from "./error.ts";
-import { begin, type Call, type CallOptions, fromWire, pick } from "./kinds/call.ts";
-import { Ports } from "./kinds/port.ts";
-import type { Metrics, MetricsOptions, SandboxInfo } from "./kinds/sandbox.ts";
-import {
-  type CreateSessionOptions,
-  type DeleteSessionOptions,
-  Session,
-  type SessionInfo,
-  sessionOf,
-  type WireSession,
-} from "./kinds/session.ts";
-import { type AsyncSequence, iterable } from "./kinds/stream.ts";
+import { SandboxSurface } from "./kinds/later.ts";
+import { Session } from "./kinds/session.ts";
 import type { ConnectOptions } from "./options.ts";
 import type { WebSocketLike } from "./platform.ts";
 import type { State, Stats } from "./state.ts";
@@ -46,7 +35,7 @@ export async function connect(target: string | WebSocketLike, options?: ConnectO
  * that were open fail, with an `InterruptedError`; logs, watches and terminals are picked up again even then, when they can
  * be. The sandbox itself goes on.
  */
-export class Sandbox extends Ports {
+export class Sandbox extends SandboxSurface {
   readonly #driver: Driver;
 
   /** Not for users: {@link connect} makes one. */
@@ -91,85 +80,9 @@ export class Sandbox extends Ports {
     return this.#driver.ping();
   }
 
-  /** What the sandbox and its server are. */
-  async info(options?: CallOptions): Promise<SandboxInfo> {
-    return fromWire(await this.call("sandbox.info", {}, options));
-  }
-
-  /** CPU, memory and disk now. */
-  async getMetrics(options?: CallOptions): Promise<Metrics> {
-    return fromWire(await this.call("sandbox.metrics", {}, options));
-  }
-
-  /**
-   * CPU, memory and disk again and again, until the loop is left.
-   *
-   * @example
-   * ```ts
-   * let before: number | undefined;
-   * for await (const { cpu, time, memoryUsed } of sandbox.metrics({ interval: 200 })) {
-   *   console.log(time.toISOString(), memoryUsed, "bytes");
-   *   if (before !== undefined) {
-   *     console.log(cpu - before, "ms of CPU since then");
-   *     break;
-   *   }
-   *   before = cpu;
-   * }
-   * ```
-   */
-  metrics({ interval = 1000, ...options }: MetricsOptions = {}): AsyncSequence<Metrics> {
-    type Readings = Call<never, { readonly sample?: object }, object>;
-    const start = (): Readings => begin(this.endpoint, "sandbox.metrics", { interval_ms: interval }, options);
-    let call = start();
-    async function* samples(): AsyncGenerator<Metrics, void> {
-      for (;;) {
-        for (let item = await call.next(); item; item = await call.next()) {
-          if (item.type === "event" && item.event.sample) yield fromWire(item.event.sample);
-        }
-        try {
-          await call.result();
-          return;
-        } catch (error) {
-          if (!(error instanceof InterruptedError)) throw error;
-          call = start();
-        }
-      }
-    }
-    return iterable(samples(), () => call.cancel());
-  }
-
-  /**
-   * Makes a session: a shell that lives from one `exec` to the next, with its directory, variables and functions. What the
-   * session object starts, starts there. With `reuse` one of that id that is there already.
-   *
-   * @example
-   * ```ts
-   * const session = await sandbox.createSession({ id: "work", cwd: "/tmp", env: { NAME: "world" } });
-   * await session.exec("cd / && greet() { echo hello $NAME; }");
-   * const { stdout } = await session.exec("greet; pwd");
-   * console.log(stdout); // "hello world\n/\n"
-   * await session.delete();
-   * ```
-   */
-  async createSession(options: CreateSessionOptions = {}): Promise<Session> {
-    const params = pick(options, "id", "shell", "cwd", "env", "clear_env", "user", "timeout_ms", "reuse", "renew");
-    const created = await this.call<{ session: { id: string } }>("session.create", params, { signal: options.signal });
-    return new Session(this.endpoint, created.session.id);
-  }
-
   /** A session by its id. Nothing is asked: whether it is there shows with the first command. */
   getSession(id: string): Session {
     return new Session(this.endpoint, id);
-  }
-
-  /** The sessions, oldest first. */
-  async listSessions(options?: CallOptions): Promise<SessionInfo[]> {
-    return (await this.call<{ sessions: WireSession[] }>("session.list", {}, options)).sessions.map(sessionOf);
-  }
-
-  /** Ends a session, its shell and what its commands left behind; see {@link Session.delete}. */
-  deleteSession(id: string, options?: DeleteSessionOptions): Promise<void> {
-    return this.getSession(id).delete(options);
   }
 
   /** Drops the connection and dials again at once: for a network that changed. */

@@ -2,9 +2,9 @@
 
 import { ConnectionError, RefusedError, SandwireError } from "./error.ts";
 import {
+  type AbortSignalLike,
   after,
   canSetHeaders,
-  type RequestOptions,
   runtime,
   type WebSocketConstructor,
   type WebSocketLike,
@@ -13,16 +13,13 @@ import type { Transport } from "./transport.ts";
 import { opened } from "./websocket.ts";
 
 /** The subprotocol of this protocol; see PROTOCOL.md, R-HTTP-3. */
-const PROTOCOL = "sandwire.v1";
-
-/** Longest part of a refusal's body that is repeated, in characters. */
-const MAX_BODY = 400;
-
-/** Bytes that a frame of the other side may have, for `ws`. */
-const MAX_MESSAGE = 1 << 20;
+export const PROTOCOL = "sandwire.v1";
 
 /** A text, or what gives a fresh one for each connection. */
 export type Secret = string | (() => string | Promise<string>);
+
+/** Gives what the next connection is made of: a WebSocket, or a URL to dial. */
+export type Next = () => WebSocketLike | string | Promise<WebSocketLike | string>;
 
 /** How to prove that we may. */
 export interface Credentials {
@@ -58,32 +55,79 @@ export function completeUrl(url: string): string {
 }
 
 /**
- * Makes the connection and the upgrade.
+ * Makes a connection: waits for a WebSocket that is given, or dials a URL and does the upgrade.
  *
- * @param url - complete, as {@link completeUrl} gives it.
+ * @param next - gives the one or the other.
  * @param timeout - milliseconds for all of it.
+ * @param outer - gives it up, too; a connection that comes later is dropped.
  * @throws {@link RefusedError} when the server's answer says that trying again cannot help, else {@link ConnectionError}.
  */
-export async function dial(url: string, credentials: Credentials, timeout: number): Promise<Transport> {
+export async function dial(
+  next: Next,
+  credentials: Credentials,
+  timeout: number,
+  outer: AbortSignalLike,
+): Promise<Transport> {
+  const controller = new runtime.AbortController();
+  const { signal } = controller;
+  const stop = after(timeout, () => controller.abort(new ConnectionError(`no answer within ${timeout / 1000} s`)));
+  const abort = () => controller.abort(outer.reason);
+  if (outer.aborted) abort();
+  else outer.addEventListener("abort", abort);
+  let shown = "";
+  const connect = async () => {
+    const target = await next();
+    if (typeof target !== "string") return opened(target, signal);
+    const url = completeUrl(target);
+    shown = ` to ${withoutSecrets(url)}`;
+    return upgrade(url, credentials, signal);
+  };
+  try {
+    return await new Promise<Transport>((resolve, reject) => {
+      const giveUp = () => reject(signal.reason);
+      if (signal.aborted) return giveUp();
+      signal.addEventListener("abort", giveUp);
+      connect().then(transport => (signal.aborted ? transport.drop() : resolve(transport)), reject);
+    });
+  } catch (error) {
+    if (error instanceof RefusedError || (error instanceof SandwireError && error.code === "VALIDATION_FAILED"))
+      throw error;
+    const context = error instanceof SandwireError ? error.context : {};
+    throw new ConnectionError(`no connection${shown}: ${messageOf(error)}`, context, undefined, { cause: error });
+  } finally {
+    stop();
+    outer.removeEventListener("abort", abort);
+  }
+}
+
+async function upgrade(url: string, credentials: Credentials, signal: AbortSignalLike): Promise<Transport> {
   const token = await draw(credentials.token);
   const ticket = await draw(credentials.ticket);
   const target =
     ticket === undefined ? url : `${url}${url.includes("?") ? "&" : "?"}ticket=${encodeURIComponent(ticket)}`;
   const headers: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  const { WebSocket } = credentials;
   try {
-    if (credentials.WebSocket !== undefined) {
-      return await opened(new credentials.WebSocket(target, protocols(token)), timeout);
-    }
-    if (runtime.WebSocketPair !== undefined) return await upgradeByFetch(target, headers, timeout);
-    if (runtime.WebSocket === undefined) return await dialByPackage(target, headers, timeout);
-    return await opened(construct(runtime.WebSocket, target, token, headers), timeout);
+    if (WebSocket !== undefined) return await opened(new WebSocket(target, protocols(token)), signal);
+    if (runtime.WebSocketPair !== undefined) return await (await elsewhere()).byFetch(target, headers, signal);
+    if (runtime.WebSocket === undefined) return await (await elsewhere()).byPackage(target, headers, signal);
+    return await opened(construct(runtime.WebSocket, target, token, headers), signal);
   } catch (error) {
-    if (error instanceof RefusedError || !(error instanceof SandwireError)) throw failure(url, error);
-    // The runtime does not say what the server answered: ask again in a way that shows it.
-    await probe(target, headers, timeout);
-    throw failure(url, error);
+    if (error instanceof ConnectionError && !(error instanceof RefusedError)) {
+      // Where the runtime does not say what the server answered, it is asked again in a way that shows it. A page whose
+      // server is away may not get the module for that, either.
+      const refused = await elsewhere().then(
+        ({ probe }) => probe(target, headers, signal),
+        () => undefined,
+      );
+      if (refused !== undefined) throw refused;
+    }
+    throw error;
   }
 }
+
+/** What a page needs only when something goes wrong, and others always: not in the way of a page's first load. */
+const elsewhere = () => import("./upgrade.ts");
 
 function construct(
   WebSocket: WebSocketConstructor,
@@ -109,130 +153,9 @@ function protocols(token: string | undefined): string[] {
   return [PROTOCOL, `sandwire.token.${encoded}`];
 }
 
-/** workerd: the upgrade is an answer to `fetch`, which shows a refusal too. */
-async function upgradeByFetch(url: string, headers: Record<string, string>, timeout: number): Promise<Transport> {
-  const response = await request(
-    url,
-    { ...headers, Upgrade: "websocket", "Sec-WebSocket-Protocol": PROTOCOL },
-    timeout,
-  );
-  const socket = response.webSocket;
-  if (!socket) throw refusal(response.status, await response.text());
-  socket.accept();
-  return opened(socket, timeout);
-}
-
-/** What the package `ws` has beyond the standard. */
-interface PackageSocket extends WebSocketLike {
-  on(event: "unexpected-response", listener: (request: unknown, response: PackageResponse) => void): void;
-  terminate(): void;
-}
-
-interface PackageResponse {
-  readonly statusCode: number;
-  setEncoding(encoding: string): void;
-  on(event: "data" | "end", listener: (text: string) => void): void;
-}
-
-/** Node 20: by the package `ws`, which shows the server's answer. */
-async function dialByPackage(url: string, headers: Record<string, string>, timeout: number): Promise<Transport> {
-  const PackageWebSocket = await load("ws");
-  const socket = new PackageWebSocket(url, [PROTOCOL], {
-    headers,
-    handshakeTimeout: timeout,
-    maxPayload: MAX_MESSAGE,
-    perMessageDeflate: false,
-  });
-  const refused = new Promise<never>((_, reject) => {
-    socket.on("unexpected-response", (_request, response) => {
-      let body = "";
-      response.setEncoding("utf8");
-      response.on("data", text => {
-        body = (body + text).slice(0, MAX_BODY);
-      });
-      response.on("end", () => {
-        reject(refusal(response.statusCode, body));
-        socket.terminate();
-      });
-    });
-  });
-  return Promise.race([opened(socket, timeout), refused]);
-}
-
-type PackageConstructor = new (url: string, protocols: string[], options: object) => PackageSocket;
-
-/** The name is no literal, so that no bundler takes the package into a page that has a WebSocket of its own. */
-async function load(name: string): Promise<PackageConstructor> {
-  try {
-    const loaded = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as {
-      WebSocket: PackageConstructor;
-    };
-    return loaded.WebSocket;
-  } catch (cause) {
-    const message = `this runtime has no WebSocket: install the package \`${name}\`, or use Node 22 or newer`;
-    throw new RefusedError(message, {}, "NOT_SUPPORTED", { cause });
-  }
-}
-
-/** Throws when the server refuses these credentials. Whatever else happens says nothing. */
-async function probe(url: string, headers: Record<string, string>, timeout: number): Promise<void> {
-  if (runtime.fetch === undefined) return;
-  let status: number;
-  let body: string;
-  try {
-    const response = await request(url, headers, timeout);
-    status = response.status;
-    body = (await response.text()).slice(0, MAX_BODY);
-  } catch {
-    return;
-  }
-  const error = refusal(status, body);
-  if (status !== 426 && error instanceof RefusedError) throw error;
-}
-
-async function request(url: string, headers: Record<string, string>, timeout: number) {
-  const { fetch, AbortController } = runtime;
-  if (fetch === undefined || AbortController === undefined) throw new ConnectionError("this runtime has no fetch");
-  const controller = new AbortController();
-  const stop = after(timeout, () => controller.abort());
-  const options: RequestOptions = { headers, signal: controller.signal, redirect: "manual" };
-  try {
-    return await fetch(url.replace(/^ws/, "http"), options);
-  } catch (cause) {
-    throw new ConnectionError(messageOf(cause), {}, undefined, { cause });
-  } finally {
-    stop();
-  }
-}
-
-/** What the server's answer means. */
-function refusal(status: number, body: string): ConnectionError {
-  let code = "CONNECTION_REFUSED";
-  let said = body.trim();
-  try {
-    const answer = JSON.parse(body) as { readonly code?: unknown; readonly message?: unknown } | null;
-    if (typeof answer?.code === "string") code = answer.code;
-    if (typeof answer?.message === "string") said = answer.message;
-  } catch {
-    // Not of our server: what it says is all there is.
-  }
-  const message = `the server refused the connection with status ${status}: ${said}`;
-  const final = status >= 400 && status < 500 && status !== 408 && status !== 429;
-  return final ? new RefusedError(message, { status }, code) : new ConnectionError(message, { status }, code);
-}
-
 async function draw(secret: Secret | undefined): Promise<string | undefined> {
   const text = typeof secret === "function" ? await secret() : secret;
   return text === "" ? undefined : text;
-}
-
-function failure(url: string, error: unknown): SandwireError {
-  const shown = withoutSecrets(url);
-  if (error instanceof RefusedError) return error;
-  const context = error instanceof SandwireError ? error.context : {};
-  return new ConnectionError(`no connection to ${shown}: ${messageOf(error)}`, { url: shown, ...context }, undefined, {
-    cause: error,
-  });
 }
 
 function unusable(url: string, reason: string): SandwireError {
@@ -245,7 +168,8 @@ function withoutSecrets(url: string): string {
   return url.replace(/[?#].*$/s, "").replace(/[^/]*@/, "");
 }
 
-function messageOf(error: unknown): string {
+/** What went wrong, with its cause: runtimes hide it there. */
+export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }

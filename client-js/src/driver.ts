@@ -2,11 +2,11 @@
 
 import type { Channel, Opener } from "./channel.ts";
 import { type Closed, Connection, LANE } from "./connection.ts";
-import { completeUrl, dial } from "./dial.ts";
+import { completeUrl, dial, type Next } from "./dial.ts";
 import { AbortError, ConnectionError, RefusedError, type SandwireError } from "./error.ts";
 import { Link } from "./link.ts";
 import type { ConnectOptions } from "./options.ts";
-import { type AbortSignalLike, after, monotonic, onWakeUp, randomBytes, type WebSocketLike } from "./platform.ts";
+import { after, monotonic, onWakeUp, randomBytes, runtime, type WebSocketLike } from "./platform.ts";
 import type { LaneError } from "./protocol/error.ts";
 import { HELLO } from "./protocol/frame/header.ts";
 import { encodeHello, type GoAway, type Welcome } from "./protocol/frame/payload.ts";
@@ -14,9 +14,6 @@ import { CONNECTION } from "./protocol/frame.ts";
 import { DEFAULT_CLIENT_WINDOW, INITIAL_WINDOW, VERSION } from "./protocol/limits.ts";
 import { type State, type Stats, Watched } from "./state.ts";
 import type { Transport } from "./transport.ts";
-import { opened } from "./websocket.ts";
-
-export type { ConnectOptions } from "./options.ts";
 
 /** Channels that are asked for at the most before WELCOME tells how many there may be: a server's default. */
 const UNTOLD_CHANNELS = 256;
@@ -78,6 +75,8 @@ export class Driver implements Opener {
   #hurry: (() => void) | undefined;
   #ignoreWakeUps: (() => void) | undefined;
   #farewell: Promise<void> | undefined;
+  /** Ends what is dialled when the client ends. */
+  readonly #ending = new runtime.AbortController();
 
   private constructor(target: WebSocketLike | string, options: ConnectOptions) {
     this.#options = options;
@@ -93,8 +92,17 @@ export class Driver implements Opener {
    */
   static async start(target: WebSocketLike | string, options: ConnectOptions = {}): Promise<Driver> {
     const driver = new Driver(target, options);
-    const transport = await abortable(driver.#dial(driver.#target), options.signal);
-    driver.#greet(transport);
+    const { signal } = options;
+    const abort = () => driver.#ending.abort(signal?.reason);
+    if (signal?.aborted) abort();
+    else signal?.addEventListener("abort", abort);
+    try {
+      driver.#greet(await driver.#dial(() => driver.#target));
+    } catch (error) {
+      throw signal?.aborted ? new AbortError("connecting was aborted", { cause: signal.reason }) : error;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
     driver.#connection?.attach(driver.#link, 0);
     driver.#ignoreWakeUps = onWakeUp(() => driver.#wakeUp());
     return driver;
@@ -209,9 +217,8 @@ export class Driver implements Opener {
     });
   }
 
-  #dial(target: WebSocketLike | string): Promise<Transport> {
-    const timeout = this.#options.connectTimeout ?? CONNECT_TIMEOUT;
-    return typeof target === "string" ? dial(completeUrl(target), this.#options, timeout) : opened(target, timeout);
+  #dial(next: Next): Promise<Transport> {
+    return dial(next, this.#options, this.#options.connectTimeout ?? CONNECT_TIMEOUT, this.#ending.signal);
   }
 
   /** Says HELLO on a new connection. */
@@ -350,7 +357,7 @@ export class Driver implements Opener {
       if (this.#isClosed()) return;
       this.#state.set({ status: "reconnecting", attempt, reason, retryInMs: 0 });
       try {
-        await this.#resume(redial === undefined ? this.#target : await redial());
+        await this.#resume(redial ?? (() => this.#target));
         return;
       } catch (error) {
         reason = error instanceof Error ? error.message : String(error);
@@ -376,12 +383,8 @@ export class Driver implements Opener {
   }
 
   /** Dials, says HELLO, waits for WELCOME and goes on with the lane. */
-  async #resume(target: WebSocketLike | string): Promise<void> {
-    const transport = await this.#dial(target);
-    if (this.#isClosed()) {
-      transport.drop();
-      return;
-    }
+  async #resume(next: Next): Promise<void> {
+    const transport = await this.#dial(next);
     await new Promise<void>((resolve, reject) => {
       const stop = after(this.#options.connectTimeout ?? CONNECT_TIMEOUT, () => {
         this.#connection?.drop();
@@ -432,28 +435,11 @@ export class Driver implements Opener {
     this.#state.finish();
     this.#link.fail(reason);
     this.#greeting?.reject(closedError(reason));
+    this.#ending.abort(closedError(reason));
     this.#hurry?.();
   }
 }
 
 function closedError(reason: string): SandwireError {
   return new ConnectionError(`the client is closed (${reason}): connect again`, { reason }, "CLIENT_CLOSED");
-}
-
-/** What is given up by the signal; a transport that comes later is dropped. */
-function abortable(dialling: Promise<Transport>, signal: AbortSignalLike | undefined): Promise<Transport> {
-  if (signal === undefined) return dialling;
-  return new Promise((resolve, reject) => {
-    const abort = () => {
-      reject(new AbortError("connecting was aborted", { cause: signal.reason }));
-      dialling.then(
-        transport => transport.drop(),
-        () => {},
-      );
-    };
-    if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort);
-    const settled = () => signal.removeEventListener("abort", abort);
-    dialling.then(resolve, reject).then(settled);
-  });
 }

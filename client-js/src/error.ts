@@ -114,29 +114,17 @@ export class PermissionError extends SandwireError {
 
 /** The error of this code, as an instance of the class that users catch it by. */
 export function errorOf(code: string, message: string, context: ErrorContext = {}): SandwireError {
-  switch (code) {
-    case "CANCELLED":
-      return new AbortError(message);
-    case "OPERATION_INTERRUPTED":
-      return new InterruptedError(message, context);
-    case "TIMEOUT":
-    case "PROCESS_READY_TIMEOUT":
-      return new TimeoutError(message, context, code);
-    case "FILE_NOT_FOUND":
-    case "PROCESS_NOT_FOUND":
-    case "TERMINAL_NOT_FOUND":
-    case "USER_NOT_FOUND":
-    case "COMMAND_NOT_FOUND":
-      return new NotFoundError(code, message, context);
-    case "FILE_EXISTS":
-    case "PROCESS_EXISTS":
-    case "TERMINAL_EXISTS":
-      return new ExistsError(code, message, context);
-    case "PERMISSION_DENIED":
-    case "COMMAND_PERMISSION_DENIED":
-    case "READ_ONLY":
-      return new PermissionError(code, message, context);
-    default:
-      return new SandwireError(code, message, context);
-  }
+  if (code === "CANCELLED") return new AbortError(message);
+  if (code === "OPERATION_INTERRUPTED") return new InterruptedError(message, context);
+  // The codes of one class have one ending.
+  const has = (ending: RegExp) => ending.test(code);
+  if (has(/TIMEOUT$/)) return new TimeoutError(message, context, code);
+  const Class = has(/_NOT_FOUND$/)
+    ? NotFoundError
+    : has(/_EXISTS$/)
+      ? ExistsError
+      : has(/PERMISSION_DENIED$|^READ_ONLY$/)
+        ? PermissionError
+        : SandwireError;
+  return new Class(code, message, context);
 }

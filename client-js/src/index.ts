@@ -53,8 +53,17 @@ export type {
 } from "./kinds/file/content.ts";
 export type { FileInfo, FileType, GlobOptions, ProgressOptions } from "./kinds/file/info.ts";
 export type { ListFilesOptions, RemoveOptions, RenameOptions } from "./kinds/file.ts";
+export type {
+  ExposedPort,
+  ExposePortOptions,
+  ListeningPort,
+  ListPortsOptions,
+  PortEvent,
+  PortListing,
+  WatchPortsOptions,
+} from "./kinds/port/listing.ts";
 export type { ConnectPortOptions, PortConnection } from "./kinds/port.ts";
-export { type KillOptions, Process, type ProcessStats } from "./kinds/process/handle.ts";
+export type { KillOptions, Process, ProcessStats } from "./kinds/process/handle.ts";
 export type { ProcessInfo, ProcessStatus } from "./kinds/process/info.ts";
 export type {
   GetLogsOptions,

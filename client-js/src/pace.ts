@@ -7,13 +7,18 @@
  * sent ahead; when it does not, more.
  */
 
+import { DEFAULT_RETAIN } from "./protocol/limits.ts";
+
 /** Milliseconds that frames may wait in queues on their way. Below what a person notices. */
 const PATIENCE = 50;
 
-/** Bytes that may be on their way: at first, at least, at most. The least is two of the largest frames. */
+/**
+ * Bytes that may be on their way: at first, at least, at most. The least is two of the largest frames, the most is what a lane
+ * keeps until it is acknowledged.
+ */
 const START = 256 << 10;
 const LEAST = 128 << 10;
-const MOST = 16 << 20;
+const MOST = DEFAULT_RETAIN;
 
 /** Bytes between two PINGs at least, and how many PINGs are on their way at most when more is. */
 const STEP = 32 << 10;

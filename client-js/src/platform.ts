@@ -23,6 +23,12 @@ export interface AbortSignalLike {
   removeEventListener(type: "abort", listener: () => void): void;
 }
 
+/** What aborts one. */
+export interface AbortControllerLike {
+  readonly signal: AbortSignalLike;
+  abort(reason: unknown): void;
+}
+
 /** The part of `Response` that we look at. */
 export interface ResponseLike {
   readonly status: number;
@@ -34,8 +40,7 @@ export interface ResponseLike {
 /** The part of `fetch`'s options that we use. */
 export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
-  readonly signal?: unknown;
-  readonly cache?: "no-store";
+  readonly signal?: AbortSignalLike;
   readonly redirect?: "manual";
 }
 
@@ -52,12 +57,16 @@ interface Runtime extends EventTargetLike {
   readonly fetch?: (url: string, options?: RequestOptions) => Promise<ResponseLike>;
   readonly WebSocket?: WebSocketConstructor;
   readonly WebSocketPair?: unknown;
-  readonly AbortController?: new () => { readonly signal: unknown; abort(): void };
+  readonly AbortController: new () => AbortControllerLike;
   readonly TextEncoder: new () => { encode(text: string): Uint8Array<ArrayBuffer> };
   readonly TextDecoder: new () => { decode(bytes: Uint8Array): string };
   readonly btoa: (binary: string) => string;
   readonly document?: EventTargetLike & { readonly visibilityState: string };
-  readonly process?: { readonly versions?: { readonly node?: string } };
+  readonly process?: {
+    readonly versions?: { readonly node?: string };
+    /** Node 20.16 and newer. */
+    getBuiltinModule?(name: "node:module"): { createRequire(from: string): (name: string) => unknown };
+  };
 }
 
 /** The runtime's global object. */

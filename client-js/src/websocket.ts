@@ -1,7 +1,7 @@
 /** A WebSocket as a {@link Transport}: the standard one of every runtime, and the package `ws`. */
 
 import { ConnectionError } from "./error.ts";
-import { after, type WebSocketLike } from "./platform.ts";
+import { type AbortSignalLike, after, type WebSocketLike } from "./platform.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
 /**
@@ -100,26 +100,25 @@ export class WebSocketTransport implements Transport {
 /**
  * Waits until a socket is open.
  *
- * @param timeout - in milliseconds.
- * @throws {@link ConnectionError} when it fails, closes or is not open in time; it is closed then.
+ * @throws {@link ConnectionError} when it fails or closes, or the signal's reason when that gives it up; it is closed then.
  */
-export async function opened(socket: WebSocketLike, timeout: number): Promise<Transport> {
+export async function opened(socket: WebSocketLike, signal: AbortSignalLike): Promise<Transport> {
   socket.binaryType = "arraybuffer";
   if (socket.readyState === CONNECTING) {
     await new Promise<void>((resolve, reject) => {
       let settled = false;
-      const settle = (reason?: string) => {
+      const settle = (error?: unknown) => {
         if (settled) return;
         settled = true;
-        stop();
-        if (reason === undefined) return resolve();
-        reject(new ConnectionError(reason));
+        if (error === undefined) return resolve();
+        reject(error);
         closeWith(socket, 1000, "");
       };
-      const stop = after(timeout, () => settle(`no answer within ${timeout / 1000} s`));
+      const fail = (reason: string) => settle(new ConnectionError(reason));
+      signal.addEventListener("abort", () => settle(signal.reason));
       on(socket, "open", () => settle());
-      on(socket, "error", ({ message }) => settle(message || "the connection failed"));
-      on(socket, "close", ({ code, reason }) => settle(`closed before it was open: ${code} ${reason || ""}`.trim()));
+      on(socket, "error", ({ message }) => fail(message || "the connection failed"));
+      on(socket, "close", ({ code, reason }) => fail(`closed before it was open: ${code} ${reason || ""}`.trim()));
     });
   }
   if (socket.readyState !== OPEN) throw new ConnectionError("the WebSocket is closed");

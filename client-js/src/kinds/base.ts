@@ -11,22 +11,24 @@ export interface Endpoint extends Opener {
 }
 
 /**
- * The surface of a sandbox is one class in layers, a family of calls each: {@link Base}, `Commands`, `Processes`, `Files`,
- * `Trees`, `Terminals`, `Ports`. A `Sandbox` is all of them, with the connection; a `Session` too, with a shell that lives on.
+ * The surface of a sandbox is one class in layers, a family of calls each: {@link Base}, `Commands`, `Terminals`, `Processes`,
+ * `Files`, `Trees`, `TerminalControl`, `Ports`. A `Sandbox` is all of them, with the connection; a `Session` too, with a shell
+ * that lives on. Only the first three are there from the beginning: the others are loaded when they are used first.
  */
 export class Base {
   /** Opens channels. */
   protected readonly endpoint: Endpoint;
   /** Set by {@link setEnvVars}. */
-  protected env: Env = {};
+  protected env: Env;
 
   /** The session that commands run in, unless they say another. */
   protected readonly session: string | undefined;
 
   /** Not for users: a `Sandbox` comes from `connect`, a `Session` from `createSession`. */
-  constructor(endpoint: Endpoint, session?: string) {
+  constructor(endpoint: Endpoint, session?: string, env: Env = {}) {
     this.endpoint = endpoint;
     this.session = session;
+    this.env = env;
   }
 
   /**

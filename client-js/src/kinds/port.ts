@@ -1,11 +1,19 @@
 /** Ports in the sandbox: `tcp.connect`, and the waiting for them. */
 
-import { SandwireError } from "../error.ts";
+import { InterruptedError, SandwireError } from "../error.ts";
 import type { ByteSink, ByteStream } from "../web.ts";
-import { begin, type CallOptions, pick } from "./call.ts";
+import { begin, type Call, type CallOptions, fromWire, pick } from "./call.ts";
+import type {
+  ExposedPort,
+  ExposePortOptions,
+  ListPortsOptions,
+  PortEvent,
+  PortListing,
+  WatchPortsOptions,
+} from "./port/listing.ts";
 import { type PortReady, type WaitForPortOptions, waitForPort } from "./process/wait.ts";
-import { readable, sink } from "./stream.ts";
-import { Terminals } from "./terminal.ts";
+import { type AsyncSequence, iterable, readable, sink } from "./stream.ts";
+import { TerminalControl } from "./terminal/control.ts";
 
 /** How to connect to a port. */
 export interface ConnectPortOptions {
@@ -32,7 +40,7 @@ export interface PortConnection {
 }
 
 /** Ports. */
-export class Ports extends Terminals {
+export class Ports extends TerminalControl {
   /**
    * Waits until a port in the sandbox answers: to a connection, or to an HTTP request with an expected status.
    *
@@ -45,6 +53,77 @@ export class Ports extends Terminals {
    */
   waitForPort(port: number, options: WaitForPortOptions = {}): Promise<PortReady> {
     return waitForPort(this.endpoint, undefined, port, options);
+  }
+
+  /** Who listens in the sandbox, and what is exposed. */
+  async listPorts(options?: ListPortsOptions): Promise<PortListing> {
+    const { ports, exposed, truncated } = await this.call<WireListing>("port.list", pick(options, "own"), options);
+    return { ports: fromWire(ports), exposed: exposed.map(exposedOf), truncated: truncated ?? false };
+  }
+
+  /**
+   * Tells who listens and what is exposed, then each change, until the loop is left. When the server was started anew, what
+   * was there is told as closed, and then what is there now.
+   *
+   * @example
+   * ```ts
+   * await sandbox.startProcess("python3 -m http.server 8127 --bind 127.0.0.1");
+   * for await (const event of sandbox.watchPorts({ interval: 250 })) {
+   *   if (event.type === "opened" && event.port === 8127) {
+   *     console.log(event.address, event.command);
+   *     break;
+   *   }
+   * }
+   * ```
+   */
+  watchPorts(options: WatchPortsOptions = {}): AsyncSequence<PortEvent> {
+    type Events = Call<never, Record<string, unknown>, unknown>;
+    const params = pick(options, "own", "interval_ms");
+    const start = (): Events => begin(this.endpoint, "port.watch", params, options);
+    let call = start();
+    return iterable(
+      watched(
+        () => call,
+        () => (call = start()),
+      ),
+      () => call.cancel(),
+    );
+  }
+
+  /**
+   * Exposes a port: it is then reached by HTTP and WebSocket at a host name of its own, by whoever knows that name. Nobody
+   * needs to listen yet.
+   *
+   * Errors: `InvalidPortError`, `PermissionDeniedError`.
+   *
+   * @example
+   * ```ts
+   * await sandbox.startProcess("python3 -m http.server 8128 --bind 127.0.0.1");
+   * await sandbox.waitForPort(8128, { timeout: 30_000 });
+   * const { url } = await sandbox.exposePort(8128, { name: "docs" });
+   * console.log(url); // "http://8128-….localhost:7070"
+   * console.log(await sandbox.isPortExposed(8128)); // true
+   * await sandbox.unexposePort(8128);
+   * ```
+   */
+  async exposePort(port: number, options?: ExposePortOptions): Promise<ExposedPort> {
+    const params = { port, ...pick(options, "name", "token", "local_host") };
+    return exposedOf(await this.call<WireExposed>("port.expose", params, options));
+  }
+
+  /** Exposes it no more: its host name is good for nothing, and what goes on there is ended. Whether it was exposed. */
+  async unexposePort(port: number, options?: CallOptions): Promise<boolean> {
+    return (await this.call<{ readonly existed?: boolean }>("port.unexpose", { port }, options)).existed ?? false;
+  }
+
+  /** What is exposed, by port. */
+  async getExposedPorts(options?: CallOptions): Promise<readonly ExposedPort[]> {
+    return (await this.call<WireListing>("port.list", { exposed_only: true }, options)).exposed.map(exposedOf);
+  }
+
+  /** Whether a port is exposed. */
+  async isPortExposed(port: number, options?: CallOptions): Promise<boolean> {
+    return (await this.getExposedPorts(options)).some(each => each.port === port);
   }
 
   /**
@@ -95,4 +174,57 @@ export class Ports extends Terminals {
       [Symbol.asyncDispose]: async () => call.cancel(),
     };
   }
+}
+
+type WireExposed = { readonly port: number; readonly since_ms: number };
+type WireListing = {
+  readonly ports: readonly unknown[];
+  readonly exposed: readonly WireExposed[];
+  readonly truncated?: boolean;
+};
+
+const exposedOf = ({ since_ms, ...rest }: WireExposed): ExposedPort => ({
+  ...fromWire<ExposedPort>(rest),
+  since: new Date(since_ms),
+});
+
+/** An event on the wire is a map of one field, whose name says what it is. */
+function eventOf(event: Record<string, unknown>): PortEvent {
+  const [type, value] = Object.entries(event)[0] as [string, unknown];
+  return { type, ...(type === "exposed" ? exposedOf(value as WireExposed) : fromWire<object>(value)) } as PortEvent;
+}
+
+/** The events of one watch after the other. */
+async function* watched(
+  call: () => Call<never, Record<string, unknown>, unknown>,
+  again: () => void,
+): AsyncGenerator<PortEvent, void> {
+  const there = new Map<string, PortEvent>();
+  for (;;) {
+    for (let item = await call().next(); item; item = await call().next()) {
+      if (item.type !== "event") continue;
+      const event = eventOf(item.event);
+      remember(there, event);
+      yield event;
+    }
+    try {
+      await call().result();
+      return;
+    } catch (error) {
+      if (!(error instanceof InterruptedError)) throw error;
+    }
+    yield* there.values();
+    there.clear();
+    again();
+  }
+}
+
+/** Keeps what would have to be said if all that is there were gone. */
+function remember(there: Map<string, PortEvent>, event: PortEvent): void {
+  if (event.type === "ready") return;
+  const { port } = event;
+  const address = "address" in event ? event.address : undefined;
+  const key = `${port} ${address}`;
+  if (event.type === "closed" || event.type === "unexposed") there.delete(key);
+  else there.set(key, address === undefined ? { type: "unexposed", port } : { type: "closed", port, address });
 }

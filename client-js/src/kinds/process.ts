@@ -2,7 +2,6 @@
 
 import { type CallOptions, pick } from "./call.ts";
 import type { Command, LaunchOptions, Signal } from "./command.ts";
-import { Commands } from "./exec.ts";
 import { type KillOptions, kill, Process, streamLogs } from "./process/handle.ts";
 import { infoOf, type WireInfo } from "./process/info.ts";
 import {
@@ -13,6 +12,7 @@ import {
   type StreamLogsOptions,
 } from "./process/log.ts";
 import type { AsyncSequence, Encoding } from "./stream.ts";
+import { Terminals } from "./terminal.ts";
 
 /** How to start a background process. */
 export interface StartProcessOptions extends LaunchOptions {
@@ -48,7 +48,7 @@ export interface Restart {
 }
 
 /** Background processes. */
-export class Processes extends Commands {
+export class Processes extends Terminals {
   /**
    * Starts a background process. It outlives this client; its output goes to a log that never makes it wait.
    *

@@ -1,6 +1,11 @@
 /** `sandbox.*`: what the sandbox is and how it fares. */
 
-import type { CallOptions } from "./call.ts";
+import { InterruptedError } from "../error.ts";
+import { begin, type Call, type CallOptions, fromWire, pick } from "./call.ts";
+import { Ports } from "./port.ts";
+import { SessionCalls, sessionOf, type WireSession } from "./session/calls.ts";
+import { type CreateSessionOptions, type DeleteSessionOptions, Session, type SessionInfo } from "./session.ts";
+import { type AsyncSequence, iterable } from "./stream.ts";
 
 /** What a sandbox and its server are. */
 export interface SandboxInfo {
@@ -74,4 +79,83 @@ export interface Metrics {
   readonly terminals: number;
   /** Milliseconds since anybody did anything here. */
   readonly idle: number;
+}
+
+/** What only the sandbox as a whole can do. */
+export class SandboxCalls extends Ports {
+  /** What the sandbox and its server are. */
+  async info(options?: CallOptions): Promise<SandboxInfo> {
+    return fromWire(await this.call("sandbox.info", {}, options));
+  }
+
+  /** CPU, memory and disk now. */
+  async getMetrics(options?: CallOptions): Promise<Metrics> {
+    return fromWire(await this.call("sandbox.metrics", {}, options));
+  }
+
+  /**
+   * CPU, memory and disk again and again, until the loop is left.
+   *
+   * @example
+   * ```ts
+   * let before: number | undefined;
+   * for await (const { cpu, time, memoryUsed } of sandbox.metrics({ interval: 200 })) {
+   *   console.log(time.toISOString(), memoryUsed, "bytes");
+   *   if (before !== undefined) {
+   *     console.log(cpu - before, "ms of CPU since then");
+   *     break;
+   *   }
+   *   before = cpu;
+   * }
+   * ```
+   */
+  metrics({ interval = 1000, ...options }: MetricsOptions = {}): AsyncSequence<Metrics> {
+    type Readings = Call<never, { readonly sample?: object }, object>;
+    const start = (): Readings => begin(this.endpoint, "sandbox.metrics", { interval_ms: interval }, options);
+    let call = start();
+    async function* samples(): AsyncGenerator<Metrics, void> {
+      for (;;) {
+        for (let item = await call.next(); item; item = await call.next()) {
+          if (item.type === "event" && item.event.sample) yield fromWire(item.event.sample);
+        }
+        try {
+          await call.result();
+          return;
+        } catch (error) {
+          if (!(error instanceof InterruptedError)) throw error;
+          call = start();
+        }
+      }
+    }
+    return iterable(samples(), () => call.cancel());
+  }
+
+  /**
+   * Makes a session: a shell that lives from one `exec` to the next, with its directory, variables and functions. What the
+   * session object starts, starts there. With `reuse` one of that id that is there already.
+   *
+   * @example
+   * ```ts
+   * const session = await sandbox.createSession({ id: "work", cwd: "/tmp", env: { NAME: "world" } });
+   * await session.exec("cd / && greet() { echo hello $NAME; }");
+   * const { stdout } = await session.exec("greet; pwd");
+   * console.log(stdout); // "hello world\n/\n"
+   * await session.delete();
+   * ```
+   */
+  async createSession(options: CreateSessionOptions = {}): Promise<Session> {
+    const params = pick(options, "id", "shell", "cwd", "env", "clear_env", "user", "timeout_ms", "reuse", "renew");
+    const created = await this.call<{ session: { id: string } }>("session.create", params, { signal: options.signal });
+    return new Session(this.endpoint, created.session.id);
+  }
+
+  /** The sessions, oldest first. */
+  async listSessions(options?: CallOptions): Promise<SessionInfo[]> {
+    return (await this.call<{ sessions: WireSession[] }>("session.list", {}, options)).sessions.map(sessionOf);
+  }
+
+  /** Ends a session, its shell and what its commands left behind; see {@link Session.delete}. */
+  deleteSession(id: string, options?: DeleteSessionOptions): Promise<void> {
+    return new SessionCalls(this.endpoint, id).delete(options);
+  }
 }

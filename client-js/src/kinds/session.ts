@@ -1,8 +1,8 @@
 /** `session.*`: shells that live from one command to the next. */
 
-import { type CallOptions, fromWire, type Path } from "./call.ts";
-import { type Env, type Exit, exitOf, type WireExit } from "./command.ts";
-import { Ports } from "./port.ts";
+import type { CallOptions, Path } from "./call.ts";
+import type { Env, Exit } from "./command.ts";
+import { SessionSurface } from "./later.ts";
 
 /** How to make a session. */
 export interface CreateSessionOptions {
@@ -60,38 +60,14 @@ export interface SessionInfo {
   readonly exit?: Exit;
 }
 
-/** `session.Info` on the wire. */
-export interface WireSession {
-  readonly exit?: WireExit;
-}
-
 /**
  * A session: what it runs, runs in its shell, one after the other; directory, variables, functions and options last. Its
  * processes and terminals begin with its directory and exported variables. Files are those of the sandbox: a relative path is
  * taken from the workspace.
  */
-export class Session extends Ports {
+export class Session extends SessionSurface {
   /** Its id. */
   get id(): string {
     return this.session as string;
   }
-
-  /** Asks the server how it is. */
-  async info(options?: CallOptions): Promise<SessionInfo> {
-    return sessionOf(await this.call("session.get", { id: this.session }, options));
-  }
-
-  /**
-   * Ends it: its shell, the command that runs, and what its commands left behind. Those that wait fail with a
-   * `SessionNotFoundError`; processes of `startProcess` go on.
-   */
-  async delete(options: DeleteSessionOptions = {}): Promise<void> {
-    await this.call("session.delete", { id: this.session, grace_ms: options.grace }, options);
-  }
 }
-
-/** Reads what a session is. */
-export const sessionOf = ({ exit, ...info }: WireSession): SessionInfo => ({
-  ...fromWire<Omit<SessionInfo, "exit">>(info),
-  ...(exit && { exit: exitOf(exit) }),
-});

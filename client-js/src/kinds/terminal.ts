@@ -1,9 +1,9 @@
 /** `pty.*`: terminals. They belong to the sandbox and outlive their viewers. */
 
-import { type CallOptions, fromWire, pick } from "./call.ts";
-import { type Command, type Exit, exitOf, type LaunchOptions, type WireExit } from "./command.ts";
+import { type CallOptions, pick } from "./call.ts";
+import type { Command, Exit, LaunchOptions } from "./command.ts";
+import { Commands } from "./exec.ts";
 import { Terminal } from "./terminal/viewer.ts";
-import { Trees } from "./tree.ts";
 
 /** How large a viewer's screen is. */
 export interface TerminalSize {
@@ -87,10 +87,8 @@ export interface SnapshotOptions extends CallOptions {
   readonly ansi?: boolean | undefined;
 }
 
-type WireInfo = { readonly exit?: WireExit; readonly title?: string };
-
-/** Terminals. */
-export class Terminals extends Trees {
+/** Terminals that are opened. */
+export class Terminals extends Commands {
   /**
    * Opens a terminal and attaches to it. It goes on when this viewer detaches, or its client leaves.
    *
@@ -124,43 +122,4 @@ export class Terminals extends Trees {
     const params = { id, ...pick(options, "cols", "rows", "read_only", "scrollback") };
     return Terminal.open(this.endpoint, "pty.attach", params, options);
   }
-
-  /** The terminals, oldest first. Those that have ended are kept for a time. */
-  async listTerminals(options?: CallOptions): Promise<TerminalInfo[]> {
-    return (await this.call<{ terminals: WireInfo[] }>("pty.list", {}, options)).terminals.map(infoOf);
-  }
-
-  /** Ends a terminal: HUP, `grace` milliseconds (default: 2000), KILL. One that has ended is forgotten at once. */
-  async closeTerminal(
-    id: string,
-    options: CallOptions & { readonly grace?: number | undefined } = {},
-  ): Promise<TerminalInfo> {
-    return infoOf(await this.call("pty.close", { id, grace_ms: options.grace }, options));
-  }
-
-  /** Gives a terminal another size. */
-  async resizeTerminal(id: string, cols: number, rows: number, options?: CallOptions): Promise<void> {
-    await this.call("pty.resize", { id, cols, rows }, options);
-  }
-
-  /**
-   * What a terminal shows.
-   *
-   * @example
-   * ```ts
-   * const terminal = await sandbox.createTerminal({ command: "echo hello; sleep 60" });
-   * for await (const event of terminal) if (event.type === "output" && event.data.includes(0x6f)) break;
-   * const { content } = await sandbox.snapshotTerminal(terminal.id);
-   * console.log(content.trim()); // "hello"
-   * ```
-   */
-  async snapshotTerminal(id: string, options: SnapshotOptions = {}): Promise<TerminalScreen> {
-    return fromWire(await this.call("pty.snapshot", { id, ...pick(options, "scrollback", "ansi") }, options));
-  }
 }
-
-const infoOf = ({ exit, ...info }: WireInfo): TerminalInfo => ({
-  title: "",
-  ...fromWire<Omit<TerminalInfo, "title" | "exit">>(info),
-  ...(exit && { exit: exitOf(exit) }),
-});

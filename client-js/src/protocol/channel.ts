@@ -199,7 +199,7 @@ export class Channel {
         return this.#receive({ type: "event", payload: frame.payload });
       case CREDIT:
         if (this.#send.grant(frame.bytes)) return false;
-        throw new LaneError("CREDIT_OVERFLOW", `channel ${this.id} was given more credit than a window may hold`);
+        throw new LaneError("CREDIT_OVERFLOW", `channel ${this.id}: too much CREDIT`);
       case END: {
         const bit = this.#bit(frame.stream);
         if (this.#peerEnded & bit) throw wrongState(this.id, "END twice");
@@ -207,12 +207,12 @@ export class Channel {
         return this.#keep({ type: "end", stream: frame.stream });
       }
       case CLOSE:
-        if (this.side !== "opener") throw wrongState(this.id, "CLOSE comes from the side that did not open");
+        if (this.side !== "opener") throw wrongState(this.id, "CLOSE by the opener");
         this.end(frame);
         return true;
       case CANCEL: {
         if (this.side !== "acceptor" || this.state === "cancelling") {
-          throw wrongState(this.id, "CANCEL comes once, from the opener");
+          throw wrongState(this.id, "CANCEL twice, or not by the opener");
         }
         // One that crossed our CLOSE is no news.
         const news = this.state === "open";
@@ -224,7 +224,7 @@ export class Channel {
         return news;
       }
       default:
-        throw wrongState(this.id, "not a frame of an open channel");
+        throw wrongState(this.id, "frame kind");
     }
   }
 
@@ -263,7 +263,7 @@ export class Channel {
   }
 
   #bit(stream: number): number {
-    if (stream > 2) throw wrongState(this.id, "a stream is 0 to 2");
+    if (stream > 2) throw wrongState(this.id, "stream");
     return 1 << stream;
   }
 
@@ -277,7 +277,7 @@ export class Channel {
 
   #receive(item: Item): boolean {
     if (this.#recv.receive(itemCost(item))) return this.#keep(item);
-    throw new LaneError("WINDOW_EXCEEDED", `channel ${this.id} sent more than its window`);
+    throw new LaneError("WINDOW_EXCEEDED", `channel ${this.id}: more than its window`);
   }
 
   #keep(item: Item): boolean {

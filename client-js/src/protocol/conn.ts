@@ -104,8 +104,8 @@ export class Conn {
 
   /** A frame in a lane in which the peer may not speak. That of a lane which ended while it was on its way is dropped. */
   protected handleStray(lane: number): void {
-    if (lane === CONNECTION) throw unexpected("lane 0 carries only PING, PONG and GOAWAY");
-    if (this.lanes.has(lane)) throw unexpected("the first frame of a server in a lane is WELCOME");
+    if (lane === CONNECTION) throw unexpected("not for lane 0");
+    if (this.lanes.has(lane)) throw unexpected("before WELCOME");
   }
 
   protected handleHello(_lane: number, _payload: Uint8Array): Step {
@@ -113,10 +113,10 @@ export class Conn {
   }
 
   protected handleWelcome(lane: number, payload: Uint8Array): Step {
-    if (!this.lanes.has(lane)) throw unexpected("WELCOME answers a client's HELLO");
+    if (!this.lanes.has(lane)) throw unexpected("WELCOME without HELLO");
     const welcome = readPayload("WELCOME", payload, decodeWelcome);
     checkVersion(welcome.version, VERSION);
-    if (this.#welcomed.has(lane)) throw unexpected("WELCOME comes once");
+    if (this.#welcomed.has(lane)) throw unexpected("WELCOME twice");
     this.#welcomed.add(lane);
     return { type: "welcome", lane, welcome };
   }

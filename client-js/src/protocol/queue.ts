@@ -1,53 +1,43 @@
 /** First in, first out, in constant time: JavaScript's `shift` moves all that is behind. */
 
-/** Capacity, in entries, beyond which a queue that ran empty gives its memory back. */
+/** Slots that may be empty at the front before what is behind them is moved: never more than are full. */
 const KEEP = 64;
 
-/** A ring of slots that doubles when it is full. */
+/** A list whose front is emptied slot by slot, and cut off when that is most of it. */
 export class Queue<T> {
   #slots: (T | undefined)[] = [];
   #head = 0;
-  #length = 0;
 
   /** How many entries it has. */
   get length(): number {
-    return this.#length;
+    return this.#slots.length - this.#head;
   }
 
   /** Adds an entry at the end. */
   push(entry: T): void {
-    if (this.#length === this.#slots.length) this.#grow();
-    this.#slots[(this.#head + this.#length) & (this.#slots.length - 1)] = entry;
-    this.#length += 1;
+    this.#slots.push(entry);
   }
 
-  /** Takes the first entry. */
+  /** Takes the entry at the front. */
   shift(): T | undefined {
-    if (this.#length === 0) return undefined;
-    const entry = this.#slots[this.#head];
-    this.#slots[this.#head] = undefined;
-    this.#head = (this.#head + 1) & (this.#slots.length - 1);
-    this.#length -= 1;
-    if (this.#length === 0 && this.#slots.length > KEEP) this.clear();
+    const entry = this.at(0);
+    if (entry === undefined) return undefined;
+    this.#slots[this.#head++] = undefined;
+    if (this.#head > KEEP && this.#head > this.length) {
+      this.#slots = this.#slots.slice(this.#head);
+      this.#head = 0;
+    }
     return entry;
   }
 
-  /** The entry at this place, counted from the first. */
+  /** The entry so many places behind the front. */
   at(index: number): T | undefined {
-    return index < this.#length ? this.#slots[(this.#head + index) & (this.#slots.length - 1)] : undefined;
+    return this.#slots[this.#head + index];
   }
 
-  /** Throws everything away. */
+  /** Throws all entries away. */
   clear(): void {
     this.#slots = [];
-    this.#head = 0;
-    this.#length = 0;
-  }
-
-  #grow(): void {
-    const slots = this.#slots;
-    this.#slots = slots.slice(this.#head).concat(slots.slice(0, this.#head));
-    this.#slots.length = Math.max(4, slots.length * 2);
     this.#head = 0;
   }
 }

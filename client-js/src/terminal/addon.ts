@@ -61,7 +61,7 @@ export interface SandwireAddonOptions {
  * const addon = new SandwireAddon({ attach: at => sandbox.createTerminal({ id: "work", reuse: true, ...at }) });
  * terminal.loadAddon(addon);
  * terminal.open(document.querySelector("#terminal"));
- * await addon.attach();
+ * await addon.attach(); // the program in the terminal has ended
  * ```
  */
 export class SandwireAddon implements ITerminalAddon {

@@ -117,11 +117,15 @@ describe("connecting", () => {
     await proxy.stall("down");
     const controller = new AbortController();
     const dialling = Driver.start(proxy.url, { signal: controller.signal });
+    dialling.catch(() => {});
+    await until("the connection is made", async () => (await proxy.counters()).open === 1);
     controller.abort(new Error("enough"));
     await expect(dialling).rejects.toBeInstanceOf(AbortError);
     await expect(Driver.start(proxy.url, { signal: controller.signal })).rejects.toMatchObject({
       cause: controller.signal.reason,
     });
+    // While it stalls, the proxy does not notice that an end has gone.
+    await proxy.resume("down");
     await until("no connection is left", async () => (await proxy.counters()).open === 0);
   });
 

@@ -24,14 +24,14 @@ export function build(): string {
   return path;
 }
 
-/** The modules that the package's entry point reaches, by their paths in {@link DIST}. */
+/** The modules that the package's entry point reaches, also later, by their paths in {@link DIST}. */
 export function modules(entry = "index.js"): Map<string, string> {
   const found = new Map<string, string>();
   const visit = (path: string) => {
     if (found.has(path)) return;
     const code = readFileSync(join(DIST, path), "utf8");
     found.set(path, code);
-    for (const [, name = ""] of code.matchAll(/^(?:import|export)[^;]*?from "(\.[^"]+)";$|^import "(\.[^"]+)";$/gm)) {
+    for (const [, name = ""] of code.matchAll(/(?:from |import |import\()"(\.[^"]+)"/g)) {
       visit(posix.join(posix.dirname(path), name));
     }
   };

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { chromium } from "playwright-core";
+import { chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { Program } from "../harness/program.ts";
 import { CuttingProxy } from "../harness/proxy.ts";
@@ -48,6 +48,30 @@ describe("the built package passes the list", () => {
   it("in workerd", runInWorkerd, 120_000);
   it("in Chromium", runInChromium, 120_000);
 });
+
+it("a page dials at once when the browser says that the network is there again", async () => {
+  const own = await CuttingProxy.start(server.address);
+  onTestFinished(() => own.stop());
+  const page = await openPage();
+  await page.evaluate(`(async () => {
+    const { connect } = await import("/test/sandwire/index.js");
+    globalThis.sandbox = await connect("${own.url}", { token: "${TOKEN}" });
+    await sandbox.ping();
+  })()`);
+  await own.refuse();
+  await own.cut();
+  // In the middle of a long pause, the event ends it before anything else can happen.
+  const dialled = await page.evaluate(`(async () => {
+    for await (const state of sandbox.states()) if (state.retryInMs > 500) break;
+    const { attempt, retryInMs } = sandbox.state;
+    dispatchEvent(new Event("online"));
+    for (let turn = 0; turn < 20; turn += 1) await null;
+    return [retryInMs > 500, sandbox.state.retryInMs, sandbox.state.attempt - attempt];
+  })()`);
+  expect(dialled).toEqual([true, 0, 0]);
+  await own.accept();
+  expect(await page.evaluate('sandbox.exec("echo back").then(({ stdout }) => stdout)')).toBe("back\n");
+}, 120_000);
 
 it("is tested where it has to bring its WebSocket, too", () => {
   expect(process.versions.node).toMatch(/^20\./);
@@ -96,6 +120,17 @@ const config :Workerd.Config = (
 }
 
 async function runInChromium(): Promise<void> {
+  const page = await openPage();
+  // As text: what vitest makes of an import is for Node.
+  const outcomes = await page.evaluate(`(async () => {
+    const [{ runAll }, sandwire] = await Promise.all([import("/test/list.mjs"), import("/test/sandwire/index.js")]);
+    return runAll(sandwire, ${JSON.stringify(places)});
+  })()`);
+  passed(outcomes as Outcome[]);
+}
+
+/** A page of the server's, to which the package is served. */
+async function openPage(): Promise<Page> {
   if (!existsSync(CHROMIUM)) {
     throw new Error(`${CHROMIUM} is not there: \`apt-get install chromium\`, or set CHROMIUM to where it is`);
   }
@@ -114,12 +149,7 @@ async function runInChromium(): Promise<void> {
     return body === undefined ? route.abort() : route.fulfill({ body, contentType: "text/javascript" });
   });
   await page.goto(`${server.origin}/healthz`);
-  // As text: what vitest makes of an import is for Node.
-  const outcomes = await page.evaluate(`(async () => {
-    const [{ runAll }, sandwire] = await Promise.all([import("/test/list.mjs"), import("/test/sandwire/index.js")]);
-    return runAll(sandwire, ${JSON.stringify(places)});
-  })()`);
-  passed(outcomes as Outcome[]);
+  return page;
 }
 
 function passed(outcomes: Outcome[]): void {

@@ -1,5 +1,6 @@
 /** The addon in Chromium, on a real server and a real bash. */
 
+import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../harness/until.ts";
 import { TerminalBench } from "./browser.ts";
@@ -161,6 +162,45 @@ describe("pasting", () => {
     await bench.open("much", { command: "sleep 1000" });
     await bench.call("paste", ["much", "x".repeat(5 << 20)]);
     await until("refused", async () => (await bench.call("told", ["much"])).includes("refused"));
+  });
+});
+
+describe("the renderer", () => {
+  const canvases = (page: Page) => page.locator(".xterm-screen canvas").count();
+
+  test("is the DOM where WebGL is emulated in software", async () => {
+    await bench.open("software");
+    await bench.enter("software", "echo drawn-$((1))");
+    await bench.line("software", /^drawn-1$/);
+    await bench.page.locator(".xterm-rows", { hasText: "drawn-1" }).waitFor();
+  });
+
+  test("is WebGL where there is one, and the DOM again when its context is lost", async () => {
+    const page = await bench.context.newPage();
+    // There is no graphics card here: the emulation says that it is one.
+    await page.addInitScript(() => {
+      const getParameter = WebGL2RenderingContext.prototype.getParameter;
+      WebGL2RenderingContext.prototype.getParameter = function (name: number) {
+        return name === 0x9246 ? "A graphics card" : getParameter.call(this, name);
+      };
+    });
+    await bench.load(page);
+    await bench.open("webgl", {}, page);
+    await until("a canvas", async () => (await canvases(page)) > 0);
+    expect(await page.locator(".xterm-rows").count()).toBe(0);
+    await bench.enter("webgl", "echo before-$((1))", page);
+    await bench.line("webgl", /^before-1$/, page);
+
+    await page.evaluate(() => {
+      for (const canvas of document.querySelectorAll<HTMLCanvasElement>(".xterm-screen canvas")) {
+        canvas.getContext("webgl2")?.getExtension("WEBGL_lose_context")?.loseContext();
+      }
+    });
+    await page.locator(".xterm-rows", { hasText: "before-1" }).waitFor();
+    await bench.enter("webgl", "echo after-$((1))", page);
+    await page.locator(".xterm-rows", { hasText: "after-1" }).waitFor();
+    expect(await page.evaluate(() => window.bench.violations)).toEqual([]);
+    await page.close();
   });
 });
 

@@ -85,8 +85,7 @@ function Alone(props: { title: string; children: ComponentChildren }) {
 function Lazy(props: PanelProps & { entry: PanelEntry }) {
   const { entry, ...rest } = props;
   const loaded = useSignal<{ panel?: ComponentType<PanelProps>; error?: unknown }>({});
-  const load = () => {
-    loaded.value = {};
+  useEffect(() => {
     entry.load().then(
       module => {
         loaded.value = { panel: module.default };
@@ -95,11 +94,12 @@ function Lazy(props: PanelProps & { entry: PanelEntry }) {
         loaded.value = { error };
       },
     );
-  };
-  useEffect(load, [entry.id]);
+  }, [entry, loaded]);
   const { panel: Shown, error } = loaded.value;
-  if (error !== undefined)
-    return <ErrorState title={`${entry.title} could not be loaded`} error={error} onRetry={load} />;
+  if (error !== undefined) {
+    // Not loaded again by itself: the server may have another version now, whose files have other names.
+    return <ErrorState title={`${entry.title} could not be loaded`} error={error} onRetry={() => location.reload()} />;
+  }
   return Shown === undefined ? <Loading /> : <Shown {...rest} />;
 }
 

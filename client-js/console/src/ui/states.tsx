@@ -44,9 +44,18 @@ export function ErrorState(props: { title: string; error: unknown; onRetry?: () 
         )
       }
     >
-      <span role="alert">{messageOf(props.error)}</span>
+      <span role="alert">
+        {messageOf(props.error)}
+        <ErrorCode error={props.error} />
+      </span>
     </EmptyState>
   );
+}
+
+/** The stable code of an error, by which it is found in the documentation; nothing when it has none. */
+export function ErrorCode(props: { error: unknown }) {
+  const { code } = (props.error ?? {}) as { code?: unknown };
+  return typeof code === "string" ? <code class="error-code">{code}</code> : null;
 }
 
 /** Says that something is on its way. */

@@ -42,7 +42,7 @@ export function encode(frame: Frame, lane: number = frame.lane): Uint8Array<Arra
 
 /** Decodes one frame. Payloads are slices of `bytes`, not copies. Throws a {@link WireError} that says what is wrong. */
 export function decode(bytes: Uint8Array): Frame {
-  if (bytes.length > MAX_FRAME) throw new WireError("FRAME_TOO_LARGE", `the frame has more than ${MAX_FRAME} bytes`);
+  if (bytes.length > MAX_FRAME) throw new WireError("FRAME_TOO_LARGE", `more than ${MAX_FRAME} bytes`);
   const { kind, lane, channel } = readHeader(bytes);
   const names = FIELDS[kind];
   if (!names) throw new WireError("UNKNOWN_FRAME", `unknown frame kind ${kind}`);
@@ -53,12 +53,12 @@ export function decode(bytes: Uint8Array): Frame {
     fields[name] = checked(name, kind, fieldOf(reader), reader.at - start);
   }
   const frame = fields as Frame;
-  if (kind >= OPEN === (channel === 0)) throw malformed("frames of a channel have a channel, others have 0");
+  if (kind >= OPEN === (channel === 0)) throw malformed("channel");
   // What was read in any form is written in the one that there is: if that is not the same, it was not a frame.
   const at = putHead(frame, lane);
-  if (at + payloadLength(frame) !== bytes.length) throw malformed("it is longer or shorter than its fields");
+  if (at + payloadLength(frame) !== bytes.length) throw malformed("length");
   for (let index = 0; index < at; index += 1) {
-    if (head.out[index] !== bytes[index]) throw malformed(`not the one form of a frame, at byte ${index}`);
+    if (head.out[index] !== bytes[index]) throw malformed(`not its one form, at byte ${index}`);
   }
   return frame;
 }
@@ -67,7 +67,7 @@ function fieldOf(reader: Reader): unknown {
   try {
     return reader.value(0);
   } catch {
-    throw malformed("a field cannot be read");
+    throw malformed("field");
   }
 }
 
@@ -83,7 +83,7 @@ function checked(name: string, kind: number, value: unknown, length: number): un
     const least = name === "bytes" ? 1 : 0;
     if (uint >= least && !(uint > (MOST[name] ?? uint))) return name === "ok" ? uint === 0 : uint;
   }
-  throw malformed(`the field ${name} has a wrong type, or is out of range`);
+  throw malformed(`field ${name}`);
 }
 
 /** Writes all but the payload's own bytes to `head`. Returns its length. */

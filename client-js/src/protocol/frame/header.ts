@@ -54,7 +54,7 @@ export function readHeader(frame: Uint8Array): Header {
   const [marker = 0, kind = 0] = frame;
   const elements = marker - FIXARRAY;
   if (frame.length < LEN || frame[2] !== UINT32 || frame[7] !== UINT32 || elements < 3 || elements > 15) {
-    throw malformed("not the fixed header [kind, uint32 lane, uint32 channel, …]");
+    throw malformed("header");
   }
   const view = new DataView(frame.buffer, frame.byteOffset);
   return { elements, kind, lane: view.getUint32(3), channel: view.getUint32(8) };

@@ -49,10 +49,10 @@ export abstract class Ending extends Sending {
 export function interrupted(reason: string, openCount: number, arrived: number): Uint8Array {
   const [admitted, known] =
     openCount === 0
-      ? ["false", "it was never sent, and can be repeated safely"]
+      ? ["false", "it was never sent: repeating it is safe"]
       : openCount <= arrived
-        ? ["true", "it was started; whether it has ended is not known"]
-        : ["unknown", "whether it was started is not known"];
+        ? ["true", "it was started, and may have ended"]
+        : ["unknown", "it may have been started"];
   return encodeFailure({
     code: "OPERATION_INTERRUPTED",
     message: `the lane is lost (${reason}): ${known}`,

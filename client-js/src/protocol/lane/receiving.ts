@@ -23,7 +23,7 @@ export abstract class Receiving extends User {
       return;
     }
     const id = frame.channel;
-    if (!isCounted(frame)) throw wrongState(id, "not a frame of a lane");
+    if (!isCounted(frame)) throw wrongState(id, "frame kind");
     this.#countReceived(now, frame);
     const channel = this.byId.get(id);
     if (frame.kind === OPEN) {
@@ -56,7 +56,7 @@ export abstract class Receiving extends User {
 
   #handleOpen(id: number, open: Open): void {
     if (this.#isOurs(id) || id <= this.peerId) {
-      throw new LaneError("BAD_CHANNEL_ID", `channel id ${id} may not be opened`);
+      throw new LaneError("BAD_CHANNEL_ID", `channel ${id}: may not be opened`);
     }
     if (this.accepted >= this.maxChannels * 2) throw new LaneError("TOO_MANY_CHANNELS", "too many channels");
     this.peerId = id;
@@ -69,10 +69,10 @@ export abstract class Receiving extends User {
     }
     const limit = this.maxChannels;
     const failure = this.draining
-      ? { code: "DRAINING", message: "this side is draining and takes no new work" }
+      ? { code: "DRAINING", message: "no new work is taken" }
       : {
           code: "LIMIT_EXCEEDED",
-          message: `${limit} channels are open in this lane, and no more are allowed`,
+          message: `no more than ${limit} channels may be open`,
           details: { limit },
         };
     this.close(id, { ok: false, payload: encodeFailure(failure) });
@@ -100,4 +100,4 @@ export abstract class Receiving extends User {
   }
 }
 
-const noSuchChannel = (id: number): LaneError => new LaneError("NO_SUCH_CHANNEL", `channel ${id} was never opened`);
+const noSuchChannel = (id: number): LaneError => new LaneError("NO_SUCH_CHANNEL", `channel ${id}: never opened`);

@@ -5,6 +5,7 @@ import { messageOf } from "../../app/toasts.ts";
 import { Badge, Button, formatBytes, formatDuration, Spinner } from "../../ui/index.ts";
 import { copyLog } from "../../ui/log/log-pane.tsx";
 import { LogView } from "../../ui/log/log-view.tsx";
+import { ErrorCode } from "../../ui/states.tsx";
 import { exitText } from "../processes/process-table.ts";
 import type { CommandRun } from "./run.ts";
 
@@ -67,7 +68,6 @@ export function RunCard(props: { run: CommandRun; onAgain: () => void; onEdit: (
           <LogView
             label={`Output of ${options.command}`}
             window={output}
-            version={output.version}
             following={following.value}
             onFollow={wanted => {
               following.value = wanted;
@@ -91,6 +91,7 @@ export function RunCard(props: { run: CommandRun; onAgain: () => void; onEdit: (
       {run.state === "failed" && (
         <p class="commands-note" data-tone="danger" role="alert">
           {messageOf(run.error)}
+          <ErrorCode error={run.error} />
         </p>
       )}
     </article>
@@ -114,8 +115,9 @@ function Outcome(props: { run: CommandRun }) {
       </span>
     );
   }
-  const code = (run.error as { code?: unknown } | undefined)?.code;
-  const unknown = code === "OPERATION_INTERRUPTED";
+  // What was begun and of which nobody heard the end may have done anything.
+  const unknown =
+    run.pid !== undefined || (run.error as { code?: unknown } | undefined)?.code === "OPERATION_INTERRUPTED";
   return (
     <span role="status">
       <Badge tone={run.state === "cancelled" ? "warn" : "danger"}>

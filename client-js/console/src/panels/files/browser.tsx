@@ -25,6 +25,7 @@ import { TransfersTray } from "./transfers-tray.tsx";
 import { opensAsDirectory, type Row } from "./tree.ts";
 import { type TreeActions, TreeView } from "./tree-view.tsx";
 import { UploadQueue } from "./uploads.ts";
+import { useUnsavedGuard, useWatchedDocument } from "./use-document.ts";
 
 /** Files that are uploaded at once. */
 const PARALLEL = 3;
@@ -398,38 +399,6 @@ export function FilesBrowser(props: PanelProps & { workspace: string }) {
       />
     </section>
   );
-}
-
-/** Looks whether the file that is seen was changed by somebody else. */
-function useWatchedDocument(client: PanelProps["client"], documents: Documents, active: boolean): void {
-  const current = documents.get(documents.current.value);
-  const watched = active && current?.state === "ready" ? current.path : undefined;
-  const id = current?.id;
-  useEffect(() => {
-    if (watched === undefined || id === undefined) return undefined;
-    const stop = new AbortController();
-    const watch = async () => {
-      // Before the watch stood somebody may have changed it.
-      const changes = await client.watch(toWire(watched), { recursive: false, signal: stop.signal });
-      await documents.check(id);
-      for await (const _ of changes) await documents.check(id);
-    };
-    watch()
-      .catch(() => documents.check(id))
-      .catch(() => {});
-    return () => stop.abort();
-  }, [client, documents, watched, id]);
-}
-
-/** Asks before the page is left with changes that are not saved. */
-function useUnsavedGuard(documents: Documents): void {
-  const unsaved = documents.all.value.some(document => document.dirty);
-  useEffect(() => {
-    if (!unsaved) return undefined;
-    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
-    addEventListener("beforeunload", ask);
-    return () => removeEventListener("beforeunload", ask);
-  }, [unsaved]);
 }
 
 function toggleHidden(): void {

@@ -131,6 +131,10 @@ export function TreeView(props: {
 
   const first = Math.max(0, Math.floor(view.top / height) - SPARE);
   const last = Math.min(rows.length, Math.ceil((view.top + view.size) / height) + SPARE);
+  // Who comes to the end of what is listed of a large directory gets more of it.
+  useEffect(() => {
+    for (const row of rows.slice(first, last)) if (row.type === "more") void store.loadMore(row.path);
+  }, [rows, first, last, store]);
   return (
     <div
       ref={box}

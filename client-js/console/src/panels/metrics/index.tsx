@@ -15,6 +15,9 @@ import { added, type Sample, sampleOf } from "./series.ts";
 /** Milliseconds between two readings. */
 const INTERVAL = 1000;
 
+/** Milliseconds until figures that stopped are asked for again. */
+const RETRY = 3000;
+
 /** What is known. */
 interface Known {
   readonly info?: SandboxInfo;
@@ -43,10 +46,21 @@ export default function MetricsPanel(props: PanelProps) {
         if (!document.hidden) known.value = { info, now, samples: added(known.value.samples, sample) };
       }
     };
+    let again: ReturnType<typeof setTimeout> | undefined;
     read().catch(error => {
-      if (!stop.signal.aborted) known.value = { ...known.value, error };
+      if (stop.signal.aborted) return;
+      // What once went goes again when the server is back; what never went, a person must know of.
+      if (known.value.now === undefined) known.value = { ...known.value, error };
+      else {
+        again = setTimeout(() => {
+          attempt.value += 1;
+        }, RETRY);
+      }
     });
-    return () => stop.abort();
+    return () => {
+      clearTimeout(again);
+      stop.abort();
+    };
   }, [client, active, attempt.value, known]);
 
   const { info, now, samples, error } = known.value;

@@ -21,7 +21,6 @@ import {
   Table,
 } from "../../ui/index.ts";
 import { usePoll } from "../../ui/use-poll.ts";
-import { exposePort, listPorts, unexposePort } from "./calls.ts";
 import { type PortRow, parsePort, portRows } from "./port-list.ts";
 import { type PortActions, Preview } from "./preview.tsx";
 
@@ -78,7 +77,7 @@ const COLUMNS: readonly Column<PortRow>[] = [
 /** The panel. */
 export default function PortsPanel(props: PanelProps) {
   const { client, active } = props;
-  const poll = usePoll(active, PAUSE, signal => listPorts(client, { signal }));
+  const poll = usePoll(active, PAUSE, signal => client.listPorts({ signal }));
   const busy = useSignal(false);
   const rows = poll.data === undefined ? [] : portRows(poll.data.ports, poll.data.exposed);
   // While another panel is shown the address is that panel's.
@@ -90,7 +89,7 @@ export default function PortsPanel(props: PanelProps) {
   const expose = async (port: number, localHost: boolean) => {
     busy.value = true;
     try {
-      await exposePort(client, port, localHost);
+      await client.exposePort(port, { localHost });
       poll.refresh();
       navigate("ports", [String(port)]);
     } catch (error) {
@@ -111,7 +110,7 @@ export default function PortsPanel(props: PanelProps) {
       });
       if (!yes) return;
       try {
-        await unexposePort(client, row.port);
+        await client.unexposePort(row.port);
       } catch (error) {
         toastError(`Port ${row.port} could not be taken back`, error);
       }

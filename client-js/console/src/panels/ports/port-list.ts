@@ -1,24 +1,9 @@
 /** The ports of a sandbox as a person sees them: who listens and what is exposed, one row a port. */
 
-/** A socket that listens. */
-export interface Listening {
-  readonly port: number;
-  readonly address: string;
-  readonly pid?: number;
-  readonly command?: string;
-  /** The background process, or the terminal, that it belongs to. */
-  readonly process?: string;
-  readonly terminal?: string;
-}
+import type { ExposedPort, ListeningPort } from "../../../../src/kinds/port/listing.ts";
 
-/** A port that is exposed. */
-export interface Exposed {
-  readonly port: number;
-  readonly name?: string;
-  /** Absent for who may not know it. */
-  readonly url?: string;
-  readonly localHost?: boolean;
-}
+type Listening = Pick<ListeningPort, "port" | "address" | "pid" | "command" | "process" | "terminal">;
+type Exposed = Pick<ExposedPort, "port" | "name" | "url" | "localHost">;
 
 /** A port. */
 export interface PortRow {

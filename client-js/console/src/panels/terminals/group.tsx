@@ -79,7 +79,7 @@ function Screen(props: GroupProps & { tab: Tab }) {
         layout.value = activate(layout.value, tab.id);
       }}
     >
-      <div ref={box} class="terminals-box" data-read-only={tab.readOnly ? "true" : undefined} />
+      <div ref={box} class="terminals-box" />
       {focused && store.searching.value && <SearchBar key={tab.id} store={store} view={view} />}
       <StatusNote store={store} tab={tab} view={view} />
       {dragged.value !== undefined && !props.single && <DropZones store={store} group={group} />}

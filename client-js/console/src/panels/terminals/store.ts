@@ -25,6 +25,9 @@ import {
 import type { NewTerminal } from "./open.ts";
 import { TerminalView } from "./view.ts";
 
+/** Frames for which a terminal that is to get the keys waits for a dialog to be gone. */
+const FOCUS_FRAMES = 20;
+
 /** Where the terminals stand. */
 export const layout: Signal<Layout> = remembered("terminals", {}, isLayout);
 
@@ -113,9 +116,15 @@ export class TerminalStore {
 
   /** Gives the keys to the tab that is seen. */
   focus(): void {
-    const tab = activeTab(layout.value);
-    // After it was drawn: its element may not stand in the page yet.
-    if (tab) requestAnimationFrame(() => this.view(tab).focus());
+    // After it was drawn: its element may not stand in the page yet, and a dialog that is being closed still holds the focus.
+    let frames = FOCUS_FRAMES;
+    const give = () => {
+      const tab = activeTab(layout.value);
+      frames -= 1;
+      if (frames > 0 && document.querySelector("dialog[open]")) requestAnimationFrame(give);
+      else if (tab) this.view(tab).focus();
+    };
+    requestAnimationFrame(give);
   }
 
   /** To the tab, or the group, that is so many further on. */

@@ -18,9 +18,8 @@ const NEAR_TOP = 800;
 export interface LogViewProps {
   /** Its name for screen readers. */
   label: string;
+  /** Whoever changes it draws the view again. */
   window: LogWindow;
-  /** `window.version`: draws again when it changes. */
-  version: number;
   /** Only this stream. Default: both. */
   only?: LogStream | undefined;
   /** Whether the newest line is kept in sight. */
@@ -39,23 +38,25 @@ export interface LogViewProps {
 /** A log. */
 export function LogView(props: LogViewProps) {
   const { window, following, only } = props;
+  // Asked of the window itself: the view also draws itself, when it is scrolled, and must not take old places for new lines.
+  const { version } = window;
   const box = useRef<HTMLDivElement>(null);
   const ruler = useRef<HTMLSpanElement>(null);
   const [view, setView] = useState({ top: 0, height: 0, columns: 80, line: 18 });
   const wrap = wrapLines.value;
   const times = showTimes.value;
-  // The version stands for the window's entries.
+  // The version stands for the entries, which change in their place.
   const entries = useMemo(
     () =>
       only === undefined
         ? window.entries
         : window.entries.filter(entry => entry.type === "note" || entry.stream === only),
-    [window, props.version, only],
+    [window, version, only],
   );
   // A line may have grown though the list is the same.
   const layout = useMemo(
     () => new LogLayout(entries, wrap ? view.columns - (times ? 13 : 0) : undefined),
-    [entries, props.version, wrap, times, view.columns],
+    [entries, version, wrap, times, view.columns],
   );
 
   // What stood at the top stays there when lines come in front of it.
