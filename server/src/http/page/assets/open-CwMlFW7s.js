@@ -1,1 +1,0 @@
-import{E as e}from"./settings-D6XkteMk.js";import{u as t}from"./index-0wF7mSAQ.js";var n=e(void 0);function r(e={}){n.value=e,t(`terminals`)}export{n,r as t};

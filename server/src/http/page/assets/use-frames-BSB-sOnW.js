@@ -1,1 +1,0 @@
-import{D as e,M as t,S as n}from"./settings-D6XkteMk.js";function r(){let r=n(0),i=t(()=>{let e=0;return{changed:()=>{e||=requestAnimationFrame(()=>{e=0,r.value+=1})},stop:()=>cancelAnimationFrame(e)}},[r]);return e(()=>i.stop,[i]),{frame:r.value,changed:i.changed}}export{r as t};
