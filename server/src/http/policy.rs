@@ -60,7 +60,8 @@ fn content(site: Option<&Site>, previews: Option<&str>, nonce: &str) -> String {
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; connect-src 'self'{sockets}; \
          img-src 'self' data: blob:; font-src 'self'; frame-src{frames}; worker-src 'self'; manifest-src 'self'; \
-         base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+         base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+         trusted-types 'none'"
     )
 }
 

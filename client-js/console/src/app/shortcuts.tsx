@@ -16,7 +16,8 @@ export function Shortcuts(props: { onClose: () => void }) {
     <Dialog title="Keyboard shortcuts" wide onClose={props.onClose}>
       <p class="dialog-text">
         While a terminal has the focus, only keys with <KeyHint keys="Ctrl+Shift" /> (on a Mac also ⌘) belong to this
-        page. All others go to the program in the terminal.
+        page. All others go to the program in the terminal. <KeyHint keys="Ctrl+Shift+V" /> pastes there, and a link
+        opens with <KeyHint keys="Mod" /> and a click.
       </p>
       <div class="shortcut-grid">
         {[...groups].map(([group, rows]) => (

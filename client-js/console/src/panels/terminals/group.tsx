@@ -166,6 +166,7 @@ function menuOf(props: GroupProps, tab: Tab): MenuItem[] {
     { separator: true },
     { title: "Find", icon: "search", keys: "Ctrl+Shift+F", run: () => inGroup(group, () => store.search(true)) },
     { title: "Copy selection", icon: "copy", keys: "Ctrl+Shift+C", run: () => void view.copy() },
+    { title: "Paste", keys: "Ctrl+Shift+V", run: () => void view.paste() },
     { title: "Clear lines above", run: () => view.clear() },
     { title: "Rename…", icon: "edit", run: () => void store.rename(tab) },
     ...moves,

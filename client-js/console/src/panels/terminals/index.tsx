@@ -192,6 +192,15 @@ function useTerminalActions(props: PanelProps, store: TerminalStore, list: () =>
       run: () => store.search(true),
     },
     {
+      id: "terminals.copy",
+      title: "Copy the selection",
+      group,
+      icon: "copy",
+      keys: ["Ctrl+Shift+C"],
+      run: onTab(tab => void store.view(tab).copy()),
+    },
+    { id: "terminals.paste", title: "Paste", group, run: onTab(tab => void store.view(tab).paste()) },
+    {
       id: "terminals.leave",
       title: "Leave the terminal, to its tab",
       group,

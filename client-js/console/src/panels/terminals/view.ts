@@ -155,8 +155,16 @@ export class TerminalView {
     return this.#addon.copy();
   }
 
-  paste(text: string): void {
-    this.#addon.paste(text);
+  /** Pastes what is on the clipboard, if the browser lets us read it: it asks the person. */
+  async paste(): Promise<void> {
+    try {
+      this.#addon.paste(await navigator.clipboard.readText());
+      this.focus();
+    } catch {
+      toast("The browser does not let this page read the clipboard", {
+        detail: "Press the keys for pasting in the terminal instead: they need no permission.",
+      });
+    }
   }
 
   /** Marks all that matches and goes to the next. */
