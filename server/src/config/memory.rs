@@ -37,9 +37,9 @@ const CHANNEL: u64 = 24 << 10;
 /// A process beside its log: the table entry and the tasks that watch it.
 const PROCESS: u64 = 16 << 10;
 
-/// A session: what it is started with, its shell's reports (see `shell/report.rs`), and its shell. Who waits for it is a
+/// A shell session: what it is started with, its shell's reports (see `shell/report.rs`), and its shell. Who waits for it is a
 /// channel.
-const SESSION: u64 = PROCESS + LONGEST_REPORTS as u64 + LARGEST_START as u64;
+const SHELL: u64 = PROCESS + LONGEST_REPORTS as u64 + LARGEST_START as u64;
 
 /// A search by content: its line, its pattern and the pattern's states, its results (see `fs/search.rs`).
 const SEARCH: u64 = 5 << 20;
@@ -108,7 +108,7 @@ impl Settings {
     }
 
     fn sessions(&self) -> u64 {
-        self.max_sessions() as u64 * SESSION
+        self.max_sessions() as u64 * SHELL
     }
 
     #[expect(clippy::unused_self, reason = "of the same shape as the others")]

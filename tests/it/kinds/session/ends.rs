@@ -23,13 +23,13 @@ async fn a_timeout_ends_the_command_and_leaves_the_session_with_its_state() {
     assert_eq!(code(&client, "cd /usr; L=local; f() { echo f; }").await, 0);
     let ignores = "bash -c 'trap \"\" TERM; while :; do sleep 0.2; done'";
     let never = [
-        ("sleep 1771", 60_000, "SIGTERM"),
-        ("sleep 1771; sleep 1771; echo no", 60_000, "SIGTERM"),
+        ("sleep 1881", 60_000, "SIGTERM"),
+        ("sleep 1881; sleep 1881; echo no", 60_000, "SIGTERM"),
         ("while :; do sleep 0.01; done", 60_000, "SIGTERM"),
         ("while :; do :; done", 60_000, "SIGTERM"),
         ("g() { g2; }; g2() { while true; do true; done; }; g", 60_000, "SIGTERM"),
-        ("sleep 1771 | sleep 1771 & (sleep 1771 &); wait", 60_000, "SIGTERM"),
-        ("setsid sleep 1771 & sleep 1771", 60_000, "SIGTERM"),
+        ("sleep 1881 | sleep 1881 & (sleep 1881 &); wait", 60_000, "SIGTERM"),
+        ("setsid sleep 1881 & sleep 1881", 60_000, "SIGTERM"),
         (ignores, 100, "SIGKILL"),
     ];
     for (command, grace, signal) in never {
@@ -38,11 +38,11 @@ async fn a_timeout_ends_the_command_and_leaves_the_session_with_its_state() {
         assert!(exit.timed_out && !exit.shell_ended, "{command}: {exit:?}");
         assert_eq!((exit.code, exit.signal.as_deref()), (None, Some(signal)), "{command}");
         assert_eq!(told(&client, "default", "pwd; echo $L; f").await, "/usr\nlocal\nf\n", "after {command}");
-        assert_eq!(told(&client, "default", "pgrep -f 'sleep 177[1]' | cat").await, "", "after {command}");
+        assert_eq!(told(&client, "default", "pgrep -f 'sleep 188[1]' | cat").await, "", "after {command}");
     }
     // What began before is not of the command.
     assert_eq!(code(&client, "sleep 2000 & job=$!").await, 0);
-    assert!(run(&client, &timed("sleep 1771", 60_000)).await.2.unwrap().timed_out);
+    assert!(run(&client, &timed("sleep 1881", 60_000)).await.2.unwrap().timed_out);
     assert_eq!(code(&client, "kill -0 $job").await, 0);
 }
 

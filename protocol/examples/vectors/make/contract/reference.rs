@@ -9,7 +9,7 @@ use super::source::{Content, Field, File, Shape, Type};
 use super::table;
 
 /// Families in the order of the document; `command` has what they share.
-const FAMILIES: [(&str, &str); 7] = [
+const FAMILIES: [(&str, &str); 8] = [
     ("exec", "`exec`"),
     ("process", "`process.*`"),
     ("pty", "`pty.*`"),
