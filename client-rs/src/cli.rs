@@ -18,6 +18,7 @@ mod open;
 mod port;
 mod process;
 mod search;
+mod session;
 mod shell;
 mod stdio;
 mod terminal;
@@ -73,6 +74,7 @@ enum Command {
     Wait(process::WaitArgs),
     Rm(process::RmArgs),
     Terminal(terminal::Args),
+    Session(session::Args),
     Cp(cp::Args),
     Ls(file::LsArgs),
     Cat(file::CatArgs),
@@ -172,6 +174,7 @@ async fn run(command: Command, client: &Client, global: &Global) -> Result<i32, 
         Command::Kill(args) => process::kill(args, client, global).await,
         Command::Wait(args) => process::wait(args, client, global).await,
         Command::Rm(args) => process::rm(args, client, global).await,
+        Command::Session(args) => session::run(args, client, global).await,
         Command::Terminal(args) => terminal::run(args, client, global).await,
         Command::Cp(args) => cp::run(args, client, global).await,
         Command::Ls(args) => file::ls(args, client, global).await,

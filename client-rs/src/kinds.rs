@@ -6,6 +6,7 @@ mod launch;
 pub mod port;
 pub mod process;
 pub mod sandbox;
+pub mod session;
 pub mod stream;
 pub mod tcp;
 pub mod terminal;

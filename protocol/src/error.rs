@@ -92,6 +92,13 @@ codes! {
     /// A terminal with that id exists already.
     TerminalExists = "TERMINAL_EXISTS", "Attach to it, or choose another id.";
 
+    /// No session with that id is known.
+    SessionNotFound = "SESSION_NOT_FOUND", "List the sessions, or create it.";
+    /// A session with that id exists already.
+    SessionExists = "SESSION_ALREADY_EXISTS", "Use it, say `reuse`, or choose another id.";
+    /// The session's shell ended, and with it directory, variables and functions of the session.
+    SessionTerminated = "SESSION_TERMINATED", "Say it again: the next command gets a fresh shell. `renew` does so at once.";
+
     /// The file or directory does not exist.
     FileNotFound = "FILE_NOT_FOUND", "Check the path.";
     /// The target exists already.

@@ -10,6 +10,7 @@ pub mod port;
 pub mod process;
 pub mod pty;
 pub mod sandbox;
+pub mod session;
 pub mod tcp;
 
 use std::fmt::Debug;
@@ -302,6 +303,15 @@ kinds! {
     TreeRead = "file.tree_read", Bulk, FileRead, file::TreeRead, up NoEvent, down NoEvent => file::TreeEnd;
     /// Unpacks a tar stream below a directory.
     TreeWrite = "file.tree_write", Bulk, FileWrite, file::TreeWrite, up NoEvent, down NoEvent => file::TreeEnd;
+
+    /// Makes a session: a shell whose state lasts from one `exec` to the next.
+    SessionCreate = "session.create", Interactive, Exec, session::Create, up NoEvent, down NoEvent => session::Created;
+    /// Lists the sessions.
+    SessionList = "session.list", Interactive, Exec, session::List, up NoEvent, down NoEvent => session::Listing;
+    /// One session.
+    SessionGet = "session.get", Interactive, Exec, session::Get, up NoEvent, down NoEvent => session::Info;
+    /// Ends a session, its shell and what its commands left behind.
+    SessionDelete = "session.delete", Interactive, Exec, session::Delete, up NoEvent, down NoEvent => Done;
 
     /// A byte stream to a port in the sandbox.
     TcpConnect = "tcp.connect", Bulk, Tcp, tcp::Connect, up NoEvent, down tcp::Down => tcp::Ended;

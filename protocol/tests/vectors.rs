@@ -241,8 +241,8 @@ fn every_kind_has_vectors_that_hold_in_both_directions() {
         Exec ProcessStart ProcessList ProcessGet ProcessSignal ProcessKill ProcessWait ProcessAttach ProcessLogs
         ProcessWaitLog ProcessWaitPort ProcessStats ProcessRemove PtyOpen PtyAttach PtyList PtySnapshot PtyResize
         PtyClose FileRead FileWrite FileStat FileList FileMkdir FileRemove FileRename FileMove FileCopy FileChmod
-        FileSymlink FileSearch FileWatch TreeRead TreeWrite TcpConnect PortList PortWatch
-        PortExpose PortUnexpose SandboxInfo SandboxMetrics
+        FileSymlink FileSearch FileWatch TreeRead TreeWrite SessionCreate SessionList SessionGet SessionDelete
+        TcpConnect PortList PortWatch PortExpose PortUnexpose SandboxInfo SandboxMetrics
     }
     let table: BTreeSet<_> = TABLE.iter().map(|row| row.name).collect();
     assert_eq!(seen, table, "every kind of the table is checked here");

@@ -19,6 +19,7 @@ mod port;
 mod process;
 mod pty;
 mod sandbox;
+mod session;
 mod tcp;
 
 /// What a channel is served with.
@@ -67,8 +68,21 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
     }
 
     match open {
-        Open::Exec(params) => run!(Exec, params, exec::serve),
-        Open::ProcessStart(params) => run!(ProcessStart, params, process::start),
+        Open::Exec(params) => {
+            let params = (session::place(&server.sandbox, params.session.as_deref()), params);
+            run!(Exec, params, exec::serve);
+        }
+        Open::SessionCreate(params) => {
+            let made = session::make(&server.sandbox, params);
+            run!(SessionCreate, made, session::create);
+        }
+        Open::SessionList(params) => run!(SessionList, params, session::list),
+        Open::SessionGet(params) => run!(SessionGet, params, session::get),
+        Open::SessionDelete(params) => run!(SessionDelete, params, session::delete),
+        Open::ProcessStart(params) => {
+            let params = (session::place(&server.sandbox, params.session.as_deref()), params);
+            run!(ProcessStart, params, process::start);
+        }
         Open::ProcessList(params) => run!(ProcessList, params, process::list),
         Open::ProcessGet(params) => run!(ProcessGet, params, process::get),
         Open::ProcessSignal(params) => run!(ProcessSignal, params, process::signal),
@@ -82,7 +96,10 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Open::ProcessRemove(params) => run!(ProcessRemove, params, process::remove),
         Open::SandboxInfo(params) => run!(SandboxInfo, params, sandbox::info),
         Open::SandboxMetrics(params) => run!(SandboxMetrics, params, sandbox::metrics),
-        Open::PtyOpen(params) => run!(PtyOpen, params, pty::open),
+        Open::PtyOpen(params) => {
+            let params = (session::place(&server.sandbox, params.session.as_deref()), params);
+            run!(PtyOpen, params, pty::open);
+        }
         Open::PtyAttach(params) => run!(PtyAttach, params, pty::attach),
         Open::PtyList(params) => run!(PtyList, params, pty::list),
         Open::PtySnapshot(params) => run!(PtySnapshot, params, pty::snapshot),

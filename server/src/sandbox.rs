@@ -1,4 +1,4 @@
-//! What outlives a channel: processes, terminals, files.
+//! What outlives a channel: processes, terminals, sessions, files.
 
 pub(crate) mod activity;
 pub(crate) mod buffer;
@@ -7,6 +7,7 @@ pub(crate) mod machine;
 pub(crate) mod port;
 pub(crate) mod process;
 pub(crate) mod pty;
+pub(crate) mod shell;
 pub(crate) mod tcp;
 
 use std::io;
@@ -28,6 +29,7 @@ pub(crate) struct Sandbox {
     pub(crate) host: process::run::Host,
     pub(crate) processes: process::registry::Registry,
     pub(crate) terminals: pty::registry::Registry,
+    pub(crate) sessions: shell::Registry,
     /// All files, without a limit.
     pub(crate) files: fs::Files,
     pub(crate) ports: port::Ports,
@@ -66,6 +68,7 @@ impl Sandbox {
             settings.scrollback(),
             settings.terminal_memory(),
         );
+        let sessions = shell::Registry::new(host.clone(), settings.max_sessions());
         let files = fs::Files::new(workspace.clone());
         let names = port::names::Names::new(
             settings.sandbox_id.as_deref(),
@@ -76,12 +79,12 @@ impl Sandbox {
         let ports = port::Ports::new(names);
         let tcp_hosts = settings.tcp_hosts();
         let (listens, activity) = (OnceLock::new(), Activity::default());
-        Ok(Self { workspace, host, processes, terminals, files, ports, tcp_hosts, listens, activity })
+        Ok(Self { workspace, host, processes, terminals, sessions, files, ports, tcp_hosts, listens, activity })
     }
 
     /// Ends everything: TERM, and KILL after this time.
     pub(crate) async fn shutdown(&self, grace: Duration) {
-        tokio::join!(self.processes.shutdown(grace), self.terminals.shutdown(grace));
+        tokio::join!(self.processes.shutdown(grace), self.terminals.shutdown(grace), self.sessions.shutdown(grace));
     }
 }
 

@@ -6,6 +6,7 @@ mod network;
 mod open;
 mod ports;
 mod processes;
+mod sessions;
 mod shell;
 
 use std::io::Write;

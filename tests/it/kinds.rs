@@ -11,6 +11,7 @@ mod process;
 mod pty;
 mod sandbox;
 mod search;
+mod session;
 mod tcp;
 mod tree;
 mod watch;

@@ -75,6 +75,12 @@ pub(crate) struct Args {
     /// With --json: a line for each piece of output as it comes, and one for the end.
     #[arg(long)]
     stream: bool,
+    /// Run it in the shell of this session, as commands before it have left it. `default` is there by itself.
+    #[arg(long, value_name = "NAME", conflicts_with = "tty")]
+    session: Option<String>,
+    /// When the session's shell has ended, begin a fresh one instead of failing once.
+    #[arg(long, requires = "session")]
+    renew: bool,
     #[command(flatten)]
     run: LaunchArgs,
 }
@@ -112,6 +118,8 @@ pub(crate) async fn run(args: Args, client: &Client, global: &Global) -> Result<
         timeout_ms: args.timeout.map(millis),
         grace_ms: args.grace.map(millis),
         report_start: false,
+        session: args.session,
+        renew: args.renew,
     };
     let call = Arc::new(client.open::<Exec>(&params)?);
     if stdin {

@@ -88,12 +88,7 @@ impl LaunchFlags {
         if self.command.is_some() && !argv.is_empty() {
             return Err(Failure::Usage("give a line with -c, or a program and its arguments, not both".to_owned()));
         }
-        let mut env: BTreeMap<ByteString, Option<ByteString>> = BTreeMap::new();
-        for setting in &self.env {
-            let (name, value) = variable(setting)?;
-            env.insert(name, Some(value));
-        }
-        env.extend(self.unset.into_iter().map(|name| (name.into(), None)));
+        let env = variables(&self.env, self.unset)?;
         let cpu_millis = match self.limit_cpu {
             Some(cores) if cores > 0.0 && cores < 1e6 => Some((cores * 1000.0).ceil() as u32),
             Some(_) => return Err(Failure::Usage("--limit-cpu takes a number of cores above 0".to_owned())),
@@ -119,6 +114,20 @@ impl LaunchFlags {
             limits: (limits != Limits::default()).then_some(limits),
         })
     }
+}
+
+/// What `--env` and `--unset` say.
+pub(crate) fn variables(
+    set: &[OsString],
+    unset: Vec<OsString>,
+) -> Result<BTreeMap<ByteString, Option<ByteString>>, Failure> {
+    let mut env = BTreeMap::new();
+    for setting in set {
+        let (name, value) = variable(setting)?;
+        env.insert(name, Some(value));
+    }
+    env.extend(unset.into_iter().map(|name| (name.into(), None)));
+    Ok(env)
 }
 
 fn variable(setting: &OsString) -> Result<(ByteString, ByteString), Failure> {

@@ -43,6 +43,9 @@ pub(crate) struct StartArgs {
     /// Largest log. Default: the server's setting.
     #[arg(long, value_name = "SIZE", value_parser = args::size)]
     log_size: Option<u64>,
+    /// Start it with the directory, the exported variables and the user of this session.
+    #[arg(long, value_name = "NAME")]
+    session: Option<String>,
     #[command(flatten)]
     run: LaunchArgs,
 }
@@ -86,6 +89,9 @@ pub(crate) async fn start(args: StartArgs, client: &Client, global: &Global) -> 
     }
     if let Some(bytes) = args.log_size {
         start = start.log_bytes(bytes);
+    }
+    if let Some(session) = args.session {
+        start = start.session(session);
     }
     let (_, info) = start.spawn_info().await?;
     if global.json {

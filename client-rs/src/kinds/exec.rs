@@ -32,12 +32,7 @@ impl Client {
     }
 
     fn command(&self, run: Launch) -> Command {
-        Command {
-            client: self.clone(),
-            params: Params { run, ..Params::default() },
-            input: Bytes::new(),
-            output_limit: DEFAULT_OUTPUT_LIMIT,
-        }
+        Command::new(self.clone(), Params { run, ..Params::default() })
     }
 }
 
@@ -82,6 +77,10 @@ pub struct Command {
 }
 
 impl Command {
+    pub(crate) fn new(client: Client, params: Params) -> Self {
+        Self { client, params, input: Bytes::new(), output_limit: DEFAULT_OUTPUT_LIMIT }
+    }
+
     launch_methods!(params.run);
 
     /// One more argument of a program without a shell.
@@ -106,6 +105,19 @@ impl Command {
     /// Standard error goes where standard output goes, in the exact order of the writes.
     pub const fn merge_stderr(mut self) -> Self {
         self.params.merge_stderr = true;
+        self
+    }
+
+    /// Runs it in the shell of this session, with what commands before it have left there; see
+    /// [`Session`](super::session::Session). `env` and `cwd` then hold for this command only.
+    pub fn session(mut self, id: impl Into<String>) -> Self {
+        self.params.session = Some(id.into());
+        self
+    }
+
+    /// When the session's shell has ended, runs it in a fresh one instead of failing with `SESSION_TERMINATED`.
+    pub const fn renew(mut self) -> Self {
+        self.params.renew = true;
         self
     }
 

@@ -196,6 +196,13 @@ impl OpenTerminal {
         self
     }
 
+    /// Begins with the directory, the exported variables and the user of this [session](super::session), in its turn among
+    /// the session's commands.
+    pub fn session(mut self, id: impl Into<String>) -> Self {
+        self.params.session = Some(id.into());
+        self
+    }
+
     /// Opens it and attaches to it.
     ///
     /// # Errors

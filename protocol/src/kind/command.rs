@@ -93,6 +93,9 @@ pub struct Exit {
     /// Bytes of output beyond `output_bytes`, which were not delivered.
     #[serde(skip_serializing_if = "is_zero")]
     pub output_dropped: u64,
+    /// Whether the shell of its session ended with it, and the session's state was lost.
+    #[serde(skip_serializing_if = "is_false")]
+    pub shell_ended: bool,
 }
 
 impl Exit {

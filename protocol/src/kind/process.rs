@@ -33,6 +33,11 @@ pub struct Start {
     /// 16 KiB is taken for 16 KiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_bytes: Option<u64>,
+    /// Start with the working directory, the exported variables and the user of this session, as they are when its commands
+    /// before this have ended; `run` says what differs. The process is no part of the session. Needs the scope `exec` too.
+    /// Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
 }
 
 /// When and how a process is started again.

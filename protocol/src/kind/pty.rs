@@ -37,6 +37,11 @@ pub struct Open {
     /// End the terminal when the last viewer has gone. Default: false.
     #[serde(skip_serializing_if = "is_false")]
     pub transient: bool,
+    /// Start with the working directory, the exported variables and the user of this session, as they are when its commands
+    /// before this have ended; `run` says what differs. The terminal is no part of the session. Needs the scope `exec` too.
+    /// Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
 }
 
 /// Parameters of `pty.attach`.

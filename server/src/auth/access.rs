@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use sandwire_protocol::kind::{Open, Scope};
+use sandwire_protocol::kind::{Open, Scope, process, pty};
 use sandwire_protocol::{Code, Error};
 
 use crate::sandbox::fs::PathPolicy;
@@ -97,6 +97,12 @@ impl Access {
             && !attach.read_only
         {
             self.require(Scope::Pty)?;
+        }
+        // What a session knows is for those who may run commands in it.
+        if let Open::ProcessStart(process::Start { session: Some(_), .. })
+        | Open::PtyOpen(pty::Open { session: Some(_), .. }) = open
+        {
+            self.require(Scope::Exec)?;
         }
         // Asking a port of another machine is a connection to it.
         if let Open::ProcessWaitPort(wait) = open
@@ -201,7 +207,13 @@ mod tests {
                 let typing = matches!(&open, Open::PtyAttach(attach) if !attach.read_only);
                 let away = matches!(&open, Open::ProcessWaitPort(wait)
                     if wait.host.as_deref().is_some_and(|host| !is_own(host)));
-                let more = typing.then_some(Scope::Pty).or(away.then_some(Scope::Tcp));
+                let inherits = matches!(
+                    &open,
+                    Open::ProcessStart(process::Start { session: Some(_), .. })
+                        | Open::PtyOpen(pty::Open { session: Some(_), .. })
+                );
+                let more =
+                    typing.then_some(Scope::Pty).or(away.then_some(Scope::Tcp)).or(inherits.then_some(Scope::Exec));
                 let with = Access::new("t", [row.scope].into_iter().chain(more), None);
                 assert_eq!(with.check(&open), Ok(()), "{}", row.name);
             }
@@ -217,6 +229,15 @@ mod tests {
         let error = viewer.check(&open::<kind::PtyAttach>(&typing)).unwrap_err();
         assert_eq!(error.code, Code::PermissionDenied);
         assert_eq!(error.details["scope"], "pty".into());
+    }
+
+    #[test]
+    fn what_a_session_has_is_for_who_may_run_commands_in_it() {
+        let starts = Access::new("t", [Scope::Process, Scope::Pty], None);
+        let start = kind::process::Start { session: Some("s".into()), ..Default::default() };
+        assert_eq!(starts.check(&open::<kind::ProcessStart>(&start)).unwrap_err().details["scope"], "exec".into());
+        let terminal = kind::pty::Open { session: Some("s".into()), ..Default::default() };
+        assert_eq!(starts.check(&open::<kind::PtyOpen>(&terminal)).unwrap_err().details["scope"], "exec".into());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::sandbox::process::log::{SEGMENT, SHARED_MEMORY};
 use crate::sandbox::process::pipe::READ;
 use crate::sandbox::process::registry::{MAX_RESTARTED, ready};
 use crate::sandbox::pty::budget;
+use crate::sandbox::shell::{LARGEST_START, LONGEST_REPORTS};
 use crate::server::LONG_MESSAGES;
 
 /// The program itself: code, runtime, stacks, the allocator's slack; and the buffers that are kept for the next read.
@@ -35,6 +36,10 @@ const CHANNEL: u64 = 24 << 10;
 
 /// A process beside its log: the table entry and the tasks that watch it.
 const PROCESS: u64 = 16 << 10;
+
+/// A shell session: what it is started with, its shell's reports (see `shell/report.rs`), and its shell. Who waits for it is a
+/// channel.
+const SHELL: u64 = PROCESS + LONGEST_REPORTS as u64 + LARGEST_START as u64;
 
 /// A search by content: its line, its pattern and the pattern's states, its results (see `fs/search.rs`).
 const SEARCH: u64 = 5 << 20;
@@ -67,6 +72,7 @@ impl Settings {
             + self.lanes()
             + self.channels()
             + self.processes()
+            + self.sessions()
             + self.files()
             + PORTS
             + budget::memory(if self.max_terminals() == 0 { 0 } else { self.terminal_memory() })
@@ -101,6 +107,10 @@ impl Settings {
         kept as u64 * PROCESS + (logs + running * (READ + 2 * MAX_RESTARTED)) as u64
     }
 
+    fn sessions(&self) -> u64 {
+        self.max_sessions() as u64 * SHELL
+    }
+
     #[expect(clippy::unused_self, reason = "of the same shape as the others")]
     fn files(&self) -> u64 {
         let long = MAX_SEARCHES as u64 * SEARCH + MAX_LONG as u64 * TREE;
@@ -128,6 +138,7 @@ mod tests {
             ("retained_bytes", double(|it| it.retained_bytes = Some(super::super::Size(192 << 20)))),
             ("max_processes", double(|it| it.max_processes = Some(512))),
             ("keep_processes", double(|it| it.keep_processes = Some(128))),
+            ("max_sessions", double(|it| it.max_sessions = Some(128))),
             ("log_memory", double(|it| it.log_memory = Some(super::super::Size(512 << 10)))),
             ("terminal_memory", double(|it| it.terminal_memory = Some(super::super::Size(224 << 20)))),
             ("tls_cert", double(|it| it.tls_cert = Some("cert.pem".into()))),

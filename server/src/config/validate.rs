@@ -73,6 +73,7 @@ impl Settings {
             ("max_processes", self.max_processes(), 0),
             ("keep_processes", self.keep_processes(), 0),
             ("max_terminals", self.max_terminals(), 0),
+            ("max_sessions", self.max_sessions(), 0),
             ("scrollback", self.scrollback(), 0),
         ] {
             if !(least..=MOST).contains(&value) {

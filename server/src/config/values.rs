@@ -50,6 +50,8 @@ values! {
     max_terminals: count;
     /// Memory of all terminals, in bytes.
     terminal_memory: size;
+    /// Shell sessions at once.
+    max_sessions: count;
     /// Lines above the screen.
     scrollback: count;
     /// How long a lane outlives its connection.

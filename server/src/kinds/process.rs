@@ -18,13 +18,18 @@ use sandwire_protocol::kind::{
 use sandwire_protocol::{Code, Error};
 
 use super::Context;
+use super::session::{Placed, inherit};
 use crate::sandbox::process::log::Piece;
 use crate::sandbox::process::registry::{Process, Reading};
 use crate::sandbox::process::signal::Signal;
 use crate::sandbox::tcp;
 
-#[expect(clippy::unused_async, reason = "all kinds have one shape")]
-pub(super) async fn start(params: Start, _: &Channel<ProcessStart>, context: &Context) -> Result<Info, Error> {
+pub(super) async fn start(
+    (placed, mut params): (Placed, Start),
+    channel: &Channel<ProcessStart>,
+    context: &Context,
+) -> Result<Info, Error> {
+    inherit(placed, &mut params.run, channel).await?;
     context.sandbox.processes.start(params)
 }
 

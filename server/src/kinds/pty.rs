@@ -12,12 +12,18 @@ use sandwire_protocol::kind::{Done, Kind, PtyAttach, PtyClose, PtyList, PtyOpen,
 use sandwire_protocol::{Code, Error};
 
 use super::Context;
+use super::session::{Placed, inherit};
 use crate::sandbox::pty::queue::Piece;
 use crate::sandbox::pty::screen::Size;
 use crate::sandbox::pty::terminal::Terminal;
 use crate::sandbox::pty::viewer::Viewer;
 
-pub(super) async fn open(params: Open, channel: &Channel<PtyOpen>, context: &Context) -> Result<Ended, Error> {
+pub(super) async fn open(
+    (placed, mut params): (Placed, Open),
+    channel: &Channel<PtyOpen>,
+    context: &Context,
+) -> Result<Ended, Error> {
+    inherit(placed, &mut params.run, channel).await?;
     let (terminal, created) = context.sandbox.terminals.open(&params)?;
     let size = Size::asked(params.cols, params.rows, terminal.size());
     // What it was started with may be large, and it may run for long.

@@ -9,7 +9,7 @@ use sandwire::protocol::Error;
 use sandwire::protocol::kind::command::Launch;
 use sandwire::protocol::kind::{
     Exec, FileRead, FileWrite, Kind, ProcessList, ProcessLogs, ProcessStart, PtyOpen, SandboxMetrics, exec, file,
-    process, pty, sandbox,
+    process, pty, sandbox, session,
 };
 use sandwire::{Call, Client, Reply, State};
 use tokio::runtime::Runtime;
@@ -122,6 +122,21 @@ async fn echo_hi(client: &Client) -> Outcome<()> {
     if output == b"hi\n" { Ok(()) } else { Err(Failure::Broken(format!("echo hi gave {output:?}"))) }
 }
 
+/// A line of builtins in the shell of a session.
+async fn builtin(client: &Client) -> Outcome<()> {
+    let mut output = Vec::new();
+    let params = exec::Params { session: Some(session::DEFAULT.to_owned()), ..exec("cd /usr; echo hi") };
+    // The session's shell runs already.
+    let run = Launch { shell: None, ..params.run };
+    let call = client.open::<Exec>(&exec::Params { run, ..params })?;
+    let exit = drain(&call, |bytes| {
+        output.extend_from_slice(bytes);
+        Ok(())
+    });
+    ended(exit.await?.code)?;
+    if output == b"hi\n" { Ok(()) } else { Err(Failure::Broken(format!("echo hi gave {output:?}"))) }
+}
+
 async fn timed<F: Future<Output = Outcome<()>>>(count: usize, mut work: impl FnMut() -> F) -> Outcome<Vec<Duration>> {
     let mut times = Vec::with_capacity(count);
     for _ in 0..count {
@@ -189,8 +204,13 @@ impl Subject for Wired {
         })
     }
 
-    fn builtin(&self, _count: usize) -> Outcome<Vec<Duration>> {
-        Err(Failure::NotOffered("shell sessions are not there yet"))
+    fn builtin(&self, count: usize) -> Outcome<Vec<Duration>> {
+        self.runtime.block_on(async {
+            let client = self.connect().await?;
+            let session = client.session(session::DEFAULT);
+            session.exec("cd /").run().await?;
+            timed(count, async || builtin(&client).await).await
+        })
     }
 
     fn stream(&self, command: &str, check: &mut Check) -> Outcome<Duration> {

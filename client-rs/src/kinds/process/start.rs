@@ -96,6 +96,13 @@ impl Start {
         self
     }
 
+    /// Starts it with the directory, the exported variables and the user of this session, in its turn among the session's
+    /// commands. It is no part of the session.
+    pub fn session(mut self, id: impl Into<String>) -> Self {
+        self.params.session = Some(id.into());
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors

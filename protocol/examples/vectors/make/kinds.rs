@@ -3,6 +3,7 @@
 mod files;
 mod ports;
 mod processes;
+mod sessions;
 mod terminals;
 
 use sandwire_protocol::ByteString;
@@ -53,6 +54,7 @@ pub fn files() -> Vec<(String, Value)> {
     let mut all = vec![command().file(), tunnel().file(), info().file(), metrics().file()];
     all.extend(processes::files());
     all.extend(terminals::files());
+    all.extend(sessions::files());
     all.extend(files::files());
     all.extend(ports::files());
     all
@@ -109,6 +111,7 @@ fn killed() -> Exit {
         oom_killed: true,
         duration_us: 1 << 40,
         output_dropped: 99,
+        shell_ended: true,
         ..Exit::default()
     }
 }
@@ -122,6 +125,8 @@ fn command() -> Vectors<kind::Exec> {
         timeout_ms: Some(60_000),
         grace_ms: Some(0),
         report_start: true,
+        session: Some("build".to_owned()),
+        renew: true,
     };
     let signal = |signal: &str, target| exec::Up::Signal { signal: signal.to_owned(), target };
     Vectors {

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -133,7 +133,7 @@ pub(crate) fn start(host: &Host, launch: &Launch, spec: &Spec) -> Result<Started
     let left = prepared.limits.output_bytes.unwrap_or(u64::MAX);
     let run = spawn_run(host, prepared, stdio, spec)?;
     let over = run.over.clone();
-    Ok(Started { run, outputs: Outputs { pipes, over, left, dropped: 0, burst: 0 }, stdin })
+    Ok(Started { run, outputs: Outputs::new(pipes, over, left), stdin })
 }
 
 /// Starts a command on a terminal, which is at this path.
@@ -147,6 +147,19 @@ pub(crate) fn start_on_terminal(host: &Host, launch: &Launch, terminal: &CStr, s
             .map_err(|errno| spawn_failed(&prepared, errno.raw_os_error()))?;
     }
     spawn_run(host, prepared, Stdio::Terminal(terminal), spec)
+}
+
+/// Starts a shell that reads its first lines from there and has no output of its own.
+///
+/// # Errors
+/// As [`start`].
+pub(crate) fn start_shell(host: &Host, launch: &Launch, stdin: OwnedFd) -> Result<Run, Error> {
+    let prepared = Prepared::new(launch, &host.workspace, host.marker())?;
+    let nowhere = std::fs::File::options().write(true).open("/dev/null");
+    let nowhere = nowhere.map_err(|error| spawn_failed(&prepared, error.raw_os_error().unwrap_or(0)))?;
+    let stdio = Stdio::Pipes { stdin: Some(stdin.as_fd()), stdout: nowhere.as_fd(), stderr: nowhere.as_fd() };
+    let spec = Spec { stdin: false, merge_stderr: false, timeout: None, grace: Duration::ZERO };
+    spawn_run(host, prepared, stdio, &spec)
 }
 
 fn spawn_run(host: &Host, prepared: Prepared, stdio: Stdio<'_>, spec: &Spec) -> Result<Run, Error> {
@@ -330,6 +343,12 @@ pub(crate) async fn signal_child(child: &Child, tree: &mut Tree, signal: Signal,
 }
 
 impl Outputs {
+    /// What is written to these pipes; `over` says that the command has ended, and of the output so many bytes are
+    /// delivered.
+    pub(crate) fn new(pipes: Pipes, over: CancellationToken, left: u64) -> Outputs {
+        Outputs { pipes, over, left, dropped: 0, burst: 0 }
+    }
+
     /// The next piece of output, of at most `max` bytes, in the order in which the pipes have something. `None` is the
     /// end: both pipes are closed and the command has ended, or it has ended and what it wrote before was delivered,
     /// even if something that it started keeps a pipe open. Cancel safe.

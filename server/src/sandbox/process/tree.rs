@@ -36,12 +36,46 @@ pub(crate) struct Tree {
     marker: Arc<str>,
     /// Start times of what was found before.
     known: BTreeMap<i32, u64>,
+    /// Only what began then or later, and not the leader.
+    since: Option<Moment>,
+}
+
+/// A moment, as processes count their start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// Clock ticks after boot.
+    ticks: u64,
+    /// The last process that began before, for those of the same tick, which takes 10 ms.
+    last: i32,
+}
+
+impl Moment {
+    /// Now.
+    pub(crate) fn now() -> Moment {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let (seconds, nanoseconds) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
+        let ticks = procfs::ticks_per_second();
+        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let last = load.split_ascii_whitespace().next_back().and_then(|last| last.parse().ok());
+        Moment { ticks: seconds * ticks + nanoseconds * ticks / 1_000_000_000, last: last.unwrap_or(0) }
+    }
+
+    /// Whether it had begun.
+    fn is_after(self, entry: &Entry) -> bool {
+        entry.start < self.ticks || (entry.start == self.ticks && entry.pid <= self.last)
+    }
 }
 
 impl Tree {
     /// The tree of that leader.
     pub(crate) fn new(leader: Arc<Child>, marker: Arc<str>) -> Tree {
-        Tree { leader, marker, known: BTreeMap::new() }
+        Tree { leader, marker, known: BTreeMap::new(), since: None }
+    }
+
+    /// The part of it that began then or later: without the leader, and without what older
+    /// ones have started meanwhile.
+    pub(crate) fn since(self, moment: Moment) -> Tree {
+        Tree { since: Some(moment), ..self }
     }
 
     /// Sends signals to every process of the tree, and says how many there were.
@@ -54,6 +88,25 @@ impl Tree {
             send(member, signals);
         }
         Ok(members.len())
+    }
+
+    /// Sends a signal to every process of the tree that is not among `reached`, where it is noted then. One that runs another
+    /// program since is reached again: between fork and exec a shell's child swallows signals.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
+    pub(crate) async fn reach(
+        &mut self,
+        signal: Signal,
+        reached: &mut BTreeSet<(i32, u64, Vec<u8>)>,
+    ) -> io::Result<()> {
+        for member in self.members().await? {
+            let program = std::fs::read(format!("/proc/{}/comm", member.pid)).unwrap_or_default();
+            if reached.insert((member.pid, member.start, program)) {
+                send(&member, &[signal]);
+            }
+        }
+        Ok(())
     }
 
     /// TERM when `gently`; when `overdue` resolves, KILL again and again; returns when nothing of it is left.
@@ -172,7 +225,23 @@ impl Tree {
                 }
             }
         }
-        all.values().filter(|entry| members.contains(&entry.pid) && !entry.dead).copied().collect()
+        let young = |entry: &&Entry| self.since.is_none_or(|since| self.is_young(entry, since, all, &members));
+        all.values().filter(|entry| members.contains(&entry.pid) && !entry.dead).filter(young).copied().collect()
+    }
+
+    /// Whether it and all of the tree between it and the leader began then or later.
+    fn is_young(&self, entry: &Entry, since: Moment, all: &Entries, members: &BTreeSet<i32>) -> bool {
+        let mut above = Some(entry);
+        // A chain of parents is no longer than there are processes.
+        for _ in 0..=all.len() {
+            match above {
+                Some(it) if it.pid == self.leader.pid() => return it.pid != entry.pid,
+                Some(it) if since.is_after(it) => return false,
+                Some(it) => above = all.get(&it.parent).filter(|parent| members.contains(&parent.pid)),
+                None => return true,
+            }
+        }
+        false
     }
 }
 

@@ -70,6 +70,7 @@ fn start() -> Vectors<kind::ProcessStart> {
         restart: Some(Restart { policy: RestartPolicy::OnFailure, max: Some(5), backoff_ms: Some(250) }),
         auto_remove: true,
         log_bytes: Some(1 << 20),
+        session: Some("build".to_owned()),
     };
     let always = Restart { policy: RestartPolicy::Always, max: None, backoff_ms: None };
     Vectors {

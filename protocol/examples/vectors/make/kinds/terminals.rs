@@ -48,6 +48,7 @@ pub fn files() -> Vec<(String, Value)> {
         scrollback: Some(500),
         reuse: true,
         transient: true,
+        session: Some("build".to_owned()),
     };
     let open = Vectors::<kind::PtyOpen> {
         params: vec![("a login shell", Open::default()), ("every field", full)],

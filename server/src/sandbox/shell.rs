@@ -1,0 +1,24 @@
+//! Shell sessions: a shell that lives, and commands that run in it one after the other.
+//!
+//! `script` and `report` are what is said between server and shell, as text and without I/O; `home` is where it is said;
+//! `living` is one shell, `session` what goes on when shells end; `begin` starts a `command` in it, `inherit` hands on what it
+//! has.
+
+mod begin;
+mod command;
+mod home;
+mod inherit;
+mod living;
+mod pipes;
+mod queue;
+mod quote;
+mod registry;
+mod report;
+mod script;
+mod session;
+mod sink;
+
+pub(crate) use command::Command;
+pub(crate) use registry::{LARGEST_START, Place, Registry};
+pub(crate) use report::MOST as LONGEST_REPORTS;
+pub(crate) use session::{Asked, Session};
