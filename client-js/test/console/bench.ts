@@ -84,6 +84,8 @@ export class Visitor implements AsyncDisposable {
   readonly origin: string;
   /** What went wrong so far: must be empty at the end. */
   readonly wrong: string[] = [];
+  /** What the page has asked for so far. */
+  readonly requests: string[] = [];
   readonly #left = { yet: false };
 
   private constructor(context: BrowserContext, page: Page, origin: string, options: VisitOptions) {
@@ -102,6 +104,7 @@ export class Visitor implements AsyncDisposable {
       if (message.type() === "error" || message.type() === "warning") note(`${message.type()}: ${message.text()}`);
     });
     const asked = (url: string) => {
+      this.requests.push(url);
       if (/^(data|blob|about):/.test(url)) return;
       const { host } = new URL(url);
       if (host !== new URL(origin).host && !hosts?.test(host)) note(`asked another host: ${url}`);
@@ -162,7 +165,6 @@ export class Visitor implements AsyncDisposable {
 
   /** Takes a picture of the page, and lets axe look at it: nothing serious. */
   async picture(name: string): Promise<void> {
-    // Nothing that comes and goes by itself.
     await this.page.screenshot({ path: `${SHOTS}/${name}.png`, animations: "disabled", caret: "hide" });
     expect(await this.#serious(), `what axe says of ${name}`).toEqual([]);
   }

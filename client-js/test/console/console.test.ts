@@ -4,13 +4,16 @@
  * page's policy forbids, no request to another host, nothing serious that axe finds.
  */
 
-import { afterAll, beforeAll, describe } from "vitest";
+import { afterAll, beforeAll, describe, vi } from "vitest";
 import { Bench, SHOTS } from "./bench.ts";
 import { fileTests } from "./files.ts";
 import { keysAndSizesTests } from "./keys-and-sizes.ts";
 import { signInTests } from "./sign-in.ts";
 import { terminalTests } from "./terminals.ts";
 import { workTests } from "./work.ts";
+
+// Each is a whole visit, on a machine that may be slow.
+vi.setConfig({ testTimeout: 120_000 });
 
 let bench: Bench;
 

@@ -30,6 +30,11 @@ export function fileTests(bench: () => Bench): void {
     const editor = page.getByRole("textbox", { name: "Text of main.rs" });
     await editor.getByText("println").waitFor();
     await visitor.pictures("files-editor");
+    expect(visitor.requests.some(url => /editor/.test(url))).toBe(true);
+    await row(page, "main.rs").click({ button: "right" });
+    await page.getByRole("menuitem", { name: "Rename…" }).waitFor();
+    await visitor.pictures("files-menu");
+    await page.keyboard.press("Escape");
     await editor.click();
     await page.keyboard.press("Control+Home");
     await page.keyboard.type("// from the browser\n");

@@ -1,10 +1,14 @@
 /** The keyboard alone, the choice of colours, a phone, and a server that is gone. */
 
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Server } from "../harness/server.ts";
 import { until } from "../harness/until.ts";
 import type { Bench } from "./bench.ts";
 import { newTerminal, PROMPT, ready, shows } from "./screen.ts";
+
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
 
 /** Registers the tests. */
 export function keysAndSizesTests(bench: () => Bench): void {
@@ -45,12 +49,7 @@ export function keysAndSizesTests(bench: () => Bench): void {
   });
 
   test("on a phone every section fits, and the terminal has the keys that its keyboard lacks", async () => {
-    await using visitor = await bench().visit({
-      viewport: { width: 390, height: 844 },
-      hasTouch: true,
-      isMobile: true,
-      deviceScaleFactor: 2,
-    });
+    await using visitor = await bench().visit(PHONE);
     const { page } = visitor;
     await visitor.connectedOnPhone();
     await newTerminalByTouch();
@@ -75,6 +74,53 @@ export function keysAndSizesTests(bench: () => Bench): void {
       await shows(page, PROMPT);
       await page.locator(".terminals-group .xterm:visible").tap();
     }
+  });
+
+  test("on a phone there is room for what the sections hold", async () => {
+    writeFileSync(
+      join(bench().server.workspace, "on-the-phone.md"),
+      "# A heading\n\nA line that is longer than a phone is wide, so that it has to scroll.\n",
+    );
+    await using visitor = await bench().visit({ ...PHONE, path: "/#/files" });
+    const { page } = visitor;
+    await page.getByRole("treeitem").filter({ hasText: "on-the-phone.md" }).tap();
+    await page.getByRole("textbox", { name: "Text of on-the-phone.md" }).getByText("A heading").waitFor();
+    await visitor.pictures("phone-editor");
+
+    await visitor.go("Processes");
+    await page
+      .getByRole("button", { name: /^Start a process/ })
+      .last()
+      .tap();
+    const dialog = page.getByRole("dialog", { name: "Start a process" });
+    await dialog
+      .getByLabel("Command")
+      .fill("echo 'a line of the log that is longer than the phone is wide'; exec sleep 100000");
+    await dialog.getByLabel("Name").fill("on-the-phone");
+    await visitor.pictures("phone-start");
+    await dialog.getByRole("button", { name: "Start", exact: true }).tap();
+    await page.getByRole("log", { name: "Log of on-the-phone" }).getByText("a line of the log").waitFor();
+    await visitor.pictures("phone-process");
+    await page.getByRole("button", { name: "Back to the list" }).tap();
+    await page.getByRole("row", { name: /on-the-phone/ }).waitFor();
+    await visitor.pictures("phone-process-list");
+    await page.getByRole("row", { name: /on-the-phone/ }).tap();
+    await page.getByRole("button", { name: /^End it/ }).tap();
+    await page.getByRole("dialog").getByRole("button", { name: "End process" }).tap();
+    await page.getByRole("region", { name: "Process on-the-phone" }).getByText("SIGTERM", { exact: true }).waitFor();
+
+    await visitor.go("Commands");
+    await page
+      .getByRole("textbox", { name: /^Command/ })
+      .fill("seq 1 30; echo and a line that is longer than the phone is wide; exit 1");
+    await page.getByRole("button", { name: /^Run/ }).tap();
+    await page.getByRole("article").getByText("Exited 1").waitFor();
+    await visitor.pictures("phone-command");
+
+    await visitor.go("Ports");
+    await page.getByRole("button", { name: /^Expose a port/ }).tap();
+    await page.getByRole("dialog", { name: "Expose a port" }).waitFor();
+    await visitor.pictures("phone-expose");
   });
 
   test("a server that is gone is said to be gone, and the page goes on when it is back", async () => {

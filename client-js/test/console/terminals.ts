@@ -19,6 +19,8 @@ export function terminalTests(bench: () => Bench): void {
     await visitor.connection("Connected");
     await visitor.pictures("terminals-empty");
     await newTerminal(page);
+    // Nobody waits for the editor who does not edit.
+    expect(visitor.requests.filter(url => /editor/.test(url))).toEqual([]);
     await enter(page, "echo answer-$((6 * 7)); printf 'wide: \\u4f60\\u597d \\u2603\\n'");
     await shows(page, /^answer-42\nwide: 你好 ☃/m);
 
@@ -95,6 +97,11 @@ export function terminalTests(bench: () => Bench): void {
     await page.keyboard.type("inever saved");
     await shows(page, /^never saved$/m, 2);
     await visitor.pictures("terminals-splits");
+    await page.getByRole("button", { name: "Terminal menu" }).last().click();
+    await page.getByRole("menuitem", { name: "Split right" }).waitFor();
+    await visitor.pictures("terminals-menu");
+    await page.keyboard.press("Escape");
+    await pick(page, 2);
     const before = await layoutOf(page);
     expect(before.screens).toHaveLength(3);
 

@@ -51,6 +51,7 @@ export function workTests(bench: () => Bench): void {
     await page.getByText("Processes in its tree").waitFor();
     await visitor.pictures("processes-details");
     await page.getByRole("button", { name: /^End it/ }).click();
+    await visitor.pictures("processes-confirm");
     await page.getByRole("dialog").getByRole("button", { name: "End process" }).click();
     await page.getByRole("row", { name: /web-server\.dev.*(SIGTERM|Ended|Terminated|TERM)/ }).waitFor();
     await visitor.pictures("processes-ended");
