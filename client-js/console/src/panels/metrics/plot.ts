@@ -56,7 +56,8 @@ export function createPlot(options: PlotOptions): Plot {
       height: Math.max(60, options.parent.clientHeight),
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
-      padding: [8, 8, 0, 0],
+      // On the right half of a time must have room.
+      padding: [8, 28, 0, 0],
       scales: {
         x: { time: true, range: (_, from, to) => span(from, to) },
         y: { range: (_, __, top) => [0, options.max ?? Math.max(top * 1.15, Number.MIN_VALUE)] },
