@@ -1,7 +1,7 @@
 /** A channel that we opened: {@link Channel} on a lane. */
 
 import type { Channel, Item } from "./channel.ts";
-import { AbortError, errorOf, SandwireError } from "./error.ts";
+import { AbortError, errorOf, messageOf, SandwireError } from "./error.ts";
 import type { Item as RawItem } from "./protocol/channel.ts";
 import { type Failure, ValueError } from "./protocol/error.ts";
 import type { Stream } from "./protocol/frame.ts";
@@ -53,7 +53,7 @@ export class Call<Up, Down, Result> implements Channel<Up, Down, Result> {
   }
 
   recv(): Promise<Item<Down> | undefined> {
-    if (this.#reader !== undefined) return Promise.reject(new Error("recv is called again before it was answered"));
+    if (this.#reader !== undefined) return Promise.reject(new Error("recv twice at once"));
     const item = this.#take();
     if (item !== undefined || this.#over !== undefined) return Promise.resolve(item);
     return new Promise(resolve => {
@@ -207,7 +207,7 @@ function fail(): never {
 }
 
 function ended(): SandwireError {
-  return new SandwireError("CANCELLED", "the channel has ended: nothing more can be sent on it");
+  return new SandwireError("CANCELLED", "the channel has ended");
 }
 
 /** What the server said in CLOSE, whatever it looks like. */
@@ -218,6 +218,5 @@ function failure(said: unknown): SandwireError {
 
 /** An error of a value that cannot be written or read. */
 export function invalid(cause: unknown, what = ""): SandwireError {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new SandwireError("VALIDATION_FAILED", what + message, {}, { cause });
+  return new SandwireError("VALIDATION_FAILED", what + messageOf(cause), {}, { cause });
 }

@@ -3,7 +3,7 @@
 import type { Link } from "./link.ts";
 import { Pace } from "./pace.ts";
 import { after, monotonic } from "./platform.ts";
-import { Conn } from "./protocol/conn.ts";
+import { Conn, readPayload } from "./protocol/conn.ts";
 import { LaneError, malformed, WireError } from "./protocol/error.ts";
 import { decode, encode } from "./protocol/frame/codec.ts";
 import { GOAWAY, PING, PONG } from "./protocol/frame/header.ts";
@@ -188,7 +188,7 @@ export class Connection {
         this.#handleLaneFrame(now, frame);
         break;
       case "goAway":
-        this.#owner.handleGoAway(step.lane, read(step.payload));
+        this.#owner.handleGoAway(step.lane, readPayload("GOAWAY", step.payload, decodeGoAway));
         break;
       case "reset":
         this.#owner.handleReset();
@@ -305,14 +305,6 @@ export class Connection {
     if (this.#epoch !== undefined) this.#link?.detach(this.#epoch);
     this.#link = undefined;
     this.#pings.clear();
-  }
-}
-
-function read(payload: Uint8Array): GoAway {
-  try {
-    return decodeGoAway(payload);
-  } catch {
-    throw malformed("payload of GOAWAY");
   }
 }
 

@@ -1,6 +1,6 @@
 /** From a URL to a socket whose upgrade is done, in every runtime. */
 
-import { ConnectionError, RefusedError, SandwireError } from "./error.ts";
+import { ConnectionError, messageOf, RefusedError, SandwireError } from "./error.ts";
 import {
   type AbortSignalLike,
   after,
@@ -45,11 +45,11 @@ export function completeUrl(url: string): string {
   const [, scheme = "ws", rest = ""] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/is.exec(given) ?? [];
   const [, host = "", path = "", query = ""] = /^([^/?#]*)\/?([^?#]*)(\?[^#]*)?/s.exec(rest) ?? [];
   const ws = { ws: "ws", wss: "wss", http: "ws", https: "wss" }[scheme.toLowerCase()];
-  if (ws === undefined) throw unusable(given, "it must begin with ws://, wss://, http:// or https://");
-  if (host === "" || /\s/.test(rest)) throw unusable(given, "it has no host, or spaces in it");
   const [, port = ""] = host.slice(Math.max(host.lastIndexOf("@"), host.lastIndexOf("]")) + 1).split(":");
-  if (port !== "" && !(/^\d+$/.test(port) && Number(port) >= 1 && Number(port) <= 65535)) {
-    throw unusable(given, "its port is no number from 1 to 65535");
+  if (!ws || !host || /\s/.test(rest) || (port && !(/^\d+$/.test(port) && +port >= 1 && +port <= 65535))) {
+    const shown = withoutSecrets(given);
+    const message = `${shown} is not a usable URL: it takes ws, wss, http or https, a host, and a port to 65535`;
+    throw new SandwireError("VALIDATION_FAILED", message, { url: shown });
   }
   return `${ws}://${host}/${path || "v1/connect"}${query}`;
 }
@@ -158,18 +158,7 @@ async function draw(secret: Secret | undefined): Promise<string | undefined> {
   return text === "" ? undefined : text;
 }
 
-function unusable(url: string, reason: string): SandwireError {
-  const shown = withoutSecrets(url);
-  return new SandwireError("VALIDATION_FAILED", `${shown} is not a usable URL: ${reason}`, { url: shown });
-}
-
 /** A URL as it may be shown: a ticket stands in the query, and a password before the host. */
 function withoutSecrets(url: string): string {
   return url.replace(/[?#].*$/s, "").replace(/[^/]*@/, "");
-}
-
-/** What went wrong, with its cause: runtimes hide it there. */
-export function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }

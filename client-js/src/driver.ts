@@ -3,7 +3,7 @@
 import type { Channel, Opener } from "./channel.ts";
 import { type Closed, Connection, LANE } from "./connection.ts";
 import { completeUrl, dial, type Next } from "./dial.ts";
-import { AbortError, ConnectionError, RefusedError, type SandwireError } from "./error.ts";
+import { AbortError, ConnectionError, messageOf, RefusedError, type SandwireError } from "./error.ts";
 import { Link } from "./link.ts";
 import type { ConnectOptions } from "./options.ts";
 import { after, monotonic, onWakeUp, randomBytes, runtime, type WebSocketLike } from "./platform.ts";
@@ -258,13 +258,13 @@ export class Driver implements Opener {
     const connection = this.#connection;
     if (this.#greeting !== undefined) {
       if (!welcome.resumed && this.#link.with(lane => lane.sent) > 0) {
-        this.#replaceLane("the server was started anew, or kept it no longer");
+        this.#replaceLane("the server does not know it any more");
       }
       try {
         connection?.attach(this.#link, welcome.received);
       } catch (error) {
         // The server claims to have what was never sent: nothing of this lane can be trusted.
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         this.#newLane(reason);
         this.#dropped(reason);
         return;
@@ -347,7 +347,7 @@ export class Driver implements Opener {
     const since = monotonic();
     let reason = lost;
     if (typeof this.#target !== "string" && redial === undefined) {
-      this.#finish(`${reason}; the WebSocket that was given cannot be dialled again: see the option redial`);
+      this.#finish(`${reason}; see the option redial`);
       return;
     }
     for (let attempt = 1; !this.#isClosed(); attempt++) {
@@ -360,7 +360,7 @@ export class Driver implements Opener {
         await this.#resume(redial ?? (() => this.#target));
         return;
       } catch (error) {
-        reason = error instanceof Error ? error.message : String(error);
+        reason = messageOf(error);
         if (error instanceof RefusedError) this.#finish(reason);
       }
       if (monotonic() - since > giveUpAfter) this.#finish(`gave up after ${giveUpAfter / 1000} s: ${reason}`);

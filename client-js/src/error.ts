@@ -128,3 +128,9 @@ export function errorOf(code: string, message: string, context: ErrorContext = {
         : SandwireError;
   return new Class(code, message, context);
 }
+
+/** What went wrong, with its cause: runtimes hide it there. */
+export function messageOf(error: unknown): string {
+  const { message, cause } = error instanceof Error ? error : { message: String(error) };
+  return cause instanceof Error ? `${message}: ${cause.message}` : message;
+}

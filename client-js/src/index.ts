@@ -19,7 +19,7 @@ export {
   SandwireError,
   TimeoutError,
 } from "./error.ts";
-export type { Endpoint } from "./kinds/base.ts";
+export { DEFAULT_MAX_OUTPUT, type Endpoint } from "./kinds/base.ts";
 export type { CallOptions, Path } from "./kinds/call.ts";
 export type {
   Command,
@@ -33,14 +33,13 @@ export type {
   Usage,
 } from "./kinds/command.ts";
 export * from "./kinds/errors.ts";
-export {
-  type CommandOptions,
-  DEFAULT_MAX_OUTPUT,
-  type ExecEvent,
-  type ExecOptions,
-  type ExecResult,
-  type ExecStream,
-  type ExecStreamOptions,
+export type {
+  CommandOptions,
+  ExecEvent,
+  ExecOptions,
+  ExecResult,
+  ExecStream,
+  ExecStreamOptions,
 } from "./kinds/exec.ts";
 export type {
   FileContent,
@@ -78,7 +77,7 @@ export type { Restart, RestartPolicy, StartProcessOptions } from "./kinds/proces
 export type { Metrics, MetricsOptions, SandboxInfo } from "./kinds/sandbox.ts";
 export { type CreateSessionOptions, type DeleteSessionOptions, Session, type SessionInfo } from "./kinds/session.ts";
 export type { AsyncSequence, Data, Encoding } from "./kinds/stream.ts";
-export { type Attached, Terminal, type TerminalEvent } from "./kinds/terminal/viewer.ts";
+export type { Attached, Terminal, TerminalEvent } from "./kinds/terminal/viewer.ts";
 export type {
   AttachTerminalOptions,
   CreateTerminalOptions,

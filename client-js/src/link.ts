@@ -32,7 +32,7 @@ export class Link implements Opener {
   open<Up, Down, Result>(kind: string, params: object): Channel<Up, Down, Result> {
     const id = this.#lane.open(kind, classOf(kind), false, encoded(params));
     if (id === undefined) {
-      const message = "as many channels are open as the server allows: let some of them end first";
+      const message = "too many channels are open: let some end first";
       throw new SandwireError("LIMIT_EXCEEDED", message);
     }
     const call = new Call<Up, Down, Result>(this, id);

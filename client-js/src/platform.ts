@@ -53,7 +53,7 @@ interface Runtime extends EventTargetLike {
   setTimeout(callback: () => void, ms: number): unknown;
   clearTimeout(timer: unknown): void;
   readonly performance?: { now(): number };
-  readonly crypto?: { getRandomValues<T extends Uint8Array<ArrayBuffer>>(bytes: T): T };
+  readonly crypto: { getRandomValues<T extends Uint8Array<ArrayBuffer>>(bytes: T): T };
   readonly fetch?: (url: string, options?: RequestOptions) => Promise<ResponseLike>;
   readonly WebSocket?: WebSocketConstructor;
   readonly WebSocketPair?: unknown;
@@ -79,7 +79,6 @@ export function monotonic(): number {
 
 /** Random bytes that nobody can guess. */
 export function randomBytes(length: number): Uint8Array {
-  if (runtime.crypto === undefined) throw new Error("this runtime has no crypto.getRandomValues: use Node 20 or newer");
   return runtime.crypto.getRandomValues(new Uint8Array(length));
 }
 

@@ -1,7 +1,7 @@
 /** The upgrade where it is no matter of `new WebSocket`, and what a server answers that wants none. */
 
-import { messageOf, PROTOCOL } from "./dial.ts";
-import { ConnectionError, RefusedError } from "./error.ts";
+import { PROTOCOL } from "./dial.ts";
+import { ConnectionError, messageOf, RefusedError } from "./error.ts";
 import { type AbortSignalLike, type ResponseLike, runtime, type WebSocketLike } from "./platform.ts";
 import type { Transport } from "./transport.ts";
 import { opened } from "./websocket.ts";

@@ -21,6 +21,8 @@ beforeAll(() => {
   home = mkdtempSync(join(tmpdir(), "sandwire-docs-"));
   mkdirSync(join(home, "node_modules"));
   symlinkSync(join(PACKAGE, "node_modules/@types"), join(home, "node_modules/@types"));
+  // Node 20 loads it from where the program is.
+  symlinkSync(join(PACKAGE, "node_modules/ws"), join(home, "node_modules/ws"));
   for (const example of EXAMPLES) writeFileSync(join(home, fileOf(example)), example.module);
 });
 

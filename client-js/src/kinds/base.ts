@@ -1,8 +1,10 @@
 /** What the families rest on: something that opens channels, and the variables that later commands get. */
 
 import type { Opener } from "../channel.ts";
-import { type CallOptions, unary } from "./call.ts";
-import { type Command, type Env, type LaunchOptions, launch } from "./command.ts";
+import type { Env } from "./command.ts";
+
+/** Bytes of output that a result keeps, unless told otherwise. */
+export const DEFAULT_MAX_OUTPUT: number = 64 << 20;
 
 /** What opens channels, and knows which start of the server it talks to. */
 export interface Endpoint extends Opener {
@@ -13,7 +15,7 @@ export interface Endpoint extends Opener {
 /**
  * The surface of a sandbox is one class in layers, a family of calls each: {@link Base}, `Commands`, `Terminals`, `Processes`,
  * `Files`, `Trees`, `TerminalControl`, `Ports`. A `Sandbox` is all of them, with the connection; a `Session` too, with a shell
- * that lives on. Only the first three are there from the beginning: the others are loaded when they are used first.
+ * that lives on. Only the first is there from the beginning: the others are loaded when they are used first.
  */
 export class Base {
   /** Opens channels. */
@@ -44,15 +46,5 @@ export class Base {
    */
   setEnvVars(env: Env): void {
     this.env = { ...this.env, ...env };
-  }
-
-  /** What `exec`, `process.start` and `pty.open` say of what to run. */
-  protected launch(command: Command | undefined, options: LaunchOptions): object {
-    return { run: launch(command, options, this.env), session: options.session ?? this.session };
-  }
-
-  /** A call that has a result and nothing else. */
-  protected call<Result>(kind: string, params: object, options?: CallOptions, late?: string): Promise<Result> {
-    return unary(this.endpoint, kind, params, options, late);
   }
 }

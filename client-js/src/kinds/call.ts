@@ -1,9 +1,10 @@
 /** What all families share: a channel with an AbortSignal and a deadline on it, and its values in the manner of JavaScript. */
 
+import { bytesOf, utf8 } from "../bytes.ts";
 import type { Channel, Item, Opener } from "../channel.ts";
 import { AbortError, type SandwireError, TimeoutError } from "../error.ts";
 import { type AbortSignalLike, after } from "../platform.ts";
-import { bytesOf, type Chunk, utf8 } from "../web.ts";
+import type { Chunk } from "../web.ts";
 
 /** What every call takes. */
 export interface CallOptions {

@@ -1,30 +1,22 @@
 /** `exec`: commands to their end. */
 
 import type { ByteSink, Content } from "../web.ts";
-import { Base } from "./base.ts";
-import { begin, type Call, type CallOptions, pick } from "./call.ts";
+import { Base, DEFAULT_MAX_OUTPUT } from "./base.ts";
+import { begin, type Call, type CallOptions, pick, unary } from "./call.ts";
 import {
   type Command,
   type Exit,
   exitOf,
   type LaunchOptions,
+  launch,
   nameOf,
   type OutputStream,
   type Signal,
   type SignalTarget,
   type WireExit,
 } from "./command.ts";
-import {
-  type AsyncSequence,
-  type Data,
-  dataOf,
-  decoding,
-  type Encoding,
-  feed,
-  gather,
-  iterable,
-  sink,
-} from "./stream.ts";
+import { iterable, sink } from "./sequence.ts";
+import { type AsyncSequence, type Data, dataOf, decoding, type Encoding, feed, gather } from "./stream.ts";
 
 /** How `exec` and `execStream` run a command. `timeout` is the command's own time here: see there. */
 export interface CommandOptions<E extends Encoding = "utf8"> extends LaunchOptions {
@@ -90,9 +82,6 @@ export interface ExecStream<E extends Encoding = "utf8"> extends AsyncSequence<E
   /** Sends a signal. Default: `SIGTERM` to the process group. */
   kill(signal?: Signal, options?: { readonly target?: SignalTarget }): Promise<void>;
 }
-
-/** Bytes of output that a result keeps, unless told otherwise. */
-export const DEFAULT_MAX_OUTPUT: number = 64 << 20;
 
 type Down = { readonly started?: { readonly pid: number } };
 type Up = { readonly signal: { readonly signal: string; readonly target?: SignalTarget | undefined } };
@@ -192,6 +181,16 @@ export class Commands extends Base {
       "stdin",
       { get: () => (input ??= sink(call)) },
     ) as ExecStream<E>;
+  }
+
+  /** What `exec`, `process.start` and `pty.open` say of what to run. */
+  protected launch(command: Command | undefined, options: LaunchOptions): object {
+    return { run: launch(command, options, this.env), session: options.session ?? this.session };
+  }
+
+  /** A call that has a result and nothing else. */
+  protected call<Result>(kind: string, params: object, options?: CallOptions, late?: string): Promise<Result> {
+    return unary(this.endpoint, kind, params, options, late);
   }
 
   #begin(command: Command, options: CommandOptions<Encoding>, stdin: boolean, reportStart?: true) {

@@ -13,7 +13,8 @@ import {
 } from "./file/content.ts";
 import type { FileInfo, GlobOptions } from "./file/info.ts";
 import { Processes } from "./process.ts";
-import { type AsyncSequence, iterable } from "./stream.ts";
+import { iterable } from "./sequence.ts";
+import type { AsyncSequence } from "./stream.ts";
 
 /** What to list. */
 export interface ListFilesOptions extends CallOptions, GlobOptions {

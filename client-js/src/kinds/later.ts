@@ -1,16 +1,17 @@
 /**
- * The surface of a sandbox without its weight: commands and terminals are there, all else is loaded when it is used first.
- * After that a call costs nothing more, and calls go out in the order in which they were made.
+ * The surface of a sandbox without its weight: what a family of calls does is loaded when it is used first. After that a call
+ * costs nothing more, and the calls of a family go out in the order in which they were made.
  */
 
 import { ConnectionError } from "../error.ts";
-import type { ByteStream } from "../web.ts";
-import type { Endpoint } from "./base.ts";
+import type { ByteSink, ByteStream } from "../web.ts";
+import { Base, type Endpoint } from "./base.ts";
+import type { ExecStream } from "./exec.ts";
 import type { Ports } from "./port.ts";
 import type { SandboxCalls } from "./sandbox.ts";
+import { iterable, readable, sink } from "./sequence.ts";
 import type { SessionCalls } from "./session/calls.ts";
-import { type AsyncSequence, iterable, readable } from "./stream.ts";
-import { Terminals } from "./terminal.ts";
+import type { AsyncSequence, Encoding } from "./stream.ts";
 
 type Rest = typeof import("./rest.ts");
 
@@ -18,15 +19,26 @@ type Rest = typeof import("./rest.ts");
 const PROMISE = 0;
 const SEQUENCE = 1;
 const STREAM = 2;
+const RUN = 3;
 
 /** Every method that is loaded later, and what it returns: the compiler sees to it that none is forgotten. */
 type Forms<T> = { readonly [Name in keyof T]: T[Name] extends (...args: never) => infer R ? FormOf<R> : never };
 type FormOf<R> =
-  R extends Promise<unknown> ? typeof PROMISE : R extends AsyncSequence<unknown> ? typeof SEQUENCE : typeof STREAM;
+  R extends Promise<unknown>
+    ? typeof PROMISE
+    : R extends { readonly stdin: unknown }
+      ? typeof RUN
+      : R extends AsyncSequence<unknown>
+        ? typeof SEQUENCE
+        : typeof STREAM;
 
 type Methods = Record<string, (...args: unknown[]) => unknown>;
 
-const SHARED: Forms<Omit<Ports, keyof Terminals>> = {
+const SHARED: Forms<Omit<Ports, keyof Base>> = {
+  exec: PROMISE,
+  execStream: RUN,
+  createTerminal: PROMISE,
+  attachTerminal: PROMISE,
   startProcess: PROMISE,
   listProcesses: PROMISE,
   getProcess: PROMISE,
@@ -87,12 +99,11 @@ type Made<T> = new (endpoint: Endpoint, session?: string) => T;
 
 /** A class whose methods are those of a class in {@link Rest}. */
 function surface<T>(calls: keyof Rest, own: Readonly<Record<string, number>>): Made<T> {
-  class Surface extends Terminals {
+  class Surface extends Base {
     static {
       for (const [name, form] of Object.entries({ ...SHARED, ...own })) {
         const value = function (this: Surface, ...args: unknown[]) {
-          const made = this.#call(name, args);
-          return form === PROMISE ? made : form === SEQUENCE ? sequence(made) : stream(made);
+          return returned(form, this.#call(name, args));
         };
         Object.defineProperty(Surface.prototype, name, { value, writable: true, configurable: true });
       }
@@ -108,7 +119,7 @@ function surface<T>(calls: keyof Rest, own: Readonly<Record<string, number>>): M
           rest = await loading;
         } catch (cause) {
           loading = undefined;
-          throw new ConnectionError("a part of this package could not be loaded: try again", {}, undefined, { cause });
+          throw new ConnectionError("a part of sandwire could not be loaded: try again", {}, undefined, { cause });
         } finally {
           waiting -= 1;
         }
@@ -131,20 +142,15 @@ export const SessionSurface: new (endpoint: Endpoint, session: string) => Sessio
   SESSION,
 );
 
+function returned(form: number, made: Promise<unknown>): unknown {
+  return form === PROMISE ? made : form === SEQUENCE ? sequence(made) : form === STREAM ? stream(made) : run(made);
+}
+
 /** What will be there, as if it were there. */
 function sequence(made: Promise<unknown>): AsyncSequence<unknown> {
   const source = made as Promise<AsyncSequence<unknown>>;
-  async function* all(): AsyncGenerator<unknown, void> {
-    yield* await source;
-  }
-  // Who does not ask is not told of a failure.
-  const leave = () =>
-    void source.then(
-      it => it.return(),
-      () => {},
-    );
-  source.catch(() => {});
-  return iterable(all(), leave);
+  quiet(source);
+  return iterable({ next: async () => (await source).next() }, () => quiet(source.then(it => it.return())));
 }
 
 /** The same, for a stream that has a result. */
@@ -152,11 +158,37 @@ function stream(made: Promise<unknown>): ByteStream {
   const source = made as Promise<ByteStream & { readonly result: Promise<unknown> }>;
   const reader = source.then(it => it.getReader());
   const result = source.then(it => it.result);
-  // Nobody has to look.
-  for (const each of [reader, result]) each.catch(() => {});
-  const next = async () => (await (await reader).read()).value;
+  quiet(reader);
+  quiet(result);
   return Object.assign(
-    readable(next, () => void reader.then(it => it.cancel()).catch(() => {})),
+    readable(
+      async () => (await (await reader).read()).value,
+      () => quiet(reader.then(it => it.cancel())),
+    ),
     { result },
   );
+}
+
+/** The same, for a command that runs. */
+function run(made: Promise<unknown>): ExecStream<Encoding> {
+  const source = made as Promise<ExecStream<Encoding>>;
+  let input: ByteSink | undefined;
+  const open = () => {
+    const writer = source.then(it => it.stdin.getWriter());
+    quiet(writer);
+    return sink({
+      write: async chunk => (await writer).write(chunk as Uint8Array),
+      end: async () => (await writer).close(),
+      cancel: () => quiet(writer.then(it => it.abort())),
+    });
+  };
+  const kill: ExecStream["kill"] = async (...args) => (await source).kill(...args);
+  return Object.defineProperty(Object.assign(sequence(made), { kill }), "stdin", {
+    get: () => (input ??= open()),
+  }) as unknown as ExecStream<Encoding>;
+}
+
+/** Who does not look is not told of a failure. */
+function quiet(promise: Promise<unknown>): void {
+  promise.catch(() => {});
 }

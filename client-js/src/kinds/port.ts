@@ -12,7 +12,8 @@ import type {
   WatchPortsOptions,
 } from "./port/listing.ts";
 import { type PortReady, type WaitForPortOptions, waitForPort } from "./process/wait.ts";
-import { type AsyncSequence, iterable, readable, sink } from "./stream.ts";
+import { iterable, readable, sink } from "./sequence.ts";
+import type { AsyncSequence } from "./stream.ts";
 import { TerminalControl } from "./terminal/control.ts";
 
 /** How to connect to a port. */

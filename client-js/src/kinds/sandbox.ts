@@ -3,9 +3,10 @@
 import { InterruptedError } from "../error.ts";
 import { begin, type Call, type CallOptions, fromWire, pick } from "./call.ts";
 import { Ports } from "./port.ts";
+import { iterable } from "./sequence.ts";
 import { SessionCalls, sessionOf, type WireSession } from "./session/calls.ts";
 import { type CreateSessionOptions, type DeleteSessionOptions, Session, type SessionInfo } from "./session.ts";
-import { type AsyncSequence, iterable } from "./stream.ts";
+import type { AsyncSequence } from "./stream.ts";
 
 /** What a sandbox and its server are. */
 export interface SandboxInfo {

@@ -1,33 +1,18 @@
 /** Bytes of a channel in the forms of the web platform. Nothing here keeps more than one chunk of its own. */
 
-import {
-  type BlobLike,
-  type ByteSink,
-  type ByteStream,
-  bytesOf,
-  type Chunk,
-  type Content,
-  type Decoder,
-  platform,
-  type ReadableStreamLike,
-  utf8,
-} from "../web.ts";
+import { bytesOf, utf8 } from "../bytes.ts";
+import type { BlobLike, ByteStream, Chunk, Content, Decoder, ReadableStreamLike } from "../web.ts";
 import type { Call } from "./call.ts";
 import type { ProgressOptions } from "./file/info.ts";
+import { readable } from "./sequence.ts";
+
+export type { AsyncSequence } from "./sequence.ts";
 
 /** How output and content come: as text (UTF-8; what is invalid is replaced) or as bytes. */
 export type Encoding = "utf8" | "bytes";
 
 /** Text or bytes. */
 export type Data<E extends Encoding> = E extends "bytes" ? Uint8Array : string;
-
-/** Something that comes one by one, once. Leaving the loop, `return` and `await using` give it up. */
-export interface AsyncSequence<T> extends AsyncIterableIterator<T> {
-  /** Gives it up. */
-  return(): Promise<IteratorResult<T>>;
-  /** Gives it up. */
-  [Symbol.asyncDispose](): Promise<void>;
-}
 
 /** Bytes of a Blob that are read at once. */
 const BLOB_PIECE = 256 << 10;
@@ -65,21 +50,6 @@ export async function feed(
 export const sizeOf = (content: Content): number | undefined =>
   has(content, "byteLength") ? (content as Uint8Array).byteLength : isBlob(content) ? content.size : undefined;
 
-/** A stream whose chunks are the calls of `next`; nothing is taken before somebody asks. */
-export function readable(next: () => Promise<Uint8Array | undefined>, cancel: () => void): ByteStream {
-  return new platform.ReadableStream(
-    {
-      async pull(controller) {
-        const chunk = await next();
-        if (chunk) controller.enqueue(chunk);
-        else controller.close();
-      },
-      cancel: () => cancel(),
-    },
-    { highWaterMark: 0 },
-  );
-}
-
 /** The bytes on stream 0 of a channel, to its proven end. */
 export function download(call: Call<never, unknown, unknown>): ByteStream {
   return readable(
@@ -92,36 +62,6 @@ export function download(call: Call<never, unknown, unknown>): ByteStream {
     },
     () => call.cancel(),
   );
-}
-
-/** A sink for stream 0, once it has started. Closing it is END; aborting it gives the channel up. */
-export const sink = (
-  call: Pick<Call<never, unknown, unknown>, "write" | "end" | "cancel">,
-  start?: () => Promise<unknown>,
-): ByteSink =>
-  new platform.WritableStream({
-    start,
-    write: chunk => call.write(chunk),
-    close: () => call.end(),
-    abort: () => call.cancel(),
-  });
-
-/** An iterable of what `source` gives; leaving it calls `cancel` at once, also when it waits or was never begun. */
-export function iterable<T>(source: AsyncGenerator<T, void>, cancel: () => void): AsyncSequence<T> {
-  let left = false;
-  const leave = async (): Promise<IteratorReturnResult<undefined>> => {
-    left = true;
-    cancel();
-    return { done: true, value: undefined };
-  };
-  return {
-    next: () => (left ? leave() : source.next()),
-    return: leave,
-    [Symbol.asyncDispose]: async () => void (await leave()),
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
 }
 
 /** All of it as text, or the bytes. */

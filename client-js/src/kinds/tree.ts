@@ -5,7 +5,8 @@ import type { ByteStream, Content } from "../web.ts";
 import { begin, type Call, type CallOptions, fromWire, type Path, pick } from "./call.ts";
 import type { FileInfo, GlobOptions, ProgressOptions } from "./file/info.ts";
 import { Files } from "./file.ts";
-import { type AsyncSequence, download, feed, iterable } from "./stream.ts";
+import { iterable } from "./sequence.ts";
+import { type AsyncSequence, download, feed } from "./stream.ts";
 
 /** What to look for. */
 export interface SearchOptions extends CallOptions, GlobOptions {

@@ -1,10 +1,12 @@
 /** The content of files: read in any form, written from any. */
 
+import { bytesOf } from "../../bytes.ts";
 import { SandwireError } from "../../error.ts";
-import { type BlobResult, type ByteStream, bytesOf, type Content, platform } from "../../web.ts";
+import { type BlobResult, type ByteStream, type Content, platform } from "../../web.ts";
 import type { Endpoint } from "../base.ts";
 import { begin, type Call, fromWire, type Path, pick } from "../call.ts";
-import { dataOf, feed, gather, readable, sizeOf } from "../stream.ts";
+import { readable } from "../sequence.ts";
+import { dataOf, feed, gather, sizeOf } from "../stream.ts";
 import type { FileInfo, ProgressOptions } from "./info.ts";
 
 /** In which form content is read. */

@@ -4,7 +4,8 @@ import type { ByteSink } from "../../web.ts";
 import type { Endpoint } from "../base.ts";
 import { begin, type CallOptions, fromWire, unary } from "../call.ts";
 import type { Exit, Signal, SignalTarget } from "../command.ts";
-import { type AsyncSequence, type Encoding, iterable, sink } from "../stream.ts";
+import { iterable, sink } from "../sequence.ts";
+import type { AsyncSequence, Encoding } from "../stream.ts";
 import { infoOf, type ProcessInfo, type ProcessStatus, type WireInfo } from "./info.ts";
 import {
   collectLog,

@@ -6,7 +6,8 @@ import type { Chunk } from "../../web.ts";
 import type { Endpoint } from "../base.ts";
 import { begin, type Call, pick, unary } from "../call.ts";
 import { type Exit, exitOf, type Signal, type WireExit } from "../command.ts";
-import { type AsyncSequence, iterable } from "../stream.ts";
+import { iterable } from "../sequence.ts";
+import type { AsyncSequence } from "../stream.ts";
 
 /** What a terminal tells a viewer, in order. */
 export type TerminalEvent =

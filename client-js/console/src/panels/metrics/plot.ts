@@ -36,6 +36,9 @@ export interface Plot {
 /** Steps of a scale of bytes. */
 const BINARY = Array.from({ length: 45 }, (_, power) => 2 ** power);
 
+/** Seconds that a plot shows at least. */
+const LEAST_SECONDS = 60;
+
 /** Makes a plot. */
 export function createPlot(options: PlotOptions): Plot {
   const style = getComputedStyle(options.parent);
@@ -53,9 +56,10 @@ export function createPlot(options: PlotOptions): Plot {
       height: Math.max(60, options.parent.clientHeight),
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
-      padding: [8, 8, 0, 0],
+      // On the right half of a time must have room.
+      padding: [8, 28, 0, 0],
       scales: {
-        x: { time: true },
+        x: { time: true, range: (_, from, to) => span(from, to) },
         y: { range: (_, __, top) => [0, options.max ?? Math.max(top * 1.15, Number.MIN_VALUE)] },
       },
       axes: [
@@ -89,6 +93,12 @@ export function createPlot(options: PlotOptions): Plot {
     resize: (width, height) => plot.setSize({ width, height }),
     destroy: () => plot.destroy(),
   };
+}
+
+/** From the first moment to the last, but not so short that its marks would all be the same second. */
+function span(from: number | null, to: number | null): [number, number] {
+  const end = to ?? Date.now() / 1000;
+  return [Math.min(from ?? end, end - LEAST_SECONDS), end];
 }
 
 /** `14:03:07`, without the date: the plots show minutes. */

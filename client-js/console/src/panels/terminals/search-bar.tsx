@@ -50,8 +50,8 @@ export function SearchBar(props: { store: TerminalStore; view: TerminalView }) {
       <Button kind="ghost" label="Regular expression" pressed={regex.value} onClick={() => toggle(regex)}>
         .*
       </Button>
-      <Button kind="ghost" icon="arrowUp" label="Older match" onClick={() => search("previous")} />
-      <Button kind="ghost" icon="arrowDown" label="Newer match" onClick={() => search("next")} />
+      <Button kind="ghost" icon="chevronUp" label="Older match" onClick={() => search("previous")} />
+      <Button kind="ghost" icon="chevronDown" label="Newer match" onClick={() => search("next")} />
       <Button kind="ghost" icon="close" label="End the search" onClick={() => store.search(false)} />
     </search>
   );

@@ -30,10 +30,8 @@ export function StatusNote(props: { store: TerminalStore; tab: Tab; view: Termin
       {status.is === "failed" && (
         <div class="terminals-note" data-tone="danger">
           <Icon name="warning" />
-          <span class="terminals-note-text">
-            {isGone(status.error) ? "This terminal is not there any more." : messageOf(status.error)}
-          </span>
-          {!isGone(status.error) && (
+          <span class="terminals-note-text">{reason(status.error)}</span>
+          {!has(status.error, "TERMINAL_NOT_FOUND") && (
             <Button icon="refresh" onClick={() => view.retry()}>
               Try again
             </Button>
@@ -57,6 +55,14 @@ function ending(status: { exitCode: number | null; signal: string | null }): str
   return `The program ended with exit code ${status.exitCode}.`;
 }
 
-function isGone(error: unknown): boolean {
-  return typeof error === "object" && error !== null && "code" in error && error.code === "TERMINAL_NOT_FOUND";
+function reason(error: unknown): string {
+  if (has(error, "TERMINAL_NOT_FOUND")) return "This terminal is not there any more.";
+  // It was looked for again already, and not found.
+  if (has(error, "OPERATION_INTERRUPTED"))
+    return "The server was started anew. What ran in this terminal is most likely gone.";
+  return messageOf(error);
+}
+
+function has(error: unknown, code: string): boolean {
+  return typeof error === "object" && error !== null && "code" in error && error.code === code;
 }

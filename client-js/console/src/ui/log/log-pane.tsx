@@ -102,14 +102,14 @@ export function LogPane(props: {
           </span>
           <Button
             kind="ghost"
-            icon="arrowUp"
+            icon="chevronUp"
             label="Previous match (Shift+N)"
             disabled={find.none && !reader.hasOlder}
             onClick={() => find.step(-1)}
           />
           <Button
             kind="ghost"
-            icon="arrowDown"
+            icon="chevronDown"
             label="Next match (N)"
             disabled={find.none}
             onClick={() => find.step(1)}
