@@ -134,8 +134,8 @@ settings! {
         log_spool: Size = Some(Size(16 << 20)), "SANDWIRE_LOG_SPOOL";
         /// Terminals at once [default: 256]
         max_terminals: usize = Some(256), "SANDWIRE_MAX_TERMINALS";
-        /// Memory of all terminals together: screens, lines above them, and what viewers have not read [default: 112MiB]
-        terminal_memory: Size = Some(Size(112 << 20)), "SANDWIRE_TERMINAL_MEMORY";
+        /// Memory of all terminals together: screens, lines above them, and what viewers have not read [default: 108MiB]
+        terminal_memory: Size = Some(Size(108 << 20)), "SANDWIRE_TERMINAL_MEMORY";
         /// Shell sessions at once, the one named `default` included [default: 64]
         max_sessions: usize = Some(64), "SANDWIRE_MAX_SESSIONS";
         /// Lines above the screen that a terminal keeps [default: 1000]
