@@ -115,6 +115,8 @@ fn the_page_may_do_what_it_needs_and_nothing_more() {
         ("base-uri ", &["'none'"]),
         ("form-action ", &["'self'"]),
         ("frame-ancestors ", &["'none'"]),
+        ("require-trusted-types-for ", &["'script'"]),
+        ("trusted-types ", &["'none'"]),
     ] {
         assert_eq!(directive(&first, name), sources, "{name}");
     }
@@ -134,7 +136,7 @@ fn the_page_may_do_what_it_needs_and_nothing_more() {
     };
     let number = nonce(&first);
     assert_eq!(number.len(), 24, "16 bytes");
-    assert!(answer.body.contains(&format!("nonce=\"{number}\"")) && !answer.body.contains("__CSP_NONCE__"));
+    assert!(answer.body.contains(&format!("content=\"{number}\"")) && !answer.body.contains("__CSP_NONCE__"));
     let (second, _) = policy("127.0.0.1:7070");
     assert_ne!(nonce(&second), number, "each answer has its own");
     assert_eq!(directive(&second, "frame-src "), ["http://*.localhost:7070", "https://*.localhost:7070"]);
