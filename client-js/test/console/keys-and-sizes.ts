@@ -126,7 +126,7 @@ export function keysAndSizesTests(bench: () => Bench): void {
   test("a server that is gone is said to be gone, and the page goes on when it is back", async () => {
     const server = await Server.start();
     try {
-      const expected = [/WebSocket connection/, /net::ERR_CONNECTION/];
+      const expected = [/WebSocket connection/, /net::ERR_/];
       await using visitor = await bench().visit({ expected }, server.origin);
       const { page } = visitor;
       await newTerminal(page);
