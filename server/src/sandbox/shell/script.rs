@@ -148,6 +148,7 @@ pub(super) fn exit(dialect: Dialect, home: &str) -> String {
              \\builtin mapfile -d '' -O 1 -n 6 {TEXT} <{home}/t\n\
              [[ ! ${{{TEXT}[6]-}} ]] || \\builtin eval \"${{{TEXT}[6]}}\" 2>|/dev/null\n\
              {{\n\
+             \\builtin unset -v SANDWIRE_ID\n\
              \\builtin shopt -p\n\
              \\builtin declare -f\n\
              \\builtin declare -F\n\
