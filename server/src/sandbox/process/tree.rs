@@ -90,20 +90,20 @@ impl Tree {
         Ok(members.len())
     }
 
-    /// Sends a signal to every process of the tree that is not among `reached`, where it is noted then. One that runs another
+    /// Sends signals to every process of the tree that is not among `reached`, where it is noted then. One that runs another
     /// program since is reached again: between fork and exec a shell's child swallows signals.
     ///
     /// # Errors
     /// When `/proc` cannot be read.
     pub(crate) async fn reach(
         &mut self,
-        signal: Signal,
+        signals: &[Signal],
         reached: &mut BTreeSet<(i32, u64, Vec<u8>)>,
     ) -> io::Result<()> {
         for member in self.members().await? {
             let program = std::fs::read(format!("/proc/{}/comm", member.pid)).unwrap_or_default();
             if reached.insert((member.pid, member.start, program)) {
-                send(&member, &[signal]);
+                send(&member, signals);
             }
         }
         Ok(())

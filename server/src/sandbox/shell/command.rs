@@ -185,7 +185,7 @@ impl Command {
             let Some(signal) = *self.sent.lock().unwrap_or_else(PoisonError::into_inner) else { continue };
             loop {
                 self.abort().await;
-                if let Err(error) = tree.reach(signal, &mut reached).await {
+                if let Err(error) = tree.reach(&[signal], &mut reached).await {
                     tracing::warn!(%error, "what a command of a session has started could not be listed");
                 }
                 tokio::select! {
@@ -291,12 +291,14 @@ impl Command {
         };
         let mut tree = self.tree();
         let insist = async {
-            let mut attempts = 0;
+            let (mut attempts, mut reached) = (0, BTreeSet::new());
             loop {
                 self.abort().await;
-                self.terminate(&mut tree, !is_overdue(), overdue()).await;
                 if is_overdue() {
+                    self.terminate(&mut tree, false, overdue()).await;
                     attempts += 1;
+                } else if let Err(error) = tree.reach(&[Signal::TERM, Signal::CONT], &mut reached).await {
+                    tracing::warn!(%error, "what a command of a session has started could not be listed");
                 }
                 if attempts == ATTEMPTS {
                     tracing::warn!(
@@ -306,7 +308,10 @@ impl Command {
                     // It may have ended by itself.
                     let _gone = self.run.signal(Signal::KILL, Target::Leader).await;
                 }
-                tokio::time::sleep(PAUSE).await;
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    () = overdue(), if !is_overdue() => {}
+                }
             }
         };
         let outcome = tokio::select! {

@@ -31,8 +31,8 @@ pub(super) fn word(path: &str) -> String {
     if !path.is_empty() && path.bytes().all(plain) { path.to_owned() } else { quoted(path.as_bytes()) }
 }
 
-/// The word that stands first in `text`, when it is in single quotes as bash writes it: `'it'\''s'`.
-pub(super) fn unquoted(text: &[u8]) -> Option<Vec<u8>> {
+/// The word that stands first in `text`, when it is in single quotes as bash writes it: `'it'\''s'`; and what is behind it.
+pub(super) fn unquoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut word = Vec::new();
     let mut rest = text.strip_prefix(b"'")?;
     loop {
@@ -44,7 +44,7 @@ pub(super) fn unquoted(text: &[u8]) -> Option<Vec<u8>> {
                 word.push(b'\'');
                 rest = more;
             }
-            None => return Some(word),
+            None => return Some((word, after.get(1..).unwrap_or_default())),
         }
     }
 }
@@ -62,7 +62,7 @@ mod tests {
         assert_eq!(quoted(b"a b"), "'a b'");
         assert_eq!(quoted(b"it's"), "'it'\\''s'");
         assert_eq!(quoted(b"a\xff"), "'a'$'\\377'");
-        assert_eq!(unquoted(b"'it'\\''s' EXIT").unwrap(), b"it's");
+        assert_eq!(unquoted(b"'it'\\''s' EXIT").unwrap(), (b"it's".to_vec(), &b" EXIT"[..]));
         for broken in [&b""[..], b"x", b"'x", b"'x'\\''", b"\"x\""] {
             assert_eq!(unquoted(broken), None, "{broken:?}");
         }
@@ -79,7 +79,7 @@ mod tests {
         #[test]
         fn quotes_come_off_again(text in "[^\0]{0,40}") {
             // An empty word, and text without a quote, are written alike by bash.
-            prop_assert_eq!(unquoted(quoted(text.as_bytes()).as_bytes()).unwrap(), text.as_bytes());
+            prop_assert_eq!(unquoted(quoted(text.as_bytes()).as_bytes()).unwrap().0, text.as_bytes());
         }
     }
 }

@@ -87,9 +87,13 @@ fn parse(bytes: &[u8]) -> Option<Report> {
     words.next().is_none().then_some(report)
 }
 
-/// The code in `trap -- 'code' EXIT`.
-fn exit_trap(line: &[u8]) -> Option<Vec<u8>> {
-    unquoted(line.strip_prefix(b"trap -- ")?)
+/// The code in `trap -- 'code' EXIT`, which begins a line. A user's DEBUG trap may have written before and behind it.
+fn exit_trap(text: &[u8]) -> Option<Vec<u8>> {
+    const BEGIN: &[u8] = b"trap -- ";
+    let begins = memchr::memmem::find_iter(text, BEGIN);
+    let lines = begins.filter(|at| *at == 0 || text.get(at - 1) == Some(&b'\n'));
+    let mut traps = lines.filter_map(|at| unquoted(text.get(at + BEGIN.len()..)?));
+    traps.find(|(_, behind)| behind.starts_with(b" EXIT\n")).map(|(code, _)| code)
 }
 
 #[cfg(test)]
@@ -119,6 +123,13 @@ mod tests {
             trapped,
             [Report::Done { nonce: "n1".into(), status: 255, exit_trap: Some(b"echo 'a\nb'".to_vec()) }]
         );
+    }
+
+    #[test]
+    fn a_debug_trap_that_writes_does_not_hide_the_exit_trap() {
+        let noisy = all(b"D\ntrap -- 'x\ny' EXIT\nD\ndone n1 0\0");
+        assert_eq!(noisy, [Report::Done { nonce: "n1".into(), status: 0, exit_trap: Some(b"x\ny".to_vec()) }]);
+        assert_eq!(all(b"trap -- 'x\ndone n1 0\0"), [done("n1", 0)], "it is not whole");
     }
 
     #[test]

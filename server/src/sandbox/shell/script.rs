@@ -75,7 +75,6 @@ pub(super) fn boot(dialect: Dialect, home: &str, restore: bool) -> String {
             let restore = if restore { format!(". {home}/s") } else { "shopt -s expand_aliases execfail".to_owned() };
             let repair = "POSIXLY_CORRECT=y; unset -f builtin";
             let repaired = "unset -v POSIXLY_CORRECT";
-            let again = format!("\\builtin mapfile -d '' -O 1 -n 6 {TEXT} <{home}/t");
             // On one line, so that what a user's first line says of itself is "line 1".
             [
                 // `builtin exec` would take its redirections back.
@@ -88,12 +87,15 @@ pub(super) fn boot(dialect: Dialect, home: &str, restore: bool) -> String {
                           if [[ ${TEXT} == - ]]; then {repair}; [[ -e /dev/fd/19 ]] || exit 1; unset -v {TEXT}; {repaired}; else \
                           \\builtin mapfile -d '' {TEXT} <{home}/t"),
                 &format!("if [[ ${{{TEXT}[4]-}} ]]; then \\builtin eval \"${{{TEXT}[4]}}\"; else {EVAL} {INPUT} {OUTPUTS}; fi"),
-                &format!("{TEXT}=(\"$?\" -); {again}"),
-                &format!("if [[ ${{{TEXT}[1]-}} != n* ]]; then {repair}; {again}; \
-                          [[ ${{{TEXT}[1]-}} == n* ]] || exit 1; {repaired}; fi"),
-                &format!("[[ ! ${{{TEXT}[6]-}} ]] || \\builtin eval \"${{{TEXT}[6]}}\""),
-                &format!("\\builtin trap -p EXIT 1<>{home}/c"),
-                &format!("\\builtin printf 'done %s %s\\0' \"${{{TEXT}[1]}}\" \"${TEXT}\" 1<>{home}/c; fi; done"),
+                // Whether builtins still are what they were, and what is needed still there.
+                &format!("{TEXT}[7]=$?; \\builtin eval '{TEXT}[8]=ok'"),
+                &format!("if [[ ${{{TEXT}[8]-}} != ok || ${{{TEXT}[0]-}} != n* ]]; then \
+                          POSIXLY_CORRECT=${{{TEXT}[7]-1}}; unset -f builtin; unset -v {TEXT}; \
+                          \\builtin mapfile -d '' -n 6 {TEXT} <{home}/t; [[ ${{{TEXT}[0]-}} == n* ]] || exit 1; \
+                          {TEXT}[7]=$POSIXLY_CORRECT; {repaired}; fi"),
+                &format!("[[ ! ${{{TEXT}[5]-}} ]] || \\builtin eval \"${{{TEXT}[5]}}\""),
+                &format!("{{ \\builtin trap -p EXIT; \
+                          \\builtin printf 'done %s %s\\0' \"${{{TEXT}[0]}}\" \"${{{TEXT}[7]}}\"; }} 1<>{home}/c; fi; done"),
                 // The session is deleted, or the server is gone: nobody else would tidy up then.
                 &format!("\\builtin trap - EXIT; \\builtin . {home}/u; \\builtin command -p rm -rf -- {home}; }}\n"),
             ]
@@ -146,6 +148,7 @@ pub(super) fn exit(dialect: Dialect, home: &str) -> String {
              \\builtin mapfile -d '' -O 1 -n 6 {TEXT} <{home}/t\n\
              [[ ! ${{{TEXT}[6]-}} ]] || \\builtin eval \"${{{TEXT}[6]}}\" 2>|/dev/null\n\
              {{\n\
+             \\builtin unset -v SANDWIRE_ID\n\
              \\builtin shopt -p\n\
              \\builtin declare -f\n\
              \\builtin declare -F\n\
