@@ -5,9 +5,11 @@
 //! stays known, so that it is not lost when its parent goes. A pid is never signalled without a look at its start time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags};
@@ -55,15 +57,21 @@ impl Moment {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
         let (seconds, nanoseconds) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
         let ticks = procfs::ticks_per_second();
-        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-        let last = load.split_ascii_whitespace().next_back().and_then(|last| last.parse().ok());
-        Moment { ticks: seconds * ticks + nanoseconds * ticks / 1_000_000_000, last: last.unwrap_or(0) }
+        Moment { ticks: seconds * ticks + nanoseconds * ticks / 1_000_000_000, last: last_process().unwrap_or(0) }
     }
 
     /// Whether it had begun.
     fn is_after(self, entry: &Entry) -> bool {
         entry.start < self.ticks || (entry.start == self.ticks && entry.pid <= self.last)
     }
+}
+
+/// The process that began last: the last word of `/proc/loadavg` (proc(5)), which is kept open, because it is asked often.
+fn last_process() -> Option<i32> {
+    static LOAD: OnceLock<Option<File>> = OnceLock::new();
+    let mut line = [0_u8; 128];
+    let length = LOAD.get_or_init(|| File::open("/proc/loadavg").ok()).as_ref()?.read_at(&mut line, 0).ok()?;
+    std::str::from_utf8(line.get(..length)?).ok()?.split_ascii_whitespace().next_back()?.parse().ok()
 }
 
 impl Tree {

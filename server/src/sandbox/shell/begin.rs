@@ -100,7 +100,7 @@ impl Held {
         let inner = &mut *self.inner;
         let (Some(home), Some(living)) = (&inner.home, &inner.living) else { return Err(no_shell()) };
         let file = script::command(living.dialect, home.path(), setting, text);
-        home.write(home::COMMAND, &file).map_err(|error| unwritable(&error))?;
+        home.command(&file).map_err(|error| unwritable(&error))?;
         if living.dialect == Dialect::Posix {
             let code = script::posix_command(home.path(), setting);
             home.write(home::CODE, &code).map_err(|error| unwritable(&error))?;

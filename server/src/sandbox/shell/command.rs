@@ -75,7 +75,7 @@ impl Held {
                     self.inner.busy = false;
                     if let Some(home) = &self.inner.home {
                         // It may hold a secret; and when the shell leaves later, it is not of this command.
-                        home.write(home::COMMAND, b"").map_err(|error| unwritable(&error))?;
+                        home.command(b"").map_err(|error| unwritable(&error))?;
                     }
                     self.keep_trap(exit_trap)?;
                     return Ok(if entered { Outcome::Done(status) } else { Outcome::NoDirectory });

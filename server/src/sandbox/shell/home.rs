@@ -6,7 +6,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::Duration;
@@ -49,6 +49,8 @@ pub(super) struct Home {
     path: PathBuf,
     /// Locked for as long as it is used, so that it can be told from what a killed server left.
     _lock: File,
+    /// Kept open, because it is written for each command.
+    command: Option<File>,
     owner: Option<(u32, u32)>,
 }
 
@@ -65,14 +67,26 @@ impl Home {
         DirBuilder::new().mode(if owner.is_some() { 0o711 } else { 0o700 }).create(&path)?;
         let lock = File::open(&path)?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
-        let home = Home { path, _lock: lock, owner };
+        let mut home = Home { path, _lock: lock, command: None, owner };
         for pipe in [BELL, REPORTS] {
             home.make_pipe(pipe)?;
         }
         for file in [COMMAND, CODE, BOOT, EXIT, STATE, OPTIONS, VARIABLES, TRAP, ENVIRONMENT] {
             home.write(file, b"")?;
         }
+        let command = OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW).open(home.path.join(COMMAND))?;
+        home.command = Some(command);
         Ok(home)
+    }
+
+    /// Says what the next command is; nothing when there is none.
+    ///
+    /// # Errors
+    /// As write(2).
+    pub(super) fn command(&self, content: &[u8]) -> io::Result<()> {
+        let file = self.command.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        file.write_all_at(content, 0)?;
+        file.set_len(content.len() as u64)
     }
 
     /// Its path, which is plain ASCII unless TMPDIR is odd.
