@@ -4,8 +4,9 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import type { AxeResults } from "axe-core";
-import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { expect } from "vitest";
+import { launchChromium } from "../harness/chromium.ts";
 import { Server, type ServerOptions } from "../harness/server.ts";
 import { until } from "../harness/until.ts";
 
@@ -14,19 +15,7 @@ export const SHOTS = resolve(import.meta.dirname, "shots");
 
 /** The page as it is in the source. Another place is for who works on it. */
 const { SANDWIRE_PAGE_DIR: PAGE = resolve(import.meta.dirname, "../../../server/src/http/page") } = process.env;
-const { SANDWIRE_CHROMIUM = "/usr/bin/chromium" } = process.env;
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/** No GPU, no sandbox of its own, and nothing that calls home. */
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--disable-gpu",
-];
 
 /** Milliseconds for anything that a test waits for, on a slow machine. */
 const PATIENCE = 40_000;
@@ -61,7 +50,7 @@ export class Bench {
     mkdirSync(SHOTS, { recursive: true });
     const server = await Server.start({ ...options, env: { SHELL: "/bin/bash", PS1: "$ ", ...options.env } });
     await expectPresentPage(server.origin);
-    const browser = await chromium.launch({ executablePath: SANDWIRE_CHROMIUM, args: FLAGS });
+    const browser = await launchChromium();
     return new Bench(browser, server);
   }
 

@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { chromium, type Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { launchChromium } from "../harness/chromium.ts";
 import { Program } from "../harness/program.ts";
 import { CuttingProxy } from "../harness/proxy.ts";
 import { Server } from "../harness/server.ts";
@@ -15,9 +16,6 @@ import type { Outcome, Places } from "./list.ts";
 const HERE = dirname(fileURLToPath(import.meta.url));
 const MAIN = join(HERE, "main.mjs");
 const TOKEN = "a-long-and-secret-token+/for==tests";
-
-/** Where Debian installs it; another place is told by the environment. */
-const { CHROMIUM = "/usr/bin/chromium" } = process.env;
 
 let list: string;
 let server: Server;
@@ -131,13 +129,7 @@ async function runInChromium(): Promise<void> {
 
 /** A page of the server's, to which the package is served. */
 async function openPage(): Promise<Page> {
-  if (!existsSync(CHROMIUM)) {
-    throw new Error(`${CHROMIUM} is not there: \`apt-get install chromium\`, or set CHROMIUM to where it is`);
-  }
-  const browser = await chromium.launch({
-    executablePath: CHROMIUM,
-    args: ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-gpu"],
-  });
+  const browser = await launchChromium();
   onTestFinished(() => browser.close());
   const page = await browser.newPage();
   // The package's files are served beside the server's own. The page itself is the server's: one that came from nowhere may

@@ -5,31 +5,14 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { launchChromium } from "../harness/chromium.ts";
 import { Server, type ServerOptions } from "../harness/server.ts";
 import { until } from "../harness/until.ts";
 import type { Bench, TerminalWish } from "./page/main.ts";
 import { type PageServer, servePage } from "./page-server.ts";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-
-/** No GPU, no sandbox of its own, and nothing that calls home. */
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--disable-gpu",
-];
-
-const { SANDWIRE_CHROMIUM = "/usr/bin/chromium" } = process.env;
-
-/** Starts Chromium: `SANDWIRE_CHROMIUM`, else Debian's. */
-export function launchChromium(): Promise<Browser> {
-  return chromium.launch({ executablePath: SANDWIRE_CHROMIUM, args: FLAGS });
-}
 
 /** A page with terminals, and everything behind it. */
 export class TerminalBench {

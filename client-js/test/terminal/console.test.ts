@@ -10,9 +10,9 @@ import { promisify } from "node:util";
 import type { AxeResults } from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { launchChromium } from "../harness/chromium.ts";
 import { Server } from "../harness/server.ts";
 import { until } from "../harness/until.ts";
-import { launchChromium } from "./browser.ts";
 import { type PageServer, servePage } from "./page-server.ts";
 
 const CONSOLE = resolve(import.meta.dirname, "../../console");
