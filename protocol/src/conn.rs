@@ -9,6 +9,12 @@ use crate::kind;
 use crate::lane::Role;
 use crate::limits::{DEAD_AFTER, HELLO_WITHIN, INITIAL_WINDOW, MAX_CLIENT_NAME, PING_AFTER, TOKEN_LENGTH, VERSION};
 
+/// The text message by which a client may ask for a sign of life.
+pub const TEXT_PING: &str = "ping";
+
+/// What answers [`TEXT_PING`].
+pub const TEXT_PONG: &str = "pong";
+
 /// What a frame means to the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -84,6 +90,21 @@ impl Conn {
     pub const fn handle_sign_of_life(&mut self, now: Instant) {
         self.heard = now;
         self.pinged = false;
+    }
+
+    /// Takes a text message. The only ones are a client's [`TEXT_PING`] and the answer to it; returns the answer that is
+    /// due. A relay can have them answered while it sleeps, which it could not do with a PING in lane 0.
+    ///
+    /// # Errors
+    /// [`WireError::Malformed`] for any other text.
+    pub fn handle_text(&mut self, now: Instant, text: &[u8]) -> Result<Option<&'static str>, WireError> {
+        let answer = match self.role {
+            Role::Server if text == TEXT_PING.as_bytes() => Some(TEXT_PONG),
+            Role::Client if text == TEXT_PONG.as_bytes() => None,
+            Role::Server | Role::Client => return Err(WireError::Malformed("a text message")),
+        };
+        self.handle_sign_of_life(now);
+        Ok(answer)
     }
 
     /// Takes a frame.

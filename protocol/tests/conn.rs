@@ -222,6 +222,31 @@ fn silence() {
     assert!(DEAD_AFTER <= Duration::from_secs(30));
 }
 
+/// R-PING-2: the text messages `ping` and `pong`, each from its side; no other text.
+#[test]
+fn texts_of_liveness() {
+    let start = Instant::now();
+    let later = start + PING_AFTER;
+    let mut server = Conn::new(Role::Server, start, 1);
+    assert_eq!(server.handle_text(later, b"ping"), Ok(Some("pong")), "before HELLO, too");
+    assert_eq!(server.handle_timeout(later).unwrap_err().name(), "HELLO_TIMEOUT", "it is no HELLO");
+    let mut server = Conn::new(Role::Server, start, 1);
+    server.handle_frame(start, say_hello(1, &hello())).unwrap();
+    server.attach(1);
+    server.handle_text(later, b"ping").unwrap();
+    assert_eq!(server.poll_timeout(), Some(later + PING_AFTER), "it is a sign of life");
+    let mut client = Conn::new(Role::Client, start, 1);
+    assert_eq!(client.handle_text(later, b"pong"), Ok(None));
+    assert_eq!(client.poll_timeout(), Some(later + PING_AFTER));
+    for text in ["", "ping ", "PING", "pingping", "pong\n", "{}"] {
+        for conn in [&mut server, &mut client] {
+            assert_eq!(conn.handle_text(later, text.as_bytes()).unwrap_err().name(), "MALFORMED_FRAME", "{text:?}");
+        }
+    }
+    assert_eq!(server.handle_text(later, b"pong").unwrap_err().name(), "MALFORMED_FRAME");
+    assert_eq!(client.handle_text(later, b"ping").unwrap_err().name(), "MALFORMED_FRAME");
+}
+
 /// R-GOAWAY-2, R-RELAY-1, R-RELAY-2: the end of a lane, and of the connection below it, are told apart.
 #[test]
 fn lanes_end_and_pause() {

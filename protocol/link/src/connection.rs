@@ -210,7 +210,15 @@ impl Connection {
                     self.conn.handle_sign_of_life(Instant::now());
                     continue;
                 }
-                Some(Ok(Message::Text(_))) => return Err(self.fail(WireError::Malformed("a text message")).await),
+                Some(Ok(Message::Text(text))) => match self.conn.handle_text(Instant::now(), text.as_bytes()) {
+                    Ok(answer) => {
+                        if let Some(answer) = answer {
+                            self.handle.signal.text(answer);
+                        }
+                        continue;
+                    }
+                    Err(error) => return Err(self.fail(error).await),
+                },
                 Some(Ok(Message::Close(close))) => {
                     let (code, reason) =
                         close.map_or((1005, String::new()), |close| (close.code.into(), close.reason.to_string()));
