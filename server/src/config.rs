@@ -10,7 +10,7 @@ mod units;
 mod validate;
 mod values;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
@@ -163,6 +163,7 @@ Examples:
   sandwire-server                                          on loopback, for this machine only
   SANDWIRE_TOKEN=$(openssl rand -hex 32) sandwire-server --listen 0.0.0.0:7070
   sandwire-server --config /etc/sandwire.toml --print-config
+  sandwire-server health                                   whether the server with these settings serves: status 0 or 1
 
 A token with narrower rights, in the file:
   [[tokens]]
@@ -181,15 +182,28 @@ pub enum Request {
     Serve(Box<Settings>),
     /// Print this and end.
     Print(String),
+    /// Ask the server that runs with these settings whether it serves.
+    Health(Box<Settings>),
 }
+
+/// The first argument that asks for [`Request::Health`].
+const HEALTH: &str = "health";
 
 /// Reads all sources.
 ///
 /// # Errors
 /// [`ConfigError`] that names the setting. Wrong flags, `--help` and `--version` end the program, as clap does.
 pub fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Request, ConfigError> {
+    let mut arguments: Vec<_> = arguments.into_iter().collect();
+    let health = arguments.get(1).is_some_and(|first| first == HEALTH);
+    if health {
+        arguments.remove(1);
+    }
     let arguments = Arguments::parse_from(arguments);
     let settings = layered(&arguments)?;
+    if health {
+        return Ok(Request::Health(Box::new(settings)));
+    }
     settings.validate()?;
     if arguments.print_config {
         return Ok(Request::Print(settings.redacted()?));
@@ -219,6 +233,16 @@ impl Settings {
     /// The address to listen on.
     pub fn listen(&self) -> SocketAddr {
         self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7070)))
+    }
+
+    /// Where a server that listens on `address` is reached from its own machine.
+    pub(crate) fn local(address: SocketAddr) -> SocketAddr {
+        let ip = match address.ip() {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+            ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
+        };
+        SocketAddr::new(ip, address.port())
     }
 
     /// Whether any token is known, so that one is asked for.

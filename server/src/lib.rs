@@ -4,6 +4,7 @@ mod auth;
 pub mod config;
 mod conn;
 mod drain;
+mod health;
 mod hide;
 mod http;
 mod kinds;
@@ -14,4 +15,5 @@ mod sandbox;
 mod server;
 mod tls;
 
+pub use health::health;
 pub use run::{Failed, run};

@@ -1,7 +1,7 @@
 //! From settings to a server that listens, until it is told to end.
 
 use std::io::{IsTerminal, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,12 +107,7 @@ async fn serve(settings: Settings) -> Result<(), Failed> {
 
 /// How to open the page. A ticket to sign in with is for the eyes of who started the server: not for a log.
 fn invitation(settings: &Settings, scheme: &str, address: SocketAddr, sessions: &Sessions) -> String {
-    let ip = match address.ip() {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
-        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
-    };
-    let page = format!("{scheme}://{}/", SocketAddr::new(ip, address.port()));
+    let page = format!("{scheme}://{}/", Settings::local(address));
     if !settings.has_tokens() {
         return format!("open {page}\n");
     }
