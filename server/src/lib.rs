@@ -5,6 +5,7 @@ pub mod config;
 mod conn;
 mod drain;
 mod hide;
+mod host;
 mod http;
 mod kinds;
 mod lanes;
@@ -14,4 +15,4 @@ mod sandbox;
 mod server;
 mod tls;
 
-pub use run::{Failed, run};
+pub use run::{Failed, run, run_host};
