@@ -84,16 +84,16 @@ settings! {
         /// Connections at once to exposed ports; fewer than all, so that these never shut out who manages them
         /// [default: half of all]
         max_previews: usize = None, "SANDWIRE_MAX_PREVIEWS";
-        /// Lanes at once, those included whose connection is lost [default: 128]
-        max_lanes: usize = Some(128), "SANDWIRE_MAX_LANES";
-        /// Lanes that one connection, a relay's, may carry [default: 128]
-        max_lanes_per_connection: usize = Some(128), "SANDWIRE_MAX_LANES_PER_CONNECTION";
+        /// Lanes at once, those included whose connection is lost [default: 224]
+        max_lanes: usize = Some(224), "SANDWIRE_MAX_LANES";
+        /// Lanes that one connection, a relay's, may carry [default: 224]
+        max_lanes_per_connection: usize = Some(224), "SANDWIRE_MAX_LANES_PER_CONNECTION";
         /// Channels at once, of all lanes together [default: 512]
         max_channels: usize = Some(512), "SANDWIRE_MAX_CHANNELS";
         /// Channels at once in one lane [default: 256]
         max_channels_per_lane: usize = Some(256), "SANDWIRE_MAX_CHANNELS_PER_LANE";
-        /// Bytes that were sent and are kept until acknowledged, of all lanes together [default: 96MiB]
-        retained_bytes: Size = Some(Size(96 << 20)), "SANDWIRE_RETAINED_BYTES";
+        /// Bytes that were sent and are kept until acknowledged, of all lanes together [default: 112MiB]
+        retained_bytes: Size = Some(Size(112 << 20)), "SANDWIRE_RETAINED_BYTES";
         /// The same of one lane [default: 4MiB]
         retained_bytes_per_lane: Size = Some(Size(4 << 20)), "SANDWIRE_RETAINED_BYTES_PER_LANE";
         /// Background processes at once [default: 256]

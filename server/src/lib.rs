@@ -3,6 +3,7 @@
 mod auth;
 pub mod config;
 mod conn;
+mod count;
 mod drain;
 mod hide;
 mod host;

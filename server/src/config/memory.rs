@@ -133,9 +133,9 @@ mod tests {
         };
         for (name, changed) in [
             ("max_connections", double(|it| it.max_connections = Some(512))),
-            ("max_lanes", double(|it| it.max_lanes = Some(256))),
+            ("max_lanes", double(|it| it.max_lanes = Some(448))),
             ("max_channels", double(|it| it.max_channels = Some(1024))),
-            ("retained_bytes", double(|it| it.retained_bytes = Some(super::super::Size(192 << 20)))),
+            ("retained_bytes", double(|it| it.retained_bytes = Some(super::super::Size(224 << 20)))),
             ("max_processes", double(|it| it.max_processes = Some(512))),
             ("keep_processes", double(|it| it.keep_processes = Some(128))),
             ("max_sessions", double(|it| it.max_sessions = Some(128))),

@@ -52,7 +52,7 @@ fn what_is_printed_can_be_read_again_and_has_no_secret() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     std::io::Write::write_all(&mut file, printed.as_bytes()).unwrap();
     let again = settings(&["--config", file.path().to_str().unwrap()]).unwrap();
-    assert_eq!(again.retained_bytes, Some(Size(96 << 20)));
+    assert_eq!(again.retained_bytes, Some(Size(112 << 20)));
 }
 
 #[test]
