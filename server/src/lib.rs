@@ -3,9 +3,11 @@
 mod auth;
 pub mod config;
 mod conn;
+mod count;
 mod drain;
 mod health;
 mod hide;
+mod host;
 mod http;
 mod kinds;
 mod lanes;
@@ -16,4 +18,4 @@ mod server;
 mod tls;
 
 pub use health::health;
-pub use run::{Failed, run};
+pub use run::{Failed, run, run_host};

@@ -1,4 +1,4 @@
-//! `sandwire-server`: reads its settings and serves, or asks whether another does.
+//! `sandwire-server`: reads its settings and serves one sandbox, keeps many, or asks whether a server serves.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use sandwire_server::config::{self, Request};
 
 fn main() -> ExitCode {
-    let settings = match config::read(std::env::args_os()) {
-        Ok(Request::Serve(settings)) => settings,
+    let result = match config::read(std::env::args_os()) {
+        Ok(Request::Serve(settings)) => sandwire_server::run(*settings),
+        Ok(Request::Host(settings)) => sandwire_server::run_host(*settings),
         Ok(Request::Print(text)) => {
             return match std::io::stdout().write_all(text.as_bytes()) {
                 Ok(()) => ExitCode::SUCCESS,
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match sandwire_server::run(*settings) {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("sandwire-server: {error}");
