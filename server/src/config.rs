@@ -139,6 +139,7 @@ Examples:
   SANDWIRE_TOKEN=$(openssl rand -hex 32) sandwire-server --listen 0.0.0.0:7070
   sandwire-server --config /etc/sandwire.toml --print-config
   sandwire-server host                                     many sandboxes on this machine: see host --help
+  sandwire-server health                                   whether the server with these settings serves: status 0 or 1
 
 A token with narrower rights, in the file:
   [[tokens]]
@@ -165,18 +166,31 @@ pub enum Request {
     Host(Box<HostSettings>),
     /// Print this and end.
     Print(String),
+    /// Ask the server that runs with these settings whether it serves.
+    Health(Box<Settings>),
 }
+
+/// The first argument that asks for [`Request::Health`].
+const HEALTH: &str = "health";
 
 /// Reads all sources.
 ///
 /// # Errors
 /// [`ConfigError`] that names the setting. Wrong flags, `--help` and `--version` end the program, as clap does.
 pub fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Request, ConfigError> {
+    let mut arguments: Vec<_> = arguments.into_iter().collect();
+    let health = arguments.get(1).is_some_and(|first| first == HEALTH);
+    if health {
+        arguments.remove(1);
+    }
     let arguments = Arguments::parse_from(arguments);
     if let Some(Command::Host(arguments)) = arguments.command {
         return host::read(&arguments);
     }
     let settings: Settings = layered(arguments.config.as_deref(), &arguments)?;
+    if health {
+        return Ok(Request::Health(Box::new(settings)));
+    }
     settings.validate()?;
     if arguments.print_config {
         return Ok(Request::Print(settings.redacted()?));

@@ -5,6 +5,7 @@ pub mod config;
 mod conn;
 mod count;
 mod drain;
+mod health;
 mod hide;
 mod host;
 mod http;
@@ -16,4 +17,5 @@ mod sandbox;
 mod server;
 mod tls;
 
+pub use health::health;
 pub use run::{Failed, run, run_host};

@@ -1,4 +1,4 @@
-//! `sandwire-server`: reads its settings and serves one sandbox, or keeps many.
+//! `sandwire-server`: reads its settings and serves one sandbox, keeps many, or asks whether a server serves.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -13,6 +13,15 @@ fn main() -> ExitCode {
             return match std::io::stdout().write_all(text.as_bytes()) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(_) => ExitCode::FAILURE,
+            };
+        }
+        Ok(Request::Health(settings)) => {
+            return match sandwire_server::health(&settings) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(reason) => {
+                    eprintln!("sandwire-server: {reason}");
+                    ExitCode::FAILURE
+                }
             };
         }
         Err(error) => {

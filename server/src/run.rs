@@ -1,7 +1,7 @@
 //! From settings to a server that listens, until it is told to end.
 
 use std::io::{IsTerminal, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
 use crate::auth::{Access, Origins, Sessions, Tickets, Tokens};
-use crate::config::{HostSettings, Settings};
+use crate::config::{HostSettings, Listen, Settings};
 use crate::drain;
 use crate::hide;
 use crate::host;
@@ -150,13 +150,8 @@ async fn ended(lifeline: Option<pipe::Receiver>) {
 
 /// How to open the page. A ticket to sign in with is for the eyes of who started the server: not for a log.
 fn invitation(settings: &Settings, shown: &str, address: SocketAddr, sessions: &Sessions) -> String {
-    let ip = match address.ip() {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
-        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
-    };
     let scheme = shown.split(':').next().unwrap_or_default();
-    let page = format!("{scheme}://{}/", SocketAddr::new(ip, address.port()));
+    let page = format!("{scheme}://{}/", Listen::local(address));
     if !settings.has_tokens() {
         return format!("open {page}\n");
     }

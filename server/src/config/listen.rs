@@ -1,7 +1,7 @@
 //! Where to listen: an address of the network, or a socket in the file system.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -20,7 +20,7 @@ pub enum Listen {
 impl Listen {
     /// A port of this machine.
     pub const fn loopback(port: u16) -> Self {
-        Self::Tcp(SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), port))
+        Self::Tcp(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
     }
 
     /// The address, when other machines can reach it.
@@ -29,6 +29,16 @@ impl Listen {
             Self::Tcp(address) => (!address.ip().is_loopback()).then_some(*address),
             Self::Unix(_) => None,
         }
+    }
+
+    /// Where a server that listens on `address` is reached from its own machine.
+    pub(crate) fn local(address: SocketAddr) -> SocketAddr {
+        let ip = match address.ip() {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+            ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
+        };
+        SocketAddr::new(ip, address.port())
     }
 }
 
