@@ -10,8 +10,11 @@ export interface Context {
    * @throws `ContainerUnavailableError` when it cannot be started or reached.
    */
   client(): Promise<Sandbox>;
-  /** Variables of `setEnvVars`, for everything that is started. Those of a session and of a call go over them. */
-  env(): Record<string, string>;
+  /**
+   * Variables of `setEnvVars`, for everything that is started; `null` takes one away that the container has. Those of a call
+   * go over them.
+   */
+  env(): Record<string, string | null>;
   /** The shell session in which the call runs; absent: none, each command has a shell of its own. */
   readonly session?: string;
   /** The directory in which commands start and against which relative paths count. */
