@@ -35,12 +35,6 @@ export function ConnectionBanner() {
           <Button onClick={wake}>Wake it</Button>
         </div>
       )}
-      {access.value.is === "open" && now.status === "asleep" && (
-        <div class="banner">
-          <Icon name="warning" />
-          <span class="banner-text">The sandbox is asleep. It wakes when you do something.</span>
-        </div>
-      )}
       {now.status === "closed" && (
         <div class="banner" data-tone="danger">
           <Icon name="warning" />

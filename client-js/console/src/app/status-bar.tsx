@@ -68,8 +68,6 @@ function describeState(now: State): { tone: Tone; text: string } {
       return { tone: "ok", text: "Connected" };
     case "reconnecting":
       return { tone: "warn", text: "Reconnecting…" };
-    case "asleep":
-      return { tone: "warn", text: "Asleep" };
     case "draining":
       return { tone: "warn", text: "Server is shutting down" };
     case "asleep":
