@@ -272,8 +272,9 @@ describe("execStream", () => {
     await until("nothing more comes", async () => {
       const before = seen;
       seen = test.client.stats.bytesDown;
+      // The ping's own answer comes always, and behind what the server had to say.
       await test.client.ping();
-      return seen === before;
+      return seen > 0 && seen - before < 1000;
     });
     expect(seen).toBeLessThan(30 << 20);
     expect(await test.client.exists("written")).toBe(false);
