@@ -63,11 +63,13 @@ describe("exec", () => {
     test.env.WHO = "all";
     test.env.HOME = null;
     await exec(test.sessionless, "cd /; export LOST=1");
-    const { stdout } = await exec(test.sessionless, "pwd; echo $WHO $LOST ${HOME-none} $OWN", { env: { OWN: "x" } });
+    const { stdout } = await exec(test.sessionless, "pwd; echo $WHO $LOST $([ -v HOME ] || echo none) $OWN", {
+      env: { OWN: "x" },
+    });
     expect(stdout).toBe(`${test.server.workspace}\nall none x`);
     const relative = await exec(test.sessionless, "mkdir -p sub && cd sub && pwd");
     expect((await exec(test.sessionless, "pwd", { cwd: "sub" })).stdout).toBe(relative.stdout);
-    const made = await exec({ ...test.context, session: "made" }, "echo $WHO ${HOME-none}");
+    const made = await exec({ ...test.context, session: "made" }, "echo $WHO $([ -v HOME ] || echo none)");
     expect(made.stdout).toBe("all none");
     delete test.env.WHO;
     delete test.env.HOME;
