@@ -1,58 +1,69 @@
-/** workerd with a Worker of the tests in it, by Miniflare. */
+/** workerd itself, with the Worker of the tests in it: nothing between it and the clients, and its objects hibernate. */
 
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { Log, LogLevel, Miniflare } from "miniflare";
+import { Program } from "../harness/program.ts";
+import { until } from "../harness/until.ts";
+import { runtime } from "../runtimes/build.ts";
 
-/** How to start it. */
-export interface WorkersOptions {
-  /** Variables of the Worker. */
-  readonly bindings: Readonly<Record<string, string>>;
-  /** Whether objects stay in memory for as long as the runtime runs. Default: false. */
-  readonly stay?: boolean;
+/** How a server is started behind a relay: with as many lanes as clients, and 512 KiB to retain for each of them. */
+export const BEHIND_A_RELAY = "--max-lanes 256 --max-lanes-per-connection 256 --retained-bytes 160MiB".split(" ");
+
+/** What is counted of all objects. */
+export interface Counted {
+  /** Objects that were made. */
+  readonly made: number;
+  /** Subrequests. */
+  readonly dials: number;
+  /** WebSockets that were accepted. */
+  readonly accepted: number;
 }
 
-/** What an object says of itself. */
-export interface ObjectStats {
+/** What an object says of itself. Its `made` is which one it is. */
+export interface ObjectStats extends Counted {
   readonly connected: boolean;
   readonly clients: number;
-  /** Which object in this runtime it is. */
-  readonly made: number;
-  /** Subrequests of all objects. */
-  readonly dials: number;
   /** Channels that clients opened. */
   readonly opened: number;
 }
 
+/** A second Worker: the first part of the path names an object of the first one. */
+const SECOND = `export default {
+  fetch: (request, { RELAY }) => RELAY.getByName(new URL(request.url).pathname.split("/")[1]).fetch(request),
+};`;
+
 /** A running runtime. */
 export class Workers {
-  readonly #miniflare: Miniflare;
-  readonly #pid: number;
+  readonly #program: Program;
+  readonly #folder: string;
   /** `127.0.0.1:PORT`. */
   readonly address: string;
+  /** The same of a second Worker, which calls the objects of the first. */
+  readonly second: string;
 
-  private constructor(miniflare: Miniflare, address: string, pid: number) {
-    this.#miniflare = miniflare;
-    this.address = address;
-    this.#pid = pid;
+  private constructor(program: Program, folder: string, second: number) {
+    this.#program = program;
+    this.#folder = folder;
+    this.address = `127.0.0.1:${program.address}`;
+    this.second = `127.0.0.1:${second}`;
   }
 
-  /** Starts one on a free port of loopback. */
-  static async start({ bindings, stay = false }: WorkersOptions): Promise<Workers> {
-    const before = new Set(runtimes());
-    const miniflare = new Miniflare({
-      modules: [{ type: "ESModule", path: "main.mjs", contents: await bundle() }],
-      compatibilityDate: "2026-07-01",
-      durableObjects: { RELAY: { className: "Relaying", useSQLite: true, unsafePreventEviction: stay } },
-      bindings,
-      cf: false,
-      log: new Log(LogLevel.NONE),
+  /** Starts one on a free port of loopback. The bindings are variables of the Worker. */
+  static async start(bindings: Readonly<Record<string, string>>): Promise<Workers> {
+    const folder = mkdtempSync(join(tmpdir(), "sandwire-workers-"));
+    writeFileSync(join(folder, "main.js"), await bundle());
+    writeFileSync(join(folder, "second.js"), SECOND);
+    const config = join(folder, "config.capnp");
+    writeFileSync(config, configOf(bindings));
+    const program = await Program.start(runtime("@cloudflare/workerd-linux-64/bin/workerd"), {
+      args: ["serve", config, "--control-fd=1"],
+      listening: /"socket":"http","port":(\d+)/,
     });
-    const url = await miniflare.ready;
-    const pid = runtimes().find(each => !before.has(each));
-    if (pid === undefined) throw new Error("workerd does not run");
-    return new Workers(miniflare, url.host, pid);
+    const second = await until("the second socket", () => /"socket":"second","port":(\d+)/.exec(program.log)?.[1]);
+    return new Workers(program, folder, Number(second));
   }
 
   /** Where clients of an object connect. */
@@ -71,15 +82,26 @@ export class Workers {
     return (await (await this.ask(object, "stats")).json()) as ObjectStats;
   }
 
+  /** What is counted of all objects, without waking any. */
+  async counted(): Promise<Counted> {
+    return (await (await fetch(`http://${this.address}/`)).json()) as Counted;
+  }
+
   /** Resident memory of workerd, in bytes. */
   get rss(): number {
-    const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.#pid}/status`, "utf8"))?.[1];
+    const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.#program.pid}/status`, "utf8"))?.[1];
     return Number(kib) * 1024;
   }
 
-  /** Ends it. */
-  stop(): Promise<void> {
-    return this.#miniflare.dispose();
+  /** What workerd said, the last of it. */
+  get log(): string {
+    return this.#program.log;
+  }
+
+  /** Ends it: it would wait for its sockets. */
+  async stop(): Promise<void> {
+    await this.#program.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 
@@ -90,20 +112,34 @@ async function bundle(): Promise<string> {
     format: "esm",
     target: "es2022",
     external: ["cloudflare:workers"],
-    conditions: ["workerd"],
     write: false,
   });
   return outputFiles[0]?.text ?? "";
 }
 
-/** Process ids of the workerds that this process has started. */
-function runtimes(): number[] {
-  return readdirSync("/proc").flatMap(name => {
-    try {
-      const [, command = "", parent] = /^\d+ \((.*)\) . (\d+)/s.exec(readFileSync(`/proc/${name}/stat`, "utf8")) ?? [];
-      return command.startsWith("workerd") && Number(parent) === process.pid ? [Number(name)] : [];
-    } catch {
-      return [];
-    }
-  });
+function configOf(bindings: Readonly<Record<string, string>>): string {
+  const texts = Object.entries(bindings).map(([name, text]) => `(name = "${name}", text = "${text}"),`);
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = (
+      modules = [(name = "main.mjs", esModule = embed "main.js")],
+      compatibilityDate = "2026-07-01",
+      durableObjectNamespaces = [(className = "Relaying", uniqueKey = "relaying", enableSql = true)],
+      durableObjectStorage = (inMemory = void),
+      bindings = [${texts.join("")} (name = "RELAY", durableObjectNamespace = "Relaying")],
+    )),
+    (name = "second", worker = (
+      modules = [(name = "second.mjs", esModule = embed "second.js")],
+      compatibilityDate = "2026-07-01",
+      bindings = [(name = "RELAY", durableObjectNamespace = (className = "Relaying", serviceName = "main"))],
+    )),
+    (name = "internet", network = (allow = ["public", "private"])),
+  ],
+  sockets = [
+    (name = "http", address = "127.0.0.1:0", http = (), service = "main"),
+    (name = "second", address = "127.0.0.1:0", http = (), service = "second"),
+  ],
+);
+`;
 }

@@ -8,10 +8,11 @@ interface Env {
   /** The server, or the proxy before it: `http://127.0.0.1:PORT`. */
   readonly UPSTREAM: string;
   readonly MAX_CLIENTS?: string;
+  readonly IDLE_AFTER?: string;
 }
 
-/** What outlives an object: how often one was made, and how many subrequests were made. */
-const counted = { made: 0, dials: 0 };
+/** What outlives an object: how often one was made, subrequests, and WebSockets that were accepted. */
+const counted = { made: 0, dials: 0, accepted: 0 };
 
 /** An object with a relay and nothing else. */
 export class Relaying extends DurableObject<Env> {
@@ -28,6 +29,7 @@ export class Relaying extends DurableObject<Env> {
         this.#opened += 1;
       },
       ...(env.MAX_CLIENTS !== undefined && { maxClients: Number(env.MAX_CLIENTS) }),
+      ...(env.IDLE_AFTER !== undefined && { idleAfter: Number(env.IDLE_AFTER) }),
     });
   }
 
@@ -35,6 +37,7 @@ export class Relaying extends DurableObject<Env> {
     const { pathname, searchParams } = new URL(request.url);
     switch (pathname.split("/")[2]) {
       case "connect":
+        counted.accepted += 1;
         return this.#relay.accept(request, JSON.parse(searchParams.get("grant") ?? "{}") as Grant);
       case "exec": {
         const { stdout, exitCode } = await (await this.#relay.client()).exec(await request.text());
@@ -51,7 +54,7 @@ export class Relaying extends DurableObject<Env> {
       default:
     }
     const { connected, clients } = this.#relay;
-    return Response.json({ connected, clients, made: this.#made, dials: counted.dials, opened: this.#opened });
+    return Response.json({ ...counted, connected, clients, made: this.#made, opened: this.#opened });
   }
 
   override webSocketMessage(socket: WebSocket, message: ArrayBuffer | string): void {
@@ -93,8 +96,9 @@ export class Relaying extends DurableObject<Env> {
 }
 
 export default {
-  /** The first part of the path names the object. */
-  fetch(request: Request, { RELAY }: Env): Promise<Response> {
+  /** The first part of the path names the object; without one, what is counted is told, and no object is touched. */
+  async fetch(request: Request, { RELAY }: Env): Promise<Response> {
+    if (new URL(request.url).pathname === "/") return Response.json(counted);
     return RELAY.getByName(new URL(request.url).pathname.split("/")[1] ?? "").fetch(request);
   },
 } satisfies ExportedHandler<Env>;
