@@ -1,15 +1,15 @@
 /** Errors of mounted buckets. Like those of the stock package they are no `SandboxError`: they have a code, and a message. */
 
-import type { ErrorCode } from "./codes.ts";
+import type { StockErrorCode } from "./codes.ts";
 
 /** A bucket could not be mounted. */
 export class BucketMountError extends Error {
   override readonly name: string = "BucketMountError";
   /** The stable code. */
-  readonly code: ErrorCode;
+  readonly code: StockErrorCode;
 
   /** Default of the code: `BUCKET_MOUNT_ERROR`. */
-  constructor(message: string, code: ErrorCode = "BUCKET_MOUNT_ERROR") {
+  constructor(message: string, code: StockErrorCode = "BUCKET_MOUNT_ERROR") {
     super(message);
     this.code = code;
   }

@@ -60,8 +60,7 @@ describe("exec", () => {
   });
 
   it("starts each command anew without a session, with the variables that were set", async () => {
-    test.env.WHO = "all";
-    test.env.HOME = null;
+    Object.assign(test.env, { WHO: "all", HOME: null });
     await exec(test.sessionless, "cd /; export LOST=1");
     const { stdout } = await exec(test.sessionless, "pwd; echo $WHO $LOST $([ -v HOME ] || echo none) $OWN", {
       env: { OWN: "x" },
@@ -71,8 +70,7 @@ describe("exec", () => {
     expect((await exec(test.sessionless, "pwd", { cwd: "sub" })).stdout).toBe(relative.stdout);
     const made = await exec({ ...test.context, session: "made" }, "echo $WHO $([ -v HOME ] || echo none)");
     expect(made.stdout).toBe("all none");
-    delete test.env.WHO;
-    delete test.env.HOME;
+    for (const name of Object.keys(test.env)) delete test.env[name];
   });
 
   it("takes one newline off the end, and nothing else", async () => {
