@@ -300,10 +300,10 @@ export class Driver implements Opener, Owner {
   }
 
   /** Of {@link Owner}. */
-  handleReset({ reason }: Reset): void {
+  handleReset({ reason, message }: Reset): void {
     // What was not passed on was never said.
     if (reason === "no-trunk") this.#hellos -= 1;
-    this.#lost(`the relay lost the sandbox: ${reason}`, true);
+    this.#lost(message || reason, true);
   }
 
   /** Of {@link Owner}. */

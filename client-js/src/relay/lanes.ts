@@ -36,6 +36,9 @@ export interface Outside<Socket> {
   random(): number;
 }
 
+/** Why clients say HELLO again, for a person. */
+const LOST = "the relay lost its connection to the sandbox";
+
 /** Bytes after which a client is asked whether it reads. */
 const PROBE = 1 << 20;
 
@@ -133,10 +136,7 @@ export class Lanes<Socket> {
     this.#connected = true;
     this.#lastLane = 0;
     for (const client of this.#clients) {
-      const { phase, lane } = client;
-      if (phase !== "waiting" && phase !== "lost") continue;
-      this.#over(client);
-      this.#send(client, reset(lane, phase === "waiting" ? "no-trunk" : "trunk-lost"));
+      if (client.phase === "waiting" || client.phase === "lost") this.#reset(client, LOST);
     }
   }
 
@@ -152,9 +152,9 @@ export class Lanes<Socket> {
     this.#dialWhenNeeded();
   }
 
-  /** No trunk can be had: whoever waits for one is told so, and may try again. */
-  handleUnreachable(reason: string): void {
-    for (const client of [...this.#clients]) if (client.needsTrunk()) this.#drop(client, 1011, reason);
+  /** No trunk can be had, for now: whoever waits for one is told why, and tries again when it likes. */
+  handleUnreachable(message: string): void {
+    for (const client of this.#clients) if (client.needsTrunk()) this.#reset(client, message);
   }
 
   /** The sandbox stops, and with it every lane. Who waits for a sandbox goes on waiting. */
@@ -287,6 +287,13 @@ export class Lanes<Socket> {
     client.probe = undefined;
   }
 
+  /** Has it say HELLO again, and tells it whether the last one was passed on. */
+  #reset(client: Client<Socket>, message: string): void {
+    const reason = client.phase === "waiting" ? "no-trunk" : "trunk-lost";
+    this.#over(client);
+    this.#send(client, reset(client.lane, reason, message));
+  }
+
   #over(client: Client<Socket>): void {
     this.#release(client);
     client.phase = "over";
@@ -335,9 +342,9 @@ function payloadOf(frame: Uint8Array): Uint8Array {
   return "payload" in said ? said.payload : frame.subarray(LEN);
 }
 
-/** RESET in a lane, with this reason. */
-const reset = (lane: number, reason: string): Uint8Array =>
-  encode({ lane, channel: 0, kind: RESET, payload: encodeValue({ reason }) });
+/** RESET in a lane, with this reason, and what happened, for a person. */
+const reset = (lane: number, reason: string, message?: string): Uint8Array =>
+  encode({ lane, channel: 0, kind: RESET, payload: encodeValue({ reason, message }) });
 
 /** PONG in lane 0, which acknowledges nothing. */
 const pong = (nonce: Uint): Uint8Array => encode({ lane: CONNECTION, channel: 0, kind: PONG, nonce, received: 0 });

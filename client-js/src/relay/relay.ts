@@ -22,6 +22,11 @@ export interface RelayOptions {
   onActive?(): void;
   /** Clients at once; one more is answered `503`. Default: 1000. */
   readonly maxClients?: number | undefined;
+  /**
+   * Milliseconds without a frame after which the trunk is given up when no channel is open, so that the object can sleep.
+   * Clients stay connected, and what they open next brings it back. Default: 30 s.
+   */
+  readonly idleAfter?: number | undefined;
 }
 
 /** Why a sandbox is not there any more: it idled and was stopped, or it was destroyed. */
@@ -31,6 +36,7 @@ export type SleepReason = "asleep" | "destroyed";
 const TAG = "sandwire.relay";
 
 const MAX_CLIENTS = 1000;
+const IDLE_AFTER = 30_000;
 
 /** Milliseconds for the object's own client to be greeted: longer than any sandbox takes to start. */
 const PATIENCE = 300_000;
@@ -90,14 +96,18 @@ export class Relay {
       opened: () => options.onActive?.(),
       random: () => crypto.getRandomValues(new Uint32Array(1))[0] || 1,
     });
-    this.#trunk = new Trunk(() => options.dial(), {
-      handleConnected: () => this.#lanes.handleConnected(),
-      handleFrame: frame => this.#lanes.handleTrunk(frame),
-      handleDisconnected: () => this.#lanes.handleDisconnected(),
-      handleUnreachable: reason => this.#lanes.handleUnreachable(reason),
-      isNeeded: () => this.#lanes.needsTrunk,
-      isBusy: () => this.#lanes.isBusy,
-    });
+    const { idleAfter = IDLE_AFTER } = options;
+    this.#trunk = new Trunk(
+      { dial: () => options.dial(), idleAfter },
+      {
+        handleConnected: () => this.#lanes.handleConnected(),
+        handleFrame: frame => this.#lanes.handleTrunk(frame),
+        handleDisconnected: () => this.#lanes.handleDisconnected(),
+        handleUnreachable: reason => this.#lanes.handleUnreachable(reason),
+        isNeeded: () => this.#lanes.needsTrunk,
+        isBusy: () => this.#lanes.isBusy,
+      },
+    );
     // Who only wants to know whether we are there is told so without waking anybody.
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
     for (const socket of ctx.getWebSockets(TAG)) {

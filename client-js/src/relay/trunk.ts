@@ -23,16 +23,21 @@ export interface TrunkOwner {
   isBusy(): boolean;
 }
 
+/** How to have a trunk. */
+export interface TrunkOptions {
+  /** Makes it: accepted and open. */
+  dial(): Promise<WebSocket>;
+  /** Milliseconds without a frame after which it is given up when nothing is open on it. */
+  readonly idleAfter: number;
+}
+
 /** How often a trunk is dialled in a row, and the longest pause after the first failure, in milliseconds; then doubled. */
 const TRIES = 4;
 const FIRST_PAUSE = 250;
 
-/** Milliseconds without a frame after which a trunk on which nothing is open is given up. */
-const IDLE_AFTER = 30_000;
-
 /** Dials, holds and watches one WebSocket at a time. */
 export class Trunk {
-  readonly #dial: () => Promise<WebSocket>;
+  readonly #options: TrunkOptions;
   readonly #owner: TrunkOwner;
   #socket: WebSocket | undefined;
   #dialling = false;
@@ -44,8 +49,8 @@ export class Trunk {
   #nonce = 0;
   #stopTimer: (() => void) | undefined;
 
-  constructor(dial: () => Promise<WebSocket>, owner: TrunkOwner) {
-    this.#dial = dial;
+  constructor(options: TrunkOptions, owner: TrunkOwner) {
+    this.#options = options;
     this.#owner = owner;
   }
 
@@ -88,7 +93,7 @@ export class Trunk {
       if (attempt > 0) await pause(FIRST_PAUSE * 2 ** (attempt - 1) * Math.random());
       if (this.#generation !== generation || !this.#owner.isNeeded()) return;
       try {
-        const socket = await this.#dial();
+        const socket = await this.#options.dial();
         if (this.#generation === generation) return this.#begin(socket);
         close(socket, 1000, "not needed any more");
         return;
@@ -134,11 +139,12 @@ export class Trunk {
 
   /** Looks again and again whether it lives and whether it is needed, as long as it stands. */
   #watch(): void {
-    this.#stopTimer = after(PING_AFTER, () => {
+    const { idleAfter } = this.#options;
+    this.#stopTimer = after(Math.min(PING_AFTER, idleAfter), () => {
       const now = monotonic();
       if (now - this.#heard >= DEAD_AFTER) {
         this.drop(1001, "PEER_SILENT: the sandbox is silent");
-      } else if (now - this.#used >= IDLE_AFTER && !this.#owner.isBusy()) {
+      } else if (now - this.#used >= idleAfter && !this.#owner.isBusy()) {
         // Without it the object can sleep. Lanes that have nothing open lose nothing.
         this.drop(1000, "nothing is open");
       } else {

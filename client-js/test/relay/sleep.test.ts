@@ -45,6 +45,7 @@ it("holds the trunk while something is open", async () => {
   await using sandbox = await connect(workers.url("holder"));
   const run = sandbox.execStream("cat");
   const writer = run.stdin.getWriter();
+  expect(await run.next()).toMatchObject({ value: { type: "start" } });
   await writer.write("one");
   expect(await run.next()).toMatchObject({ value: { data: "one" } });
   // Many times as long as a trunk is kept that nobody needs.
@@ -82,7 +83,7 @@ it("tells its clients that the sandbox is asleep, and what is asked next wakes i
       (caught: unknown) => caught,
     );
     expect(error).toBeInstanceOf(InterruptedError);
-    expect(error).toMatchObject({ code: "OPERATION_INTERRUPTED", context: { reason: "asleep", admitted: "true" } });
+    expect(error).toMatchObject({ code: "OPERATION_INTERRUPTED", context: { reason: "asleep" } });
   };
   const toTheEnd = async (events: AsyncIterable<unknown>) => {
     for await (const _ of events) {
@@ -100,6 +101,6 @@ it("tells its clients that the sandbox is asleep, and what is asked next wakes i
   expect(await workers.stats("asleep")).toMatchObject({ connected: false, clients: 1 });
 
   expect((await sandbox.exec("echo awake")).stdout).toBe("awake\n");
-  expect(states.slice(states.indexOf("asleep"))).toEqual(["asleep", "reconnecting", "connected"].slice(0));
+  expect(states.slice(states.indexOf("asleep"))).toEqual(["asleep", "reconnecting", "connected"]);
   expect(await workers.counted()).toMatchObject({ dials: 2, accepted: 1 });
 });

@@ -60,6 +60,8 @@ export interface GoAway {
 export interface Reset {
   /** A stable name: `trunk-lost`; `no-trunk` when the last HELLO, and what came behind it, was not passed on. */
   readonly reason: string;
+  /** What happened, for a person; empty for nothing. */
+  readonly message: string;
 }
 
 /** Writes HELLO; fields that have their default are left out. */
@@ -90,7 +92,7 @@ export function decodeWelcome(bytes: Uint8Array): Welcome {
 export const encodeGoAway = ({ reason, message, deadlineMs }: GoAway): Uint8Array =>
   encode({ reason, message: message || undefined, deadline_ms: deadlineMs });
 
-/** Reads GOAWAY, or RESET, which has of its fields the reason. Throws a {@link ValueError}. */
+/** Reads GOAWAY, or RESET, which has of its fields the first two. Throws a {@link ValueError}. */
 export function decodeGoAway(bytes: Uint8Array): GoAway & Reset {
   const { deadline_ms, ...same } = decodeKnown(bytes, { reason: "", message: "", deadline_ms: -1 });
   return { ...same, deadlineMs: deadline_ms < 0 ? undefined : deadline_ms };
