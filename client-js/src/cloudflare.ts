@@ -6,7 +6,7 @@
  */
 
 export { ContainerProxy } from "@cloudflare/containers";
-export * from "./cloudflare/errors.ts";
+export * from "./cloudflare/errors/classes.ts";
 export { asyncIterableToSSEStream, parseSSEStream, responseToAsyncIterable } from "./cloudflare/events.ts";
 export { collectFile, streamFile } from "./cloudflare/file/collect.ts";
 export { type Connections, getSandbox } from "./cloudflare/get-sandbox.ts";
