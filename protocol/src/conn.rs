@@ -3,11 +3,20 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use crate::error::WireError;
-use crate::frame::{Body, CONNECTION, Frame, Hello, Welcome};
+use crate::frame::header::{Header, kind as frame_kind};
+use crate::frame::{Body, CONNECTION, Frame, GoAway, Hello, Welcome};
 use crate::kind;
 use crate::lane::Role;
 use crate::limits::{DEAD_AFTER, HELLO_WITHIN, INITIAL_WINDOW, MAX_CLIENT_NAME, PING_AFTER, TOKEN_LENGTH, VERSION};
+
+/// The text message by which a client may ask for a sign of life.
+pub const TEXT_PING: &str = "ping";
+
+/// What answers [`TEXT_PING`].
+pub const TEXT_PONG: &str = "pong";
 
 /// What a frame means to the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,10 +33,13 @@ pub enum Step {
     LanePing(u32, u64),
     /// A frame for a lane.
     Lane(Frame),
-    /// The peer goes away: the connection (lane 0) or one lane. Payload as it came.
-    GoAway(u32, bytes::Bytes),
+    /// The peer goes away: the connection (lane 0) or one lane.
+    GoAway(u32, GoAway),
     /// A relay lost the other side of this lane.
     Reset(u32),
+    /// The peer broke the rules in this lane, which the connection no longer carries: say GOAWAY in it. The connection's
+    /// other lanes are not hurt.
+    Broken(u32, WireError),
 }
 
 /// One connection.
@@ -86,11 +98,60 @@ impl Conn {
         self.pinged = false;
     }
 
+    /// Takes a text message. The only ones are a client's [`TEXT_PING`] and the answer to it; returns the answer that is
+    /// due. A relay can have them answered while it sleeps, which it could not do with a PING in lane 0.
+    ///
+    /// # Errors
+    /// [`WireError::Malformed`] for any other text.
+    pub fn handle_text(&mut self, now: Instant, text: &[u8]) -> Result<Option<&'static str>, WireError> {
+        let answer = match self.role {
+            Role::Server if text == TEXT_PING.as_bytes() => Some(TEXT_PONG),
+            Role::Client if text == TEXT_PONG.as_bytes() => None,
+            Role::Server | Role::Client => return Err(WireError::Malformed("a text message")),
+        };
+        self.handle_sign_of_life(now);
+        Ok(answer)
+    }
+
+    /// Takes a binary message.
+    ///
+    /// # Errors
+    /// A [`WireError`] that ends the connection.
+    pub fn handle_message(&mut self, now: Instant, message: &Bytes) -> Result<Step, WireError> {
+        match Frame::decode(message) {
+            Ok(frame) => self.handle_frame(now, frame),
+            // It is not even known how it goes on.
+            Err(error @ WireError::TooLarge(_)) => Err(error),
+            Err(error) => match Header::read(message) {
+                Ok(header) => {
+                    self.handle_sign_of_life(now);
+                    self.broken(header.lane, header.kind == frame_kind::HELLO, error)
+                }
+                Err(_) => Err(error),
+            },
+        }
+    }
+
     /// Takes a frame.
     ///
     /// # Errors
     /// A [`WireError`] that ends the connection.
     pub fn handle_frame(&mut self, now: Instant, frame: Frame) -> Result<Step, WireError> {
+        let (lane, hello) = (frame.lane, matches!(frame.body, Body::Hello(_)));
+        self.handle(now, frame).or_else(|error| self.broken(lane, hello, error))
+    }
+
+    /// What a frame that broke the rules ends: its lane, where the connection carries others that are not to blame.
+    fn broken(&mut self, lane: u32, hello: bool, error: WireError) -> Result<Step, WireError> {
+        if lane == CONNECTION || self.lanes.iter().all(|other| *other == lane) {
+            return Err(error);
+        }
+        // In a lane that has ended here the peer may still be sending; it has been told. A HELLO is to be answered.
+        let known = self.forget(lane);
+        Ok(if known || hello { Step::Broken(lane, error) } else { Step::Done })
+    }
+
+    fn handle(&mut self, now: Instant, frame: Frame) -> Result<Step, WireError> {
         self.handle_sign_of_life(now);
         let lane = frame.lane;
         match frame.body {
@@ -99,10 +160,11 @@ impl Conn {
             }
             Body::Pong { .. } if lane == CONNECTION => Ok(Step::Done),
             Body::GoAway(payload) => {
+                let go_away: GoAway = kind::decode(&payload).map_err(|_| WireError::Malformed("payload of GOAWAY"))?;
                 if lane != CONNECTION && !self.forget(lane) {
                     return Ok(Step::Done);
                 }
-                Ok(Step::GoAway(lane, payload))
+                Ok(Step::GoAway(lane, go_away))
             }
             Body::Hello(payload) => self.handle_hello(lane, &payload),
             Body::Welcome(payload) => {

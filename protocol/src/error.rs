@@ -390,6 +390,9 @@ pub enum LaneError {
     /// The lane was ended while a connection was about to go on with it.
     #[error("the lane is gone")]
     Gone,
+    /// What came in this lane would end a connection, which carries other lanes as well.
+    #[error("{0}")]
+    Wire(WireError),
 }
 
 impl LaneError {
@@ -404,6 +407,7 @@ impl LaneError {
             LaneError::BadAck { .. } => "BAD_ACK",
             LaneError::TooManyChannels => "TOO_MANY_CHANNELS",
             LaneError::Gone => "LANE_GONE",
+            LaneError::Wire(error) => error.name(),
         }
     }
 }

@@ -329,4 +329,6 @@ kinds! {
     SandboxInfo = "sandbox.info", Interactive, Info, sandbox::InfoParams, up NoEvent, down NoEvent => sandbox::Info;
     /// CPU, memory, disk and the server's own figures; again and again when `interval_ms` is given.
     SandboxMetrics = "sandbox.metrics", Interactive, Info, sandbox::MetricsParams, up NoEvent, down sandbox::MetricsDown => sandbox::Metrics;
+    /// Whether there is work that sleep would end: at once, and whenever that changes, until it is cancelled.
+    SandboxActivity = "sandbox.activity", Interactive, Info, sandbox::ActivityParams, up NoEvent, down sandbox::ActivityDown => Done;
 }

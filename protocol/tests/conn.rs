@@ -121,11 +121,70 @@ fn handshakes_out_of_place() {
         server.handle_frame(now, say_hello(lane, &hello())).unwrap();
         server.attach(lane);
     }
-    assert_eq!(error(&mut server, now, say_hello(5, &hello())), Some("UNEXPECTED_FRAME"));
-    assert_eq!(error(&mut server, now, say_hello(9, &hello())), Some("TOO_MANY_LANES"));
+    let refused = server.handle_frame(now, say_hello(9, &hello()));
+    assert!(matches!(refused, Ok(Step::Broken(9, error)) if error.name() == "TOO_MANY_LANES"));
+    let again = server.handle_frame(now, say_hello(5, &hello()));
+    assert!(matches!(again, Ok(Step::Broken(5, error)) if error.name() == "UNEXPECTED_FRAME"));
+    assert_eq!(error(&mut server, now, say_hello(3, &hello())), Some("UNEXPECTED_FRAME"), "there is no other lane");
     let mut client = Conn::new(Role::Client, now, 1);
     assert_eq!(error(&mut client, now, say_hello(1, &hello())), Some("UNEXPECTED_FRAME"));
     assert_eq!(error(&mut client, now, frame(1, welcome(VERSION))), Some("UNEXPECTED_FRAME"));
+}
+
+/// R-GOAWAY-4: what breaks the rules in a lane ends that lane, where the connection carries others.
+#[test]
+fn a_lane_takes_no_other_with_it() {
+    let now = Instant::now();
+    let none = Hello { version: 0, ..hello() };
+    let header = |kind: u8, lane: u8| vec![0x94, kind, 0xce, 0, 0, 0, lane, 0xce, 0, 0, 0, 0];
+    let garbage: Vec<(&str, Bytes)> = vec![
+        ("MALFORMED_FRAME", header(6, 5).into()),
+        ("MALFORMED_FRAME", [&header(3, 5)[..], &[0xc0]].concat().into()),
+        ("MALFORMED_FRAME", [&header(3, 5)[..], &[0, 0]].concat().into()),
+        ("MALFORMED_FRAME", frame(5, Body::GoAway(b"\xc1"[..].into())).encode()),
+        ("UNKNOWN_FRAME", header(15, 5).into()),
+        ("UNKNOWN_FRAME", header(0xff, 5).into()),
+        ("UNEXPECTED_FRAME", say_hello(5, &hello()).encode()),
+        ("UNEXPECTED_FRAME", say_hello(5, &none).encode()),
+        ("UNEXPECTED_FRAME", frame(5, welcome(VERSION)).encode()),
+        ("UNSUPPORTED_VERSION", say_hello(9, &none).encode()),
+        ("MALFORMED_FRAME", say_hello(9, &Hello { token: vec![], ..hello() }).encode()),
+        ("MALFORMED_FRAME", header(1, 9).into()),
+    ];
+    for (name, bytes) in garbage {
+        let mut server = Conn::new(Role::Server, now, 9);
+        let lane = u32::from(bytes[6]);
+        for lane in [3, 5] {
+            server.handle_frame(now, say_hello(lane, &hello())).unwrap();
+            server.attach(lane);
+        }
+        let step = server.handle_message(now, &bytes);
+        assert!(
+            matches!(&step, Ok(Step::Broken(of, error)) if *of == lane && error.name() == name),
+            "{name}: {step:?}"
+        );
+        // What the peer sent before it knew is dropped, whatever it is; the other lane is as it was.
+        assert_eq!(server.handle_frame(now, frame(lane, open())), Ok(Step::Done));
+        assert_eq!(server.handle_message(now, &header(15, lane as u8).into()), Ok(Step::Done));
+        assert!(matches!(server.handle_frame(now, frame(3, open())), Ok(Step::Lane(_))));
+        // The number is free for another client; one that is alone ends its connection.
+        assert!(matches!(server.handle_frame(now, say_hello(lane, &hello())), Ok(Step::Hello(..))));
+        let mut alone = Conn::new(Role::Server, now, 9);
+        if lane == 5 {
+            alone.handle_frame(now, say_hello(5, &hello())).unwrap();
+            alone.attach(5);
+        }
+        assert_eq!(alone.handle_message(now, &bytes).unwrap_err().name(), name);
+    }
+    let mut server = Conn::new(Role::Server, now, 9);
+    for lane in [3, 5] {
+        server.handle_frame(now, say_hello(lane, &hello())).unwrap();
+        server.attach(lane);
+    }
+    for bytes in [vec![], b"not a frame".to_vec(), header(6, 0), header(15, 0)] {
+        assert!(server.handle_message(now, &bytes.into()).is_err(), "whose it is cannot be read, or it is the relay's");
+    }
+    assert_eq!(server.handle_message(now, &vec![0; (1 << 20) + 1].into()).unwrap_err().name(), "FRAME_TOO_LARGE");
 }
 
 /// R-HELLO-6: a connection that says no HELLO is closed, however lively it is otherwise.
@@ -222,6 +281,31 @@ fn silence() {
     assert!(DEAD_AFTER <= Duration::from_secs(30));
 }
 
+/// R-PING-2: the text messages `ping` and `pong`, each from its side; no other text.
+#[test]
+fn texts_of_liveness() {
+    let start = Instant::now();
+    let later = start + PING_AFTER;
+    let mut server = Conn::new(Role::Server, start, 1);
+    assert_eq!(server.handle_text(later, b"ping"), Ok(Some("pong")), "before HELLO, too");
+    assert_eq!(server.handle_timeout(later).unwrap_err().name(), "HELLO_TIMEOUT", "it is no HELLO");
+    let mut server = Conn::new(Role::Server, start, 1);
+    server.handle_frame(start, say_hello(1, &hello())).unwrap();
+    server.attach(1);
+    server.handle_text(later, b"ping").unwrap();
+    assert_eq!(server.poll_timeout(), Some(later + PING_AFTER), "it is a sign of life");
+    let mut client = Conn::new(Role::Client, start, 1);
+    assert_eq!(client.handle_text(later, b"pong"), Ok(None));
+    assert_eq!(client.poll_timeout(), Some(later + PING_AFTER));
+    for text in ["", "ping ", "PING", "pingping", "pong\n", "{}"] {
+        for conn in [&mut server, &mut client] {
+            assert_eq!(conn.handle_text(later, text.as_bytes()).unwrap_err().name(), "MALFORMED_FRAME", "{text:?}");
+        }
+    }
+    assert_eq!(server.handle_text(later, b"pong").unwrap_err().name(), "MALFORMED_FRAME");
+    assert_eq!(client.handle_text(later, b"ping").unwrap_err().name(), "MALFORMED_FRAME");
+}
+
 /// R-GOAWAY-2, R-RELAY-1, R-RELAY-2: the end of a lane, and of the connection below it, are told apart.
 #[test]
 fn lanes_end_and_pause() {
@@ -231,15 +315,15 @@ fn lanes_end_and_pause() {
         server.handle_frame(now, say_hello(lane, &hello())).unwrap();
         server.attach(lane);
     }
-    let payload = encode(&GoAway { reason: "done".to_owned(), ..GoAway::default() }).unwrap();
-    let go_away = Body::GoAway(payload.clone());
-    assert_eq!(server.handle_frame(now, frame(1, go_away.clone())), Ok(Step::GoAway(1, payload.clone())));
+    let done = GoAway { reason: "done".to_owned(), ..GoAway::default() };
+    let go_away = Body::GoAway(encode(&done).unwrap());
+    assert_eq!(server.handle_frame(now, frame(1, go_away.clone())), Ok(Step::GoAway(1, done.clone())));
     assert_eq!(server.handle_frame(now, frame(1, go_away.clone())), Ok(Step::Done), "it is over already");
     let reset = Body::Reset(encode(&Reset { reason: "client-gone".to_owned() }).unwrap());
     assert_eq!(server.handle_frame(now, frame(2, reset.clone())), Ok(Step::Reset(2)));
     assert_eq!(server.handle_frame(now, frame(2, reset.clone())), Ok(Step::Done));
     assert_eq!(server.handle_frame(now, frame(0, reset)), Ok(Step::Done));
-    assert_eq!(server.handle_frame(now, frame(0, go_away)), Ok(Step::GoAway(0, payload)));
+    assert_eq!(server.handle_frame(now, frame(0, go_away)), Ok(Step::GoAway(0, done)));
 }
 
 /// R-SCHED-4: the kind's own class, and interactive for what nobody knows.

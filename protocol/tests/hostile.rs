@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 use sandwire_protocol::conn::Conn;
+use sandwire_protocol::frame::header::Header;
 use sandwire_protocol::frame::{Body, Frame, Hello, Outcome, Welcome};
 use sandwire_protocol::kind::encode;
 use sandwire_protocol::lane::{Config, Lane, LaneEvent, Role};
@@ -73,6 +74,19 @@ fn frame() -> impl Strategy<Value = Frame> {
     (prop_oneof![3 => 0u32..4, 1 => any::<u32>()], id(), body()).prop_map(|(lane, channel, body)| {
         let channel = if body.is_counted() { channel } else { 0 };
         Frame { lane, channel, body }
+    })
+}
+
+/// A frame, or what is left of one in transit by a client that means no good.
+fn message() -> impl Strategy<Value = Bytes> {
+    let change = prop::option::of((0usize..40, any::<u8>()));
+    (frame(), change, prop::option::of(0usize..30)).prop_map(|(frame, change, cut)| {
+        let mut bytes = frame.encode().to_vec();
+        if let Some(place) = change.and_then(|(at, byte)| bytes.get_mut(at).map(|place| (place, byte))) {
+            *place.0 = place.1;
+        }
+        bytes.truncate(cut.map_or(bytes.len(), |cut| bytes.len().saturating_sub(cut)));
+        bytes.into()
     })
 }
 
@@ -273,7 +287,7 @@ proptest! {
 
     /// R-HELLO-5, R-ZERO-1: a connection under attack carries no more lanes than it may.
     #[test]
-    fn a_connection_under_attack_holds(client in any::<bool>(), frames in prop::collection::vec((frame(), 0u64..20), 1..60)) {
+    fn a_connection_under_attack_holds(client in any::<bool>(), frames in prop::collection::vec((message(), 0u64..20), 1..60)) {
         let role = if client { Role::Client } else { Role::Server };
         let mut now = Instant::now();
         let mut conn = Conn::new(role, now, 2);
@@ -283,7 +297,7 @@ proptest! {
             carried.insert(1);
         }
         for (frame, seconds) in frames {
-            match conn.handle_frame(now, frame) {
+            match conn.handle_message(now, &frame) {
                 Ok(sandwire_protocol::conn::Step::Hello(lane, _)) => {
                     prop_assert!(lane != 0 && carried.len() < 2 && carried.insert(lane));
                     conn.attach(lane);
@@ -292,8 +306,18 @@ proptest! {
                     prop_assert!(lane == 0 || carried.remove(&lane));
                 }
                 Ok(sandwire_protocol::conn::Step::Lane(frame)) => prop_assert!(carried.contains(&frame.lane)),
+                // R-GOAWAY-4: one lane is the most that a frame ends when there are others.
+                Ok(sandwire_protocol::conn::Step::Broken(lane, error)) => {
+                    prop_assert!(WIRE.contains(&error.name()));
+                    carried.remove(&lane);
+                    prop_assert!(lane != 0 && !carried.is_empty());
+                }
                 Ok(_) => {}
-                Err(error) => prop_assert!(WIRE.contains(&error.name())),
+                Err(error) => {
+                    prop_assert!(WIRE.contains(&error.name()));
+                    let lane = Header::read(&frame).map_or(0, |header| header.lane);
+                    prop_assert!(lane == 0 || carried.iter().all(|other| *other == lane), "{error} in {lane}");
+                }
             }
             now += Duration::from_secs(seconds);
             if let Err(error) = conn.handle_timeout(now) {

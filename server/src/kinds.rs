@@ -96,6 +96,7 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Open::ProcessRemove(params) => run!(ProcessRemove, params, process::remove),
         Open::SandboxInfo(params) => run!(SandboxInfo, params, sandbox::info),
         Open::SandboxMetrics(params) => run!(SandboxMetrics, params, sandbox::metrics),
+        Open::SandboxActivity(params) => run!(SandboxActivity, params, sandbox::activity),
         Open::PtyOpen(params) => {
             let params = (session::place(&server.sandbox, params.session.as_deref()), params);
             run!(PtyOpen, params, pty::open);
@@ -128,9 +129,17 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
     }
 }
 
-/// What counts the use of a channel. To look at how the sandbox fares is none: it could never be seen idle.
+/// What counts the use of a channel. To look at how the sandbox fares is none: it could never be seen idle. Nor is to
+/// be told of what changes there: nobody need sit in front of that.
 fn usage(open: &Open, sandbox: &Arc<Sandbox>) -> Arc<dyn Fn() + Send + Sync> {
-    if matches!(open, Open::SandboxInfo(_) | Open::SandboxMetrics(_)) {
+    if matches!(
+        open,
+        Open::SandboxInfo(_)
+            | Open::SandboxMetrics(_)
+            | Open::SandboxActivity(_)
+            | Open::FileWatch(_)
+            | Open::PortWatch(_)
+    ) {
         return Arc::new(|| {});
     }
     let sandbox = Arc::clone(sandbox);

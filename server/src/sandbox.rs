@@ -7,6 +7,7 @@ pub(crate) mod machine;
 pub(crate) mod port;
 pub(crate) mod process;
 pub(crate) mod pty;
+mod resolve;
 pub(crate) mod shell;
 pub(crate) mod tcp;
 
@@ -49,6 +50,7 @@ impl Sandbox {
         let workspace = settings.workspace().canonicalize()?;
         let host = process::run::Host::new(&workspace)?;
         tokio::spawn(reap(host.reaper));
+        let activity = Activity::new();
         let processes = process::registry::Registry::new(
             host.clone(),
             process::registry::Settings {
@@ -61,12 +63,14 @@ impl Sandbox {
                     Some(&std::env::temp_dir()),
                 ),
             },
+            activity.kept.clone(),
         );
         let terminals = pty::registry::Registry::new(
             host.clone(),
             settings.max_terminals(),
             settings.scrollback(),
             settings.terminal_memory(),
+            activity.terminals.clone(),
         );
         let sessions = shell::Registry::new(host.clone(), settings.max_sessions());
         let files = fs::Files::new(workspace.clone());
@@ -78,7 +82,7 @@ impl Sandbox {
         );
         let ports = port::Ports::new(names);
         let tcp_hosts = settings.tcp_hosts();
-        let (listens, activity) = (OnceLock::new(), Activity::default());
+        let listens = OnceLock::new();
         Ok(Self { workspace, host, processes, terminals, sessions, files, ports, tcp_hosts, listens, activity })
     }
 

@@ -8,6 +8,7 @@ use sandwire_protocol::{Code, Error};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::config::Settings;
+use crate::count::{Count, OneMore};
 use crate::lanes::{Bounds, Lanes};
 use crate::sandbox::Sandbox;
 
@@ -58,7 +59,7 @@ pub(crate) struct Counts {
 }
 
 /// Long messages that may be on their way in at once. A connection that is slow with one is silent, and not for long.
-pub(crate) const LONG_MESSAGES: usize = 16;
+pub(crate) const LONG_MESSAGES: usize = 8;
 
 /// Bytes of a channel's end that its place pays for. A longer one takes more places until it is sent: clients that ask
 /// and do not read must not cost more than what they may open.
@@ -89,40 +90,6 @@ impl Place {
 fn no_place() -> Error {
     let message = "the server's limit `max_channels` is reached: read or close something first";
     Error::new(Code::LimitExceeded, message).with("limit", "max_channels")
-}
-
-/// A number that can be awaited to be zero.
-#[derive(Debug, Default)]
-pub(crate) struct Count(watch::Sender<u32>);
-
-impl Count {
-    /// How many there are.
-    fn now(&self) -> u32 {
-        *self.0.borrow()
-    }
-
-    /// Waits until there is none.
-    async fn none(&self) {
-        let mut count = self.0.subscribe();
-        // The sender is `self`: the channel cannot close.
-        count.wait_for(|count| *count == 0).await.map(drop).unwrap_or_default();
-    }
-
-    /// One more, until the guard is dropped.
-    pub(crate) fn one_more(&self) -> OneMore {
-        self.0.send_modify(|count| *count += 1);
-        OneMore(self.0.clone())
-    }
-}
-
-/// One of a [`Count`].
-#[derive(Debug)]
-pub(crate) struct OneMore(watch::Sender<u32>);
-
-impl Drop for OneMore {
-    fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
-    }
 }
 
 impl Server {

@@ -1,5 +1,7 @@
 //! Bad input: each has its named error, and another client's running command is not hurt.
 
+mod trunk;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -182,6 +184,31 @@ async fn every_malformed_thing_has_its_name_and_hurts_nobody_else() {
     .await;
 }
 
+/// R-PING-2: the text `ping` is answered by the text `pong`; a flood of them costs nobody anything.
+#[tokio::test]
+async fn the_text_ping_is_answered() {
+    let server = Server::start();
+    let mut raw = Raw::greeted(&server).await;
+    for _ in 0..2_000 {
+        raw.0.feed(Message::Text("ping".into())).await.unwrap();
+    }
+    raw.0.flush().await.unwrap();
+    let pong = async { while raw.0.next().await.unwrap().unwrap() != Message::Text("pong".into()) {} };
+    tokio::time::timeout(Duration::from_secs(20), pong).await.unwrap();
+    raw.send(1, 1, open("exec", b"\x81\xa3run\x81\xa7command\xa4true")).await;
+    loop {
+        match raw.0.next().await.unwrap().unwrap() {
+            Message::Text(text) => assert_eq!(text, "pong"),
+            Message::Binary(bytes) => {
+                if let Body::Close(outcome) = Frame::decode(&bytes).unwrap().body {
+                    return assert!(matches!(outcome, Outcome::Result(_)));
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_text_message_is_refused_by_name() {
     let server = Server::start();
@@ -287,7 +314,7 @@ async fn messages_that_never_end_cost_little_and_hold_nobody() {
     }
     assert_eq!(crate::common::run(&other, &shell("echo here")).await.0, b"here\n");
     let grown = server.rss().saturating_sub(idle);
-    // 16 of them whole, 80 KiB of each of the others, and tables.
+    // Eight of them whole, 80 KiB of each of the others, and tables.
     assert!(grown < 60 << 20, "{grown}");
     drop(unfinished);
     // Long messages of others are read again.

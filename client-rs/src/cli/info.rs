@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use sandwire::Client;
-use sandwire::protocol::kind::sandbox::{Metrics, MetricsDown};
+use sandwire::protocol::kind::sandbox::{Activity, ActivityDown, Info, Metrics, MetricsDown};
 use serde::Serialize;
 
 use super::args;
@@ -19,8 +19,13 @@ pub(crate) struct InfoArgs {}
 
 pub(crate) async fn info(client: &Client, global: &Global) -> Result<i32, Failure> {
     let info = client.sandbox().info().await?;
+    // A server that is older than this does not know.
+    let activity = match client.sandbox().activity()?.next().await {
+        Some(Ok(ActivityDown::Activity(now))) => Some(now),
+        Some(Err(_)) | None => None,
+    };
     if global.json {
-        stdio::json(&info)?;
+        stdio::json(&Told { info, activity })?;
         return Ok(0);
     }
     let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(" ") };
@@ -38,7 +43,31 @@ pub(crate) async fn info(client: &Client, global: &Global) -> Result<i32, Failur
     ] {
         stdio::line(format_args!("{name:<10} {value}"))?;
     }
+    if let Some(now) = activity {
+        stdio::line(format_args!("{:<10} {}", "activity", shown(&now)))?;
+    }
     Ok(0)
+}
+
+/// What is told as JSON.
+#[derive(Serialize)]
+struct Told {
+    #[serde(flatten)]
+    info: Info,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activity: Option<Activity>,
+}
+
+fn shown(now: &Activity) -> String {
+    let Activity { busy, commands, terminals, kept, idle_ms } = now;
+    let idle = format::duration(Duration::from_millis(*idle_ms));
+    if *busy {
+        format!(
+            "busy: {commands} commands, {terminals} terminals, {kept} processes that keep it awake; used {idle} ago"
+        )
+    } else {
+        format!("idle for {idle}")
+    }
 }
 
 /// Show how the sandbox fares, again and again, until Ctrl-C.

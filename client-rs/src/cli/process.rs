@@ -40,6 +40,9 @@ pub(crate) struct StartArgs {
     /// Forget it and its log when it has ended and nobody reads.
     #[arg(long)]
     rm: bool,
+    /// It keeps the sandbox awake until it has ended.
+    #[arg(long)]
+    keep_alive: bool,
     /// Largest log. Default: the server's setting.
     #[arg(long, value_name = "SIZE", value_parser = args::size)]
     log_size: Option<u64>,
@@ -86,6 +89,9 @@ pub(crate) async fn start(args: StartArgs, client: &Client, global: &Global) -> 
     }
     if args.rm {
         start = start.auto_remove();
+    }
+    if args.keep_alive {
+        start = start.keep_alive();
     }
     if let Some(bytes) = args.log_size {
         start = start.log_bytes(bytes);

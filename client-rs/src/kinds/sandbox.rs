@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-pub use sandwire_protocol::kind::sandbox::{Info, Metrics, MetricsDown};
-use sandwire_protocol::kind::sandbox::{InfoParams, MetricsParams};
-use sandwire_protocol::kind::{SandboxInfo, SandboxMetrics};
+pub use sandwire_protocol::kind::sandbox::{Activity, ActivityDown, Info, Metrics, MetricsDown};
+use sandwire_protocol::kind::sandbox::{ActivityParams, InfoParams, MetricsParams};
+use sandwire_protocol::kind::{SandboxActivity, SandboxInfo, SandboxMetrics};
 
 use super::exec::millis;
 use super::stream::Feed;
@@ -23,7 +23,7 @@ impl Client {
 /// ```
 /// use std::time::Duration;
 /// use futures_util::TryStreamExt;
-/// use sandwire::kinds::sandbox::MetricsDown;
+/// use sandwire::kinds::sandbox::{ActivityDown, MetricsDown};
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -34,6 +34,11 @@ impl Client {
 /// let mut samples = sandbox.metrics_every(Duration::from_millis(100))?;
 /// let MetricsDown::Sample(sample) = samples.try_next().await?.ok_or("the stream has ended")?;
 /// assert_eq!(sample.terminals, 0);
+///
+/// // Whether there is work that sleep would end.
+/// let mut activity = sandbox.activity()?;
+/// let ActivityDown::Activity(now) = activity.try_next().await?.ok_or("the stream has ended")?;
+/// assert!(!now.busy);
 /// # Ok(())
 /// # }
 /// ```
@@ -66,5 +71,14 @@ impl Sandbox {
     pub fn metrics_every(&self, interval: Duration) -> Result<Feed<SandboxMetrics>, Error> {
         let params = MetricsParams { interval_ms: Some(millis(interval)) };
         Ok(Feed::new(self.client.open::<SandboxMetrics>(&params)?))
+    }
+
+    /// What goes on: at once, then whenever a command, a terminal, or a process that was started with `keep_alive` begins
+    /// or ends, until the stream is dropped.
+    ///
+    /// # Errors
+    /// When nothing can be opened; the rest comes from the stream.
+    pub fn activity(&self) -> Result<Feed<SandboxActivity>, Error> {
+        Ok(Feed::new(self.client.open::<SandboxActivity>(&ActivityParams {})?))
     }
 }

@@ -210,7 +210,15 @@ impl Connection {
                     self.conn.handle_sign_of_life(Instant::now());
                     continue;
                 }
-                Some(Ok(Message::Text(_))) => return Err(self.fail(WireError::Malformed("a text message")).await),
+                Some(Ok(Message::Text(text))) => match self.conn.handle_text(Instant::now(), text.as_bytes()) {
+                    Ok(answer) => {
+                        if let Some(answer) = answer {
+                            self.handle.signal.text(answer);
+                        }
+                        continue;
+                    }
+                    Err(error) => return Err(self.fail(error).await),
+                },
                 Some(Ok(Message::Close(close))) => {
                     let (code, reason) =
                         close.map_or((1005, String::new()), |close| (close.code.into(), close.reason.to_string()));
@@ -243,8 +251,7 @@ impl Connection {
 
     async fn handle_message(&mut self, bytes: &Bytes) -> Result<Option<Inbound>, WireError> {
         let now = Instant::now();
-        let frame = Frame::decode(bytes)?;
-        match self.conn.handle_frame(now, frame)? {
+        match self.conn.handle_message(now, bytes)? {
             Step::Done => Ok(None),
             Step::Reply(frame) => {
                 self.handle.send(frame).await;
@@ -258,11 +265,9 @@ impl Connection {
                 Ok(None)
             }
             Step::Lane(frame) => Ok(self.handle_lane_frame(now, frame)),
-            Step::GoAway(lane, payload) => {
-                let go_away = kind::decode(&payload).map_err(|_| WireError::Malformed("payload of GOAWAY"))?;
-                Ok(Some(Inbound::GoAway(lane, go_away)))
-            }
+            Step::GoAway(lane, go_away) => Ok(Some(Inbound::GoAway(lane, go_away))),
             Step::Reset(lane) => Ok(Some(Inbound::Reset(lane))),
+            Step::Broken(lane, error) => Ok(Some(Inbound::Broken(lane, LaneError::Wire(error)))),
         }
     }
 

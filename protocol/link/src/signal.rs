@@ -10,8 +10,12 @@ use tokio::sync::Notify;
 /// Replies that may wait. A peer that asks for more without reading is not read any more.
 const MAX_REPLIES: usize = 64;
 
-/// Bytes of WebSocket control frames that may wait. What comes beyond is dropped: a PING flood is owed one PONG.
+/// Bytes of WebSocket control frames and text pongs that may wait. What comes beyond is dropped: a flood of pings is owed
+/// one answer.
 const MAX_CONTROL: usize = 4096;
+
+/// The first byte of a text message in one frame (RFC 6455, section 5.2).
+const FIN_TEXT: u8 = 0x81;
 
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
@@ -32,7 +36,7 @@ struct Queues {
 /// What the writer does next.
 #[derive(Debug)]
 pub(crate) enum Work {
-    /// These bytes, as they are: a WebSocket control frame.
+    /// These bytes, as they are: WebSocket control frames, or short messages.
     Control(Vec<u8>),
     /// This frame.
     Reply(Frame),
@@ -77,6 +81,13 @@ impl Signal {
             }
         });
         self.wake.notify_one();
+    }
+
+    /// A short text message, unmasked as a server sends it. Waits where control frames wait, and is dropped like them.
+    pub(crate) fn text(&self, text: &str) {
+        let mut frame = vec![FIN_TEXT, u8::try_from(text.len()).unwrap_or_default()];
+        frame.extend_from_slice(text.as_bytes());
+        self.control(&frame);
     }
 
     /// Ends the connection after the replies. The first call counts.

@@ -29,6 +29,10 @@ pub struct Start {
     /// Forget it and its log as soon as it has ended and nobody reads. Default: false, it is kept as the settings say.
     #[serde(skip_serializing_if = "is_false")]
     pub auto_remove: bool,
+    /// It is work that keeps the sandbox awake until it has ended, restarts included: see `sandbox.activity`. Default:
+    /// false.
+    #[serde(skip_serializing_if = "is_false")]
+    pub keep_alive: bool,
     /// Largest log, memory and spool file together, in bytes. Default and upper bound: the server's setting. Less than
     /// 16 KiB is taken for 16 KiB.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,6 +93,9 @@ pub struct Info {
     /// How often it was started again.
     #[serde(default)]
     pub restarts: u32,
+    /// Whether it keeps the sandbox awake until it has ended.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub keep_alive: bool,
     /// Offset of the oldest byte that the log still has.
     pub log_start: u64,
     /// Offset after the newest byte.

@@ -90,6 +90,36 @@ pub struct Metrics {
     /// Terminals that live.
     pub terminals: u32,
     /// Milliseconds since anybody did anything here: the last byte of a command, key, or call. Pings do not count, nor
-    /// does looking by `sandbox.*`.
+    /// do `sandbox.*`, `file.watch` and `port.watch`.
+    pub idle_ms: u64,
+}
+
+/// Parameters of `sandbox.activity`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ActivityParams {}
+
+/// Events of `sandbox.activity`: one at once, then one whenever anything but `idle_ms` has changed. Who reads slowly is
+/// told what is now; changes that follow each other within 100 ms are told as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActivityDown {
+    /// What goes on now.
+    Activity(Activity),
+}
+
+/// What goes on in the sandbox, for whoever decides whether it may sleep. Connections, viewers and watches do not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Activity {
+    /// Whether there is work that sleep would end: any of `commands`, `terminals` and `kept` is not 0.
+    pub busy: bool,
+    /// Commands of `exec` that run, in sessions too, whether or not their client is connected.
+    pub commands: u32,
+    /// Terminals that live.
+    pub terminals: u32,
+    /// Background processes that were started with `keep_alive` and have not ended.
+    pub kept: u32,
+    /// Milliseconds since anybody did anything, as in `sandbox.metrics`; that a command, a terminal or a process that is
+    /// kept begins or ends counts too.
     pub idle_ms: u64,
 }

@@ -370,7 +370,8 @@ impl World {
             | Step::Hello(..)
             | Step::LanePing(..)
             | Step::GoAway(..)
-            | Step::Reset(_)) => panic!("{other:?}"),
+            | Step::Reset(_)
+            | Step::Broken(..)) => panic!("{other:?}"),
         }
     }
 
@@ -459,9 +460,12 @@ fn serve(
         }
         // What stands behind a HELLO that was refused.
         Step::Done => assert!(epochs.contains(&None)),
-        other @ (Step::Reply(_) | Step::Welcome(..) | Step::LanePing(..) | Step::GoAway(..) | Step::Reset(_)) => {
-            panic!("{other:?}")
-        }
+        other @ (Step::Reply(_)
+        | Step::Welcome(..)
+        | Step::LanePing(..)
+        | Step::GoAway(..)
+        | Step::Reset(_)
+        | Step::Broken(..)) => panic!("{other:?}"),
     }
 }
 

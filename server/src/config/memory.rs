@@ -4,7 +4,7 @@ use sandwire_protocol::limits::{INITIAL_WINDOW, MAX_DATA, MAX_FRAME, OUTBOX};
 
 use super::Settings;
 use crate::auth::{MAX_SESSIONS, MAX_TICKETS};
-use crate::http::{MAX_HEAD, preview};
+use crate::http::{MAX_HEAD, proxy};
 use crate::lanes::GROWTH;
 use crate::sandbox::buffer;
 use crate::sandbox::fs::{MAX_LONG, MAX_SEARCHES, MAX_WATCHES, pieces};
@@ -59,7 +59,7 @@ const WATCHED: u64 = 24 << 20;
 const SESSION: u64 = 1 << 10;
 /// A connection to an exposed port: what hyper may read ahead and hold on both of its sides, a piece on its way each way,
 /// the task. It is one of the connections, and takes no more than what a WebSocket would there.
-const PREVIEW: u64 = (2 * MAX_HEAD + 2 * preview::BUFFER) as u64 + (MAX_HEAD + preview::BUFFER) as u64 + (16 << 10);
+const PREVIEW: u64 = (2 * MAX_HEAD + 2 * proxy::BUFFER) as u64 + (MAX_HEAD + proxy::BUFFER) as u64 + (16 << 10);
 const _: () = assert!(PREVIEW <= CONNECTION + GROWING * sandwire_link::SHORT as u64);
 
 /// What each watch of ports was told and is being told, where that is not what another was; and the newest look.
@@ -133,9 +133,9 @@ mod tests {
         };
         for (name, changed) in [
             ("max_connections", double(|it| it.max_connections = Some(512))),
-            ("max_lanes", double(|it| it.max_lanes = Some(256))),
+            ("max_lanes", double(|it| it.max_lanes = Some(448))),
             ("max_channels", double(|it| it.max_channels = Some(1024))),
-            ("retained_bytes", double(|it| it.retained_bytes = Some(super::super::Size(192 << 20)))),
+            ("retained_bytes", double(|it| it.retained_bytes = Some(super::super::Size(224 << 20)))),
             ("max_processes", double(|it| it.max_processes = Some(512))),
             ("keep_processes", double(|it| it.keep_processes = Some(128))),
             ("max_sessions", double(|it| it.max_sessions = Some(128))),

@@ -41,6 +41,7 @@ pub(super) async fn serve(
             (Command::InSession(Box::new(command)), outputs, stdin)
         }
     };
+    let _working = context.sandbox.activity.commands.begin();
     // What it was started with may be large, and it may run for long.
     drop(params.run);
     let stop = Stop::new();

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use sandwire_link::Channel;
-use sandwire_protocol::kind::sandbox::{Info, InfoParams, Metrics, MetricsDown, MetricsParams};
-use sandwire_protocol::kind::{SandboxInfo, SandboxMetrics, TABLE};
+use sandwire_protocol::kind::sandbox::{
+    Activity, ActivityDown, ActivityParams, Info, InfoParams, Metrics, MetricsDown, MetricsParams,
+};
+use sandwire_protocol::kind::{Done, SandboxActivity, SandboxInfo, SandboxMetrics, TABLE};
 use sandwire_protocol::{Code, Error};
 
 use super::Context;
@@ -13,6 +15,9 @@ use crate::sandbox::process::launch::default_shell;
 
 /// Least interval of samples, in milliseconds.
 const MIN_INTERVAL: u64 = 100;
+
+/// Least time between two events that say what goes on: commands may follow each other fast.
+const ACTIVITY_PAUSE: Duration = Duration::from_millis(100);
 
 #[expect(clippy::unused_async, reason = "all kinds have one shape")]
 pub(super) async fn info(_: InfoParams, _: &Channel<SandboxInfo>, context: &Context) -> Result<Info, Error> {
@@ -59,6 +64,43 @@ pub(super) async fn metrics(
         .await
 }
 
+pub(super) async fn activity(
+    _: ActivityParams,
+    channel: &Channel<SandboxActivity>,
+    context: &Context,
+) -> Result<Done, Error> {
+    let of = &context.sandbox.activity;
+    let [mut commands, mut terminals, mut kept] = [&of.commands, &of.terminals, &of.kept].map(|it| it.count.changes());
+    channel
+        .until_cancelled(async {
+            let mut told = None;
+            loop {
+                let counts = (*commands.borrow_and_update(), *terminals.borrow_and_update(), *kept.borrow_and_update());
+                if told != Some(counts) {
+                    channel.event(ActivityDown::Activity(reading(counts, context))).await?;
+                    told = Some(counts);
+                    tokio::time::sleep(ACTIVITY_PAUSE).await;
+                }
+                // The senders are the sandbox's: these never fail.
+                tokio::select! {
+                    _ = commands.changed() => {}
+                    _ = terminals.changed() => {}
+                    _ = kept.changed() => {}
+                }
+            }
+        })
+        .await
+}
+
+fn reading((commands, terminals, kept): (u32, u32, u32), context: &Context) -> Activity {
+    let busy = commands + terminals + kept > 0;
+    Activity { busy, commands, terminals, kept, idle_ms: idle_ms(context) }
+}
+
+fn idle_ms(context: &Context) -> u64 {
+    u64::try_from(context.sandbox.activity.idle().as_millis()).unwrap_or(u64::MAX)
+}
+
 fn sample(context: &Context) -> Metrics {
     let Context { sandbox, server, .. } = context;
     let counts = server.counts();
@@ -80,6 +122,6 @@ fn sample(context: &Context) -> Metrics {
         channels: counts.channels,
         processes: counts.processes,
         terminals: counts.terminals,
-        idle_ms: u64::try_from(sandbox.activity.idle().as_millis()).unwrap_or(u64::MAX),
+        idle_ms: idle_ms(context),
     }
 }

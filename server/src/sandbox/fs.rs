@@ -40,7 +40,7 @@ use watch::Watching;
 pub(crate) const MAX_LONG: usize = 32;
 
 /// Watches at once.
-pub(crate) const MAX_WATCHES: usize = 48;
+pub(crate) const MAX_WATCHES: usize = 40;
 
 /// Searches by content at once, each with a compiled pattern and a long line.
 pub(crate) const MAX_SEARCHES: usize = 12;

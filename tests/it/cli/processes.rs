@@ -83,3 +83,16 @@ fn processes_are_signalled_and_ended() {
     assert_eq!(output.status.code(), Some(1), "one of them is not there");
     assert_eq!(run(&server, &["wait", "s"]).status.code(), Some(143), "the other was ended");
 }
+
+#[test]
+fn info_tells_what_keeps_the_sandbox_awake() {
+    let server = Server::start();
+    assert!(text(&server, &["info"]).contains("activity   idle for"));
+    text(&server, &["start", "--keep-alive", "--id", "k", "--", "sleep", "600"]);
+    let told = text(&server, &["info"]);
+    assert!(told.contains("activity   busy: 0 commands, 0 terminals, 1 processes"), "{told}");
+    let json: serde_json::Value = serde_json::from_str(&text(&server, &["--json", "info"])).unwrap();
+    assert_eq!((&json["activity"]["kept"], &json["activity"]["busy"]), (&1.into(), &true.into()), "{json}");
+    text(&server, &["kill", "k"]);
+    assert!(text(&server, &["info"]).contains("activity   idle for"));
+}

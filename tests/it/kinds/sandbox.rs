@@ -8,9 +8,12 @@ use futures_util::StreamExt;
 use procfs::{Current, LoadAverage, Meminfo};
 use sandwire::protocol::Code;
 use sandwire::protocol::kind::command::{Launch, Limits};
-use sandwire::protocol::kind::sandbox::{InfoParams, Metrics, MetricsDown, MetricsParams};
+use sandwire::protocol::kind::sandbox::{
+    Activity, ActivityDown, ActivityParams, InfoParams, Metrics, MetricsDown, MetricsParams,
+};
 use sandwire::protocol::kind::{
-    Exec, ProcessStart, PtyOpen, SandboxInfo, SandboxMetrics, Scope, TABLE, exec, process, pty,
+    Exec, FileWatch, ProcessStart, PtyOpen, SandboxActivity, SandboxInfo, SandboxMetrics, Scope, TABLE, exec, file,
+    process, pty,
 };
 use sandwire::{Client, Reply};
 use sandwire_tests::proc;
@@ -239,4 +242,100 @@ async fn idle_is_since_the_last_byte_key_or_call_and_looking_at_it_is_none() {
     std::fs::write(server.workspace().join("go"), "").unwrap();
     log.next().await.unwrap().unwrap();
     assert!(used_since(&client, then).await, "output that somebody looks at");
+
+    let watch = client.open::<FileWatch>(&file::Watch { path: ".".into(), ..file::Watch::default() }).unwrap();
+    event(&watch).await;
+    idle(&client).await;
+    let then = Instant::now();
+    std::fs::write(server.workspace().join("changed"), "").unwrap();
+    event(&watch).await;
+    let idle = u128::from(metrics(&client).await.idle_ms);
+    assert!(idle > then.elapsed().as_millis(), "a watch is nobody who does anything: {idle}");
+}
+
+/// The next event of `sandbox.activity` without its time.
+async fn activity(call: &sandwire::Call<SandboxActivity>) -> Activity {
+    let ActivityDown::Activity(now) = event(call).await;
+    assert_eq!(now.busy, now.commands + now.terminals + now.kept > 0);
+    now
+}
+
+/// Waits until it says these numbers.
+async fn until(call: &sandwire::Call<SandboxActivity>, wanted: [u32; 3]) -> Activity {
+    loop {
+        let now = activity(call).await;
+        if [now.commands, now.terminals, now.kept] == wanted {
+            return now;
+        }
+    }
+}
+
+#[tokio::test]
+async fn activity_is_what_sleep_would_end_and_is_told_when_it_changes() {
+    let (server, client) = served().await;
+    let watcher = Client::builder(server.url()).scopes(["info"]).connect().await.unwrap();
+    let call = watcher.open::<SandboxActivity>(&ActivityParams {}).unwrap();
+    let first = activity(&call).await;
+    assert!(!first.busy, "who watches is no work: {first:?}");
+
+    let sleeper = Launch { argv: vec!["sleep".into(), "600".into()], ..Launch::default() };
+    let exec_sleep = exec::Params { run: sleeper.clone(), ..exec::Params::default() };
+    let command = client.open::<Exec>(&exec_sleep).unwrap();
+    until(&call, [1, 0, 0]).await;
+    client.sessions().create().id("s").open().await.unwrap();
+    let in_session = exec::Params { session: Some("s".to_owned()), ..exec_sleep.clone() };
+    let in_session = client.open::<Exec>(&in_session).unwrap();
+    until(&call, [2, 0, 0]).await;
+    drop((command, in_session));
+    let now = until(&call, [0, 0, 0]).await;
+    assert!(now.idle_ms < 60_000, "{now:?}");
+
+    let terminal = client.open::<PtyOpen>(&pty::Open { run: sleeper.clone(), ..pty::Open::default() }).unwrap();
+    let pty::Down::Attached { id, .. } = event(&terminal).await else { panic!("it says its id first") };
+    until(&call, [0, 1, 0]).await;
+    // The viewer goes, the terminal stays.
+    drop(terminal);
+    let start = process::Start { run: sleeper, ..process::Start::default() };
+    let plain = ask::<ProcessStart>(&client, &start).await.unwrap();
+    assert!(!plain.keep_alive);
+    let kept = ask::<ProcessStart>(&client, &process::Start { keep_alive: true, ..start }).await.unwrap();
+    assert!(kept.keep_alive);
+    until(&call, [0, 1, 1]).await;
+    client.terminals().close(id, None).await.unwrap();
+    until(&call, [0, 0, 1]).await;
+    client.processes().process(kept.id).kill(None).await.unwrap();
+    let now = until(&call, [0, 0, 0]).await;
+    assert!(!now.busy && now.idle_ms < 60_000, "a process that is not marked keeps nobody awake: {now:?}");
+    assert_eq!(client.processes().running().await.unwrap().len(), 1);
+
+    // A command whose client is lost goes on, and counts.
+    let lost = Client::connect(server.url()).await.unwrap();
+    let _command = lost.open::<Exec>(&exec_sleep).unwrap();
+    until(&call, [1, 0, 0]).await;
+    // A second watcher is told at once what is now.
+    let late = client.open::<SandboxActivity>(&ActivityParams {}).unwrap();
+    assert_eq!(activity(&late).await.commands, 1);
+    lost.close().await;
+    until(&late, [0, 0, 0]).await;
+    call.cancel();
+    assert_eq!(collect(&call).await.result.unwrap_err().code, Code::Cancelled);
+}
+
+#[tokio::test]
+async fn many_short_commands_are_few_changes() {
+    let (_server, client) = served().await;
+    let call = client.open::<SandboxActivity>(&ActivityParams {}).unwrap();
+    activity(&call).await;
+    let start = Instant::now();
+    for _ in 0..50 {
+        run(&client, &argv(&["true"])).await.2.unwrap();
+    }
+    let took = start.elapsed().as_millis();
+    let marker = client.terminals().open().argv(["sleep", "600"]).spawn().unwrap();
+    let mut events = 0;
+    while activity(&call).await.terminals == 0 {
+        events += 1;
+    }
+    drop(marker);
+    assert!(events <= took / 100 + 2, "{events} events in {took} ms");
 }

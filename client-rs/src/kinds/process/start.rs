@@ -90,6 +90,13 @@ impl Start {
         self
     }
 
+    /// It is work that keeps the sandbox awake until it has ended: [`Sandbox::activity`](crate::kinds::sandbox::Sandbox::activity)
+    /// says so.
+    pub const fn keep_alive(mut self) -> Self {
+        self.params.keep_alive = true;
+        self
+    }
+
     /// Largest log, in bytes. Default and upper bound: the server's setting.
     pub const fn log_bytes(mut self, bytes: u64) -> Self {
         self.params.log_bytes = Some(bytes);

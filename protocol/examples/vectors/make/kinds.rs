@@ -8,7 +8,7 @@ mod terminals;
 
 use sandwire_protocol::ByteString;
 use sandwire_protocol::kind::command::{Exit, Launch, Limits, Target, Usage};
-use sandwire_protocol::kind::{self, Kind, encode, exec, sandbox, tcp};
+use sandwire_protocol::kind::{self, Done, Kind, encode, exec, sandbox, tcp};
 use serde::Serialize;
 
 use super::value::{Value, hex};
@@ -51,7 +51,7 @@ fn cases<T: Serialize>(cases: &[(&'static str, T)]) -> Value {
 
 /// The files, by name.
 pub fn files() -> Vec<(String, Value)> {
-    let mut all = vec![command().file(), tunnel().file(), info().file(), metrics().file()];
+    let mut all = vec![command().file(), tunnel().file(), info().file(), metrics().file(), activity().file()];
     all.extend(processes::files());
     all.extend(terminals::files());
     all.extend(sessions::files());
@@ -206,6 +206,17 @@ fn metrics() -> Vectors<kind::SandboxMetrics> {
         ],
         down: vec![("sample", sandbox::MetricsDown::Sample(metrics.clone()))],
         result: vec![("a reading", metrics)],
+        ..Vectors::default()
+    }
+}
+
+fn activity() -> Vectors<kind::SandboxActivity> {
+    let busy = sandbox::Activity { busy: true, commands: 1, terminals: 2, kept: 3, idle_ms: 0 };
+    let idle = sandbox::Activity { idle_ms: 60_000, ..sandbox::Activity::default() };
+    Vectors {
+        params: vec![("nothing", sandbox::ActivityParams {})],
+        down: vec![("busy", sandbox::ActivityDown::Activity(busy)), ("idle", sandbox::ActivityDown::Activity(idle))],
+        result: vec![("done", Done {})],
         ..Vectors::default()
     }
 }

@@ -19,6 +19,7 @@ use super::log::Bounds;
 use super::owner::Leader;
 use super::run::Host;
 use super::signal::Signal;
+use crate::sandbox::activity::Work;
 
 /// Longest id, in characters.
 const MAX_ID: usize = 128;
@@ -63,6 +64,8 @@ pub(crate) struct Registry {
     host: Host,
     settings: Settings,
     table: Arc<Table>,
+    /// Those that keep the sandbox awake.
+    kept: Work,
     /// Places for waits for a line, each with a compiled pattern.
     waits: Semaphore,
 }
@@ -93,9 +96,9 @@ impl Table {
 }
 
 impl Registry {
-    /// An empty registry.
-    pub(crate) fn new(host: Host, settings: Settings) -> Registry {
-        Registry { host, settings, table: Arc::default(), waits: Semaphore::new(ready::MAX_WAITS) }
+    /// An empty registry. Processes that keep the sandbox awake are counted as this work.
+    pub(crate) fn new(host: Host, settings: Settings, kept: Work) -> Registry {
+        Registry { host, settings, table: Arc::default(), kept, waits: Semaphore::new(ready::MAX_WAITS) }
     }
 
     /// Starts a process.
@@ -123,7 +126,11 @@ impl Registry {
             Ok((process, supervisor)) => {
                 processes.insert(id, Some(Arc::clone(&process)));
                 drop(processes);
-                tokio::spawn(supervisor);
+                let working = process.keeps_awake().then(|| self.kept.begin());
+                tokio::spawn(async move {
+                    supervisor.await;
+                    drop(working);
+                });
                 process.forget_by(Arc::downgrade(&self.table));
                 // A drain that began during the start has not seen it.
                 if self.table.draining.load(Ordering::SeqCst) {

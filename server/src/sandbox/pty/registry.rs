@@ -12,6 +12,7 @@ use super::budget::{Budget, Share};
 use super::master;
 use super::screen::{Screen, Size};
 use super::terminal::{GRACE, Parts, Terminal};
+use crate::sandbox::activity::Work;
 use crate::sandbox::process::launch::default_shell;
 use crate::sandbox::process::owner::Leader;
 use crate::sandbox::process::registry::check_id;
@@ -38,6 +39,8 @@ pub(crate) struct Registry {
     scrollback: usize,
     budget: Arc<Budget>,
     table: Arc<Mutex<Table>>,
+    /// Those that live.
+    open: Work,
 }
 
 #[derive(Debug, Default)]
@@ -50,11 +53,11 @@ struct Table {
 
 impl Registry {
     /// No terminals yet; at most `max` that live, with at most `scrollback` lines above each screen.
-    /// All together take at most `memory` bytes.
-    pub(crate) fn new(host: Host, max: usize, scrollback: usize, memory: usize) -> Self {
+    /// All together take at most `memory` bytes. Those that live are counted as this work.
+    pub(crate) fn new(host: Host, max: usize, scrollback: usize, memory: usize, open: Work) -> Self {
         let scrollback = scrollback.min(MAX_SCROLLBACK);
         let budget = Budget::new(memory);
-        Self { host, max, scrollback, budget, table: Arc::default() }
+        Self { host, max, scrollback, budget, table: Arc::default(), open }
     }
 
     /// Opens a terminal, or with `reuse` finds one that lives. Returns it, and whether it is new.
@@ -110,7 +113,11 @@ impl Registry {
         table.terminals.insert(id, Arc::clone(&terminal));
         drop(table);
         let served = Arc::clone(&terminal);
-        tokio::spawn(async move { served.serve().await });
+        let working = self.open.begin();
+        tokio::spawn(async move {
+            served.serve().await;
+            drop(working);
+        });
         Ok((terminal, true))
     }
 

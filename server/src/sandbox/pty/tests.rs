@@ -17,6 +17,7 @@ use super::registry::Registry;
 use super::screen::{Screen, Size};
 use super::terminal::Terminal;
 use super::viewer::Viewer;
+use crate::sandbox::activity::Work;
 use crate::sandbox::process::run::Host;
 
 /// After this long a test gives up waiting.
@@ -25,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const SIZE: Size = Size { cols: 80, rows: 24 };
 
 fn registry() -> Registry {
-    Registry::new(Host::new(Path::new("/tmp")).unwrap(), 8, 1000, 128 << 20)
+    Registry::new(Host::new(Path::new("/tmp")).unwrap(), 8, 1000, 128 << 20, Work::default())
 }
 
 fn argv(words: &[&str]) -> Launch {

@@ -158,12 +158,20 @@ pub fn connection() -> String {
         ("RESET in lane 1", 1, reset),
     ];
     type Make = fn(Instant, &Body, &Body) -> Conn;
-    let cases: [(&str, Make); 4] = [
+    let cases: [(&str, Make); 5] = [
         ("server, before HELLO", |now, _, _| Conn::new(Role::Server, now, 4)),
         ("server, carries lane 1", |now, hello, _| {
             let mut conn = Conn::new(Role::Server, now, 4);
             conn.handle_frame(now, Frame { lane: 1, channel: 0, body: hello.clone() }).unwrap();
             conn.attach(1);
+            conn
+        }),
+        ("server, carries lanes 1 and 3", |now, hello, _| {
+            let mut conn = Conn::new(Role::Server, now, 4);
+            for lane in [1, 3] {
+                conn.handle_frame(now, Frame { lane, channel: 0, body: hello.clone() }).unwrap();
+                conn.attach(lane);
+            }
             conn
         }),
         ("client, HELLO in lane 1 said", |now, _, _| {
@@ -193,6 +201,7 @@ pub fn connection() -> String {
                 Ok(Step::GoAway(0, _)) => "nothing new is opened".to_owned(),
                 Ok(Step::GoAway(..)) => "the lane is over".to_owned(),
                 Ok(Step::Reset(_)) => "the lane has no connection".to_owned(),
+                Ok(Step::Broken(_, error)) => format!("the lane is over: `{}`", error.name()),
             }
         });
         rows.push(std::iter::once(name.to_owned()).chain(cells).collect());

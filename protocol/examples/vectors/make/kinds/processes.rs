@@ -25,6 +25,7 @@ fn running() -> Info {
         ended_ms: None,
         exit: None,
         restarts: 0,
+        keep_alive: false,
         log_start: 0,
         log_end: 5_000_000_000,
     }
@@ -37,6 +38,7 @@ fn ended() -> Info {
         ended_ms: Some(1_700_000_060_000),
         exit: Some(killed()),
         restarts: 3,
+        keep_alive: true,
         log_start: 4096,
         log_end: 8192,
         ..running()
@@ -69,6 +71,7 @@ fn start() -> Vectors<kind::ProcessStart> {
         grace_ms: Some(10_000),
         restart: Some(Restart { policy: RestartPolicy::OnFailure, max: Some(5), backoff_ms: Some(250) }),
         auto_remove: true,
+        keep_alive: true,
         log_bytes: Some(1 << 20),
         session: Some("build".to_owned()),
     };

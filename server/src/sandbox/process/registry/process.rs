@@ -38,6 +38,7 @@ pub(crate) struct Process {
     grace: Duration,
     takes_stdin: bool,
     auto_remove: bool,
+    keep_alive: bool,
     log: Arc<Log>,
     stop: Stop,
     life: watch::Sender<Life>,
@@ -100,6 +101,7 @@ impl Process {
             grace,
             takes_stdin: params.stdin,
             auto_remove: params.auto_remove,
+            keep_alive: params.keep_alive,
             log: Log::new(bounds.at_most(params.log_bytes)),
             stop: Stop::new(),
             life: watch::Sender::new(life),
@@ -156,9 +158,15 @@ impl Process {
             ended_ms: life.ended_ms,
             exit: life.exit,
             restarts: life.restarts,
+            keep_alive: self.keep_alive,
             log_start,
             log_end,
         }
+    }
+
+    /// Whether it is work that keeps the sandbox awake.
+    pub(super) const fn keeps_awake(&self) -> bool {
+        self.keep_alive
     }
 
     /// When it ended for good.

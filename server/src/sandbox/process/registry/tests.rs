@@ -12,7 +12,7 @@ fn registry_with(settings: impl FnOnce(&mut Settings)) -> Registry {
     let log = Bounds::new(256 << 10, 1 << 20, Some(Path::new("/tmp")));
     let mut wanted = Settings { log, ..Settings::default() };
     settings(&mut wanted);
-    Registry::new(Host::new(Path::new("/tmp")).unwrap(), wanted)
+    Registry::new(Host::new(Path::new("/tmp")).unwrap(), wanted, Work::default())
 }
 
 fn registry() -> Registry {

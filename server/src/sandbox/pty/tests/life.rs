@@ -174,7 +174,7 @@ async fn ids_are_checked_used_once_and_found_again() {
 
 #[tokio::test]
 async fn bounds_hold() {
-    let of = |memory| Registry::new(Host::new(Path::new("/tmp")).unwrap(), 3, 1000, memory);
+    let of = |memory| Registry::new(Host::new(Path::new("/tmp")).unwrap(), 3, 1000, memory, Work::default());
     // Cut to 1000 by 1000, which is more than a quarter of what there may be at first.
     let huge = Open { cols: Some(5000), rows: Some(5000), ..shell() };
     let registry = of(64 << 20);
@@ -208,7 +208,7 @@ async fn bounds_hold() {
 #[tokio::test]
 async fn ended_terminals_make_room_for_new_ones() {
     // Room for five.
-    let registry = Registry::new(Host::new(Path::new("/tmp")).unwrap(), 100, 1000, 16 << 20);
+    let registry = Registry::new(Host::new(Path::new("/tmp")).unwrap(), 100, 1000, 16 << 20, Work::default());
     for _ in 0..8 {
         let (terminal, _) = registry.open(&Open { run: argv(&["true"]), ..Open::default() }).unwrap();
         within(terminal.wait()).await;

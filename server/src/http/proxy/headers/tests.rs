@@ -2,8 +2,7 @@
 
 use super::*;
 
-const TOLD: Told =
-    Told { remote: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7)), scheme: "https", local: None, upgrade: false };
+const TOLD: Told = Told { remote: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7)), scheme: "https", local: None };
 
 fn headers(lines: &[(&str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -15,7 +14,7 @@ fn headers(lines: &[(&str, &str)]) -> HeaderMap {
 
 fn to(told: &Told, lines: &[(&str, &str)]) -> HeaderMap {
     let mut headers = headers(lines);
-    to_program(&mut headers, told, &Tokens::new(Some("the-servers-token"), &[]));
+    to_program(&mut headers, told, false, &Tokens::new(Some("the-servers-token"), &[]));
     headers
 }
 
@@ -62,7 +61,8 @@ fn what_is_of_one_hop_stays_behind() {
 #[test]
 fn an_upgrade_is_passed_on_where_it_is_one() {
     let asks = [("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")];
-    let told = to(&Told { upgrade: true, ..TOLD }, &asks);
+    let mut told = headers(&asks);
+    to_program(&mut told, &TOLD, true, &Tokens::new(None, &[]));
     assert_eq!((all(&told, "upgrade"), all(&told, "connection")), (vec!["websocket"], vec!["upgrade"]));
     let request = |lines: &[(&str, &str)], version| {
         let mut request = Request::builder().version(version).body(()).unwrap();

@@ -1,7 +1,6 @@
 //! Bodies of answers: the server's own, or a program's on its way to a browser.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -10,22 +9,20 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::Held;
-use crate::sandbox::Sandbox;
 
 /// Why a body breaks off.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::http) enum Broken {
+pub(crate) enum Broken {
     /// The program broke off.
     #[error(transparent)]
     Program(#[from] hyper::Error),
-    /// The port is not exposed any more.
-    #[error("the port is not exposed any more")]
-    Unexposed,
+    /// The program may not be reached any more.
+    #[error("the program may not be reached any more")]
+    Ended,
 }
 
 /// The body of an answer.
-#[derive(Debug)]
-pub(in crate::http) enum Passing {
+pub(crate) enum Passing {
     /// All there.
     Plain(Full<Bytes>),
     /// A program's, as it comes.
@@ -33,23 +30,21 @@ pub(in crate::http) enum Passing {
 }
 
 /// A program's body. With it goes the connection to the program.
-#[derive(Debug)]
-pub(in crate::http) struct Program {
+pub(crate) struct Program {
     body: Incoming,
-    unexposed: Pin<Box<WaitForCancellationFutureOwned>>,
-    sandbox: Arc<Sandbox>,
-    _held: Held,
+    ended: Pin<Box<WaitForCancellationFutureOwned>>,
+    held: Held,
 }
 
 /// A body that is all there.
-pub(in crate::http) fn plain(body: Full<Bytes>) -> Passing {
+pub(crate) fn plain(body: Full<Bytes>) -> Passing {
     Passing::Plain(body)
 }
 
 impl Passing {
-    pub(super) fn new(body: Incoming, held: Held, sandbox: Arc<Sandbox>) -> Self {
-        let unexposed = Box::pin(held.leave.ended.clone().cancelled_owned());
-        Self::Program(Box::new(Program { body, unexposed, sandbox, _held: held }))
+    pub(super) fn new(body: Incoming, held: Held) -> Self {
+        let ended = Box::pin(held.hold.ended.clone().cancelled_owned());
+        Self::Program(Box::new(Program { body, ended, held }))
     }
 }
 
@@ -62,12 +57,12 @@ impl Body for Passing {
             Passing::Plain(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
             Passing::Program(program) => {
                 // An end that the program did not say would be made up.
-                if program.unexposed.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(Some(Err(Broken::Unexposed)));
+                if program.ended.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Some(Err(Broken::Ended)));
                 }
                 let frame = Pin::new(&mut program.body).poll_frame(cx);
                 if frame.is_ready() {
-                    program.sandbox.activity.touch();
+                    (program.held.hold.touch)();
                 }
                 frame.map_err(Broken::Program)
             }

@@ -23,32 +23,36 @@ const HOP: [&str; 9] = [
 
 /// What a program is told.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Told {
+pub(crate) struct Told {
     /// Who asks.
-    pub(super) remote: IpAddr,
+    pub(crate) remote: IpAddr,
     /// How browsers come.
-    pub(super) scheme: &'static str,
+    pub(crate) scheme: &'static str,
     /// The port, when the program is to be told that it is asked as `localhost`.
-    pub(super) local: Option<u16>,
-    /// Whether the request asks for another protocol.
-    pub(super) upgrade: bool,
+    pub(crate) local: Option<u16>,
 }
 
 /// Whether a request asks for another protocol.
-pub(super) fn is_upgrade<B>(request: &Request<B>) -> bool {
+pub(crate) fn is_upgrade<B>(request: &Request<B>) -> bool {
     let headers = request.headers();
     request.version() == Version::HTTP_11
         && headers.contains_key(header::UPGRADE)
         && words(headers, &header::CONNECTION).any(|word| word.eq_ignore_ascii_case("upgrade"))
 }
 
-/// Makes the headers of a request those for the program.
-pub(super) fn to_program(headers: &mut HeaderMap, told: &Told, tokens: &Tokens) {
+/// Makes the headers of a request those for the program, of one that asks for another protocol when `upgrade`.
+pub(crate) fn to_program(headers: &mut HeaderMap, told: &Told, upgrade: bool, tokens: &Tokens) {
+    to_next(headers, upgrade, tokens);
+    tell(headers, told);
+}
+
+/// The same, without a word on who asks: who does was told, by somebody who may say so.
+pub(crate) fn to_next(headers: &mut HeaderMap, upgrade: bool, tokens: &Tokens) {
     // A length beside it would be another opinion on where the body ends (RFC 9112, section 6.3).
     if headers.contains_key(header::TRANSFER_ENCODING) {
         headers.remove(header::CONTENT_LENGTH);
     }
-    let upgrade = headers.get(header::UPGRADE).filter(|_| told.upgrade).cloned();
+    let upgrade = headers.get(header::UPGRADE).filter(|_| upgrade).cloned();
     remove_hop(headers);
     if let Some(protocol) = upgrade {
         headers.insert(header::UPGRADE, protocol);
@@ -57,11 +61,10 @@ pub(super) fn to_program(headers: &mut HeaderMap, told: &Told, tokens: &Tokens) 
     // The server itself has said that it takes the body.
     headers.remove(header::EXPECT);
     forget_secrets(headers, tokens);
-    tell(headers, told);
 }
 
 /// Makes the headers of an answer those for the browser.
-pub(super) fn to_browser(headers: &mut HeaderMap, upgraded: bool) {
+pub(crate) fn to_browser(headers: &mut HeaderMap, upgraded: bool) {
     let upgrade = headers.get(header::UPGRADE).filter(|_| upgraded).cloned();
     remove_hop(headers);
     if let Some(protocol) = upgrade {
