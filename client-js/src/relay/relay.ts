@@ -29,8 +29,14 @@ export interface RelayOptions {
   readonly idleAfter?: number | undefined;
 }
 
-/** Why a sandbox is not there any more: it idled and was stopped, or it was destroyed. */
-export type SleepReason = "asleep" | "destroyed";
+/** Why a sandbox is not there any more: it idled and was stopped, it was destroyed, or it ended by itself. */
+export type SleepReason = "asleep" | "destroyed" | "ended";
+
+const MESSAGES: Readonly<Record<SleepReason, string>> = {
+  asleep: "the sandbox idled and sleeps",
+  destroyed: "the sandbox was destroyed",
+  ended: "the sandbox ended",
+};
 
 /** Marks our sockets among those of the object. */
 const TAG = "sandwire.relay";
@@ -40,6 +46,9 @@ const IDLE_AFTER = 30_000;
 
 /** Milliseconds for the object's own client to be greeted: longer than any sandbox takes to start. */
 const PATIENCE = 300_000;
+
+/** Milliseconds for the object's own client to be on a trunk again when one was lost: its sandbox may have to start. */
+const GIVE_UP_AFTER = 60_000;
 
 /** Whatever a client is reached by: its WebSocket, or the far end of the object's own client. */
 interface Socket {
@@ -76,7 +85,8 @@ export class Relay {
   readonly #trunk: Trunk;
   readonly #lanes: Lanes<Socket>;
   readonly #clients = new Map<Socket, Client<Socket>>();
-  #own: Promise<Sandbox> | undefined;
+  #own: Sandbox | undefined;
+  #connecting: Promise<Sandbox> | undefined;
 
   /** A relay for this object. Finds the clients that the object had before it slept. */
   constructor(ctx: DurableObjectState, options: RelayOptions) {
@@ -171,16 +181,22 @@ export class Relay {
    * again when it was closed. Nothing is dialled before something is called on it.
    */
   async client(): Promise<Sandbox> {
-    const own = await this.#own;
-    if (own !== undefined && own.state.status !== "closed") return own;
-    this.#own = connect(this.#ownSocket(), {
+    if (this.#own !== undefined && this.#own.state.status !== "closed") return this.#own;
+    // Who comes meanwhile gets the same one.
+    this.#connecting ??= connect(this.#ownSocket(), {
       name: "sandwire-relay",
       redial: () => this.#ownSocket(),
-      // The trunk is tried again and again below it; what it is told then is final for what waits.
       connectTimeout: PATIENCE,
-      giveUpAfter: 0,
-    });
-    return this.#own;
+      giveUpAfter: GIVE_UP_AFTER,
+    })
+      .then(own => {
+        this.#own = own;
+        return own;
+      })
+      .finally(() => {
+        this.#connecting = undefined;
+      });
+    return this.#connecting;
   }
 
   /** For the object's handler of that name. Returns whether the socket is one of the relay's. */
@@ -208,11 +224,12 @@ export class Relay {
   }
 
   /**
-   * The sandbox is stopped or destroyed, now and on purpose: to be called before that. What clients have open fails with
-   * `OPERATION_INTERRUPTED`; they stay connected, and who wants something anew has it dialled again.
+   * The sandbox is stopped or destroyed, now and on purpose: to be called before that; or it ended by itself: to be called
+   * when that is known. What clients have open fails with `OPERATION_INTERRUPTED`; they stay connected, and who wants
+   * something anew has it dialled again.
    */
   sleep(reason: SleepReason): void {
-    const message = reason === "asleep" ? "the sandbox idled and sleeps" : "the sandbox was destroyed";
+    const message = MESSAGES[reason];
     this.#lanes.sleep({ reason: "asleep", message });
     this.#trunk.drop(1000, message);
   }
