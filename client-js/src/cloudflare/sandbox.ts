@@ -265,6 +265,8 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   }
 
   override async onStop(_params?: StopParams): Promise<void> {
+    // Who did not hear it before hears it now, and nobody starts it anew for what is over.
+    this.#relay.sleep("ended");
     this.#ports.restarted();
   }
 

@@ -51,7 +51,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
 
   /** Aborts as soon as the command has said its process id. */
-  async execAborted(sandbox, [command = "echo $$; exec sleep 1000"]) {
+  async execAborted(sandbox, [command = "true"]) {
     const controller = new AbortController();
     let pid = "";
     const error = await sandbox
@@ -72,7 +72,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
 
   async execAbortedSilently(sandbox, [path = ""]) {
     const controller = new AbortController();
-    const ended = sandbox.exec(`echo $$ > ${path}; exec sleep 1000`, { signal: controller.signal }).then(
+    const ended = sandbox.exec(`sh -c 'echo $$ > ${path}; exec sleep 1000'`, { signal: controller.signal }).then(
       () => "it resolved",
       (reason: Error) => reason.name,
     );
