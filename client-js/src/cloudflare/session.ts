@@ -44,15 +44,15 @@ export async function directoryOf(context: Context, client: Sandbox, session: st
   }
 }
 
-/** The absolute path. One that is absolute costs nothing. */
+/** The absolute path, without `.` in it; `..` stays, because of symbolic links. One that is absolute costs nothing. */
 export async function absolute(
   context: Context,
   client: Sandbox,
   session: string | undefined,
   path: string,
 ): Promise<string> {
-  if (path.startsWith("/")) return path;
-  return `${(await directoryOf(context, client, session)).replace(/\/$/, "")}/${path}`;
+  const full = path.startsWith("/") ? path : `${await directoryOf(context, client, session)}/${path}`;
+  return full.replace(/(?<=\/)(\.?(\/|$))+/g, "").replace(/(?<=.)\/$/, path.endsWith("/") ? "/" : "");
 }
 
 /** Directory and exported variables of a session, as they are when its commands before this have ended. */
