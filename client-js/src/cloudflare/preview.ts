@@ -26,9 +26,10 @@ export function previewRequest(request: Request, { port, token }: PreviewName): 
   const headers = new Headers(request.headers);
   for (const name of [...headers.keys()].filter(name => OURS.test(name))) headers.delete(name);
   const proto = url.protocol.slice(0, -1);
-  const client = request.headers.get("CF-Connecting-IP");
-  const by = client?.includes(":") ? `"[${client}]"` : (client ?? "unknown");
-  if (client !== null) headers.set("X-Forwarded-For", client);
+  // Workers that are run without Cloudflare do not know who asks.
+  const client = request.headers.get("CF-Connecting-IP") ?? "unknown";
+  const by = client.includes(":") ? `"[${client}]"` : client;
+  headers.set("X-Forwarded-For", client);
   headers.set("X-Forwarded-Host", url.host);
   headers.set("X-Forwarded-Proto", proto);
   headers.set("Forwarded", `for=${by};host="${url.host}";proto=${proto}`);

@@ -95,6 +95,13 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     return { line, match: match?.[1], listed, exitCode, status: await again?.getStatus(), stdout, missing };
   },
 
+  async startReady(sandbox, [command = "true", processId]) {
+    const started = await sandbox.startProcess(command, processId === undefined ? {} : { processId });
+    await started.waitForLog("ready");
+  },
+
+  logs: (sandbox, [id = ""]) => sandbox.getProcessLogs(id),
+
   async processCallbacks(sandbox, [command = "true"]) {
     const heard: string[] = [];
     const code = await new Promise<number | null>((resolve, reject) => {
