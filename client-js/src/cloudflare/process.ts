@@ -59,7 +59,7 @@ async function started(
   options: ProcessOptions,
   sessionId: string | undefined,
 ): Promise<Process> {
-  const { processId = newId(), cwd, env, timeout, encoding, autoCleanup } = options;
+  const { processId = newId(), cwd, env, timeout, encoding, autoCleanup, keepAlive } = options;
   const session = sessionId ?? sessionOf(context, options);
   return attempt({ operation: "process.start", command, cwd, processId, sessionId: session }, async () => {
     if (typeof command !== "string" || command.trim() === "") throw invalid("command", "the command is empty");
@@ -75,6 +75,7 @@ async function started(
         ...place,
         env: { ...(session === undefined && context.env()), ...given(env) },
         timeout,
+        keepAlive,
         // Who is told of its output must find its log.
         autoRemove: autoCleanup === true && !isFollowed(options),
       }),

@@ -62,7 +62,7 @@ export async function stateOf(
   session: string,
 ): Promise<{ cwd: string; env: Record<string, string> }> {
   const { success, stdout } = await inSession(context, client, session, () =>
-    client.exec("command env -0 && command pwd", { session }),
+    client.exec("{ command env -0 || /usr/bin/env -0; } 2>/dev/null && pwd", { session }),
   );
   const fields = stdout.split("\0");
   const last = fields.pop() ?? "";

@@ -9,6 +9,7 @@ export type * from "./types/command.ts";
 export type * from "./types/file.ts";
 export type * from "./types/interpreter.ts";
 export type * from "./types/process.ts";
+export type * from "./types/request.ts";
 export type * from "./types/sandbox.ts";
 export type * from "./types/storage.ts";
 

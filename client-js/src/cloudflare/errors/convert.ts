@@ -169,12 +169,21 @@ export const invalid = (field: string, message: string, options: { operation?: O
 
 function interrupted(error: InterruptedError, { operation, ...what }: Attempt): SandboxError {
   const { admitted, message } = error;
+  const { reason } = error.context as { readonly reason?: unknown };
+  // What the relay says when the sandbox was not only stopped.
+  const ended = typeof reason === "string" && reason.includes("destroyed");
   const phase = admitted === false ? "not begun" : "running";
   const name = operation ?? (what.path === undefined ? "sandbox" : "file");
   return createError(
     "OPERATION_INTERRUPTED",
     message,
-    { reason: "runtime_replaced", operation: name, phase, admitted, retryable: admitted === false },
+    {
+      reason: ended ? "sandbox_lifetime_changed" : "runtime_replaced",
+      operation: name,
+      phase,
+      admitted,
+      retryable: admitted === false && !ended,
+    },
     { operation, cause: error },
   );
 }

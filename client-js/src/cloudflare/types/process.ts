@@ -41,6 +41,8 @@ export interface ProcessOptions extends BaseExecOptions {
    * sandbox's settings say, bounded in number and time.
    */
   autoCleanup?: boolean;
+  /** Keep the sandbox awake while it runs. Ours. Default: false, the sandbox sleeps when nothing else keeps it awake. */
+  keepAlive?: boolean;
   /** Called at its end, with its exit code; `null` when nobody knows it. */
   onExit?: (code: number | null) => void;
   /** Called with output as it comes. */

@@ -264,6 +264,11 @@ describe("what the client says", () => {
       expect(error).toMatchObject({ code: "OPERATION_INTERRUPTED", httpStatus: 409, reason: "runtime_replaced" });
       expect(error.context).toMatchObject({ admitted: is, retryable, operation: "file.read" });
     }
+    const destroyed = new InterruptedError("lost", { admitted: "false", reason: "the sandbox was destroyed" });
+    expect(errors.sandboxError(destroyed, what).context).toMatchObject({
+      reason: "sandbox_lifetime_changed",
+      retryable: false,
+    });
     const cancelled = errors.sandboxError(errorOf("CANCELLED", "x"), what);
     expect([cancelled.name, cancelled.code, cancelled.message]).toEqual([
       "AbortError",

@@ -7,6 +7,7 @@ import type * as stock from "@cloudflare/sandbox";
 import type * as errors from "../../../../src/cloudflare/errors.ts";
 import type * as events from "../../../../src/cloudflare/events.ts";
 import type * as collect from "../../../../src/cloudflare/file/collect.ts";
+import type * as proxy from "../../../../src/cloudflare/terminal/proxy.ts";
 import type * as ours from "../../../../src/cloudflare/types.ts";
 
 /** Compiles only when the first can be used as the second. */
@@ -67,6 +68,23 @@ export type Values = [
   Same<ours.MountBucketOptions, stock.MountBucketOptions>,
   Same<ours.RemoteMountBucketOptions, stock.RemoteMountBucketOptions>,
   Same<ours.LocalMountBucketOptions, stock.LocalMountBucketOptions>,
+  Same<ours.BaseApiResponse, stock.BaseApiResponse>,
+  Same<ours.SessionRequest, stock.SessionRequest>,
+  Same<ours.ExecuteRequest, stock.ExecuteRequest>,
+  Same<ours.CommandExecuteResponse, stock.CommandExecuteResponse>,
+  Same<ours.StartProcessRequest, stock.StartProcessRequest>,
+  Same<ours.MkdirRequest, stock.MkdirRequest>,
+  Same<ours.WriteFileRequest, stock.WriteFileRequest>,
+  Same<ours.ReadFileRequest, stock.ReadFileRequest>,
+  Same<ours.FileOperationRequest, stock.FileOperationRequest>,
+  Same<ours.GitCheckoutRequest, stock.GitCheckoutRequest>,
+  Same<ours.CreateSessionRequest, stock.CreateSessionRequest>,
+  Same<ours.CreateSessionResponse, stock.CreateSessionResponse>,
+  Same<ours.DeleteSessionRequest, stock.DeleteSessionRequest>,
+  Same<ours.DeleteSessionResponse, stock.DeleteSessionResponse>,
+  Same<ours.PingResponse, stock.PingResponse>,
+  Same<ours.CommandsResponse, stock.CommandsResponse>,
+  Same<ours.ExecutionCallbacks, stock.ExecutionCallbacks>,
   Same<errors.ContainerUnavailableContext, stock.ContainerUnavailableContext>,
   Same<errors.ContainerUnavailableReason, stock.ContainerUnavailableReason>,
   Same<errors.OperationInterruptedContext, stock.OperationInterruptedContext>,
@@ -107,6 +125,7 @@ export type Functions = [
   Fits<typeof collect.streamFile, typeof stock.streamFile>,
   Fits<typeof collect.collectFile, typeof stock.collectFile>,
   Fits<typeof ours.isProcessStatus, typeof stock.isProcessStatus>,
+  Fits<typeof proxy.proxyTerminal, typeof stock.proxyTerminal>,
 ];
 
 /** The guards say the same of a value. */

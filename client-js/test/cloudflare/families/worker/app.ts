@@ -6,6 +6,8 @@ import type { Context } from "../../../../src/cloudflare/context.ts";
 import { errorFrom, responseOf } from "../../../../src/cloudflare/errors.ts";
 import { readFile, readFileStream } from "../../../../src/cloudflare/file.ts";
 import { startProcess, streamProcessLogs } from "../../../../src/cloudflare/process.ts";
+import { routeOf } from "../../../../src/cloudflare/route.ts";
+import { proxyTerminal } from "../../../../src/cloudflare/terminal/proxy.ts";
 import { terminal } from "../../../../src/cloudflare/terminal.ts";
 import type { ErrorResponse } from "../../../../src/cloudflare/types.ts";
 import { watch } from "../../../../src/cloudflare/watch.ts";
@@ -51,10 +53,11 @@ export class Families extends DurableObject<Env> {
     return (await this.#connected()).stats.bytesDown;
   }
 
-  /** A terminal of the session that the path names. */
-  override fetch(request: Request): Promise<Response> {
-    const { pathname } = new URL(request.url);
-    return terminal(this.#context(pathname.slice(1).replaceAll("/", "-")), request, { cols: 90, rows: 20 });
+  /** A terminal, as the route says it. */
+  override async fetch(request: Request): Promise<Response> {
+    const route = routeOf(request);
+    if (route?.to !== "terminal") return new Response("nothing is here", { status: 404 });
+    return terminal(this.#context(route.session ?? "none"), request, route.options);
   }
 
   #context(session: string): Context {
@@ -86,7 +89,7 @@ export default {
       case "bytes":
         return Response.json(await stub.bytesDown());
       default:
-        return stub.fetch(request);
+        return proxyTerminal(stub, pathname.slice(1).replaceAll("/", "-"), request, { cols: 90, rows: 20 });
     }
   },
 } satisfies ExportedHandler<Env>;
