@@ -7,6 +7,7 @@ import { checkPort } from "./ports.ts";
 import { withRoute } from "./route.ts";
 import type { Sandbox, SandboxConfiguration } from "./sandbox.ts";
 import { type Methods, sessionMethods, sharedMethods, terminalRequest } from "./surface.ts";
+import { TUNNELS } from "./tunnels.ts";
 import type { PtyOptions, SandboxOptions, SessionOptions } from "./types.ts";
 
 /** What the Worker's side of a sandbox has beyond the class. */
@@ -82,6 +83,7 @@ export function getSandbox<T extends Sandbox<unknown>>(
     get(target, property) {
       // It is no promise, whatever the stub says to every name.
       if (property === "then") return undefined;
+      if (property === "tunnels") return TUNNELS;
       const method = typeof property === "string" ? methods[property] : undefined;
       return method ?? Reflect.get(target, property, target);
     },

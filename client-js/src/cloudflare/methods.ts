@@ -2,6 +2,7 @@
 
 import { Container } from "@cloudflare/containers";
 import type { Calls } from "./calls.ts";
+import { TUNNELS, type TunnelsHandler } from "./tunnels.ts";
 import type * as Types from "./types.ts";
 
 /** Gives the calls in a session. A symbol, so that nobody reaches it by RPC. */
@@ -142,6 +143,11 @@ export abstract class SandboxMethods<Env> extends Container<Env> {
   /** Whether there is something of this name. */
   exists(path: string, sessionId?: string): Promise<Types.FileExistsResult> {
     return this[IN](sessionId).exists(path);
+  }
+
+  /** Not supported by this version: its methods reject with `NOT_SUPPORTED`. */
+  get tunnels(): TunnelsHandler {
+    return TUNNELS;
   }
 
   /** {@link exists}. */

@@ -8,6 +8,14 @@ export interface SandboxEnv<T extends Sandbox<unknown> = Sandbox<unknown>> {
   Sandbox: DurableObjectNamespace<T>;
 }
 
+/** The part of it that is used, so that a binding to a Worker's own class fits. */
+interface Bound {
+  readonly Sandbox: {
+    idFromName(name: string): DurableObjectId;
+    get(id: DurableObjectId): { fetch(request: Request): Promise<Response> };
+  };
+}
+
 /**
  * Answers a request to a preview address, HTTP or WebSocket; streams both ways, follows no redirect. Put it first in the
  * Worker's `fetch`.
@@ -15,13 +23,13 @@ export interface SandboxEnv<T extends Sandbox<unknown> = Sandbox<unknown>> {
  * @returns `null` when the host name is no preview address: the request is the Worker's own. 404 `INVALID_TOKEN` when the
  * address does not exist, 410 `STALE_PREVIEW_URL` when the sandbox was restarted since, 502 when nothing answers.
  */
-export async function proxyToSandbox<T extends Sandbox<unknown>, E extends SandboxEnv<T>>(
-  request: Request,
-  env: E,
-): Promise<Response | null> {
+export async function proxyToSandbox<
+  T extends Sandbox<unknown> = Sandbox<unknown>,
+  E extends Bound | SandboxEnv<T> = SandboxEnv<T>,
+>(request: Request, env: E): Promise<Response | null> {
+  const { Sandbox: namespace } = env as Bound;
   const name = parsePreview(new URL(request.url).hostname);
   if (name === undefined) return null;
   if (!isPreviewPort(name.port)) return invalidToken();
-  const stub = env.Sandbox.get(env.Sandbox.idFromName(name.id));
-  return stub.fetch(previewRequest(request, name));
+  return namespace.get(namespace.idFromName(name.id)).fetch(previewRequest(request, name));
 }

@@ -14,7 +14,7 @@ export type Route =
   /** A request of the Worker to a port. */
   | { readonly to: "port"; readonly port: number }
   /** A terminal's WebSocket. */
-  | { readonly to: "terminal"; readonly session?: string; readonly options: Readonly<Record<string, unknown>> };
+  | { readonly to: "terminal"; readonly session: string; readonly options: Readonly<Record<string, unknown>> };
 
 /** The request with its route. */
 export function withRoute(request: Request, route: Route | undefined): Request {

@@ -264,6 +264,8 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     else await this.stop();
   }
 
+  override async onStart(): Promise<void> {}
+
   override async onStop(_params?: StopParams): Promise<void> {
     // Who did not hear it before hears it now, and nobody starts it anew for what is over.
     this.#relay.sleep("ended");
@@ -392,7 +394,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
       case "connect":
         return this.accept(request, route.grant);
       case "terminal":
-        return terminal(this.#context(route.session ?? this.#defaultSession), request, route.options);
+        return terminal(this.#context(route.session), request, route.options);
       case "port":
         return this.#toPort(request, route.port);
       case "preview":

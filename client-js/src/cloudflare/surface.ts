@@ -72,9 +72,22 @@ export function sessionMethods(caller: Caller, id: string): ExecutionSession {
 
 /** The request for a terminal in the caller's session. */
 export function terminalRequest(caller: Caller, request: Request, options: PtyOptions = {}): Promise<Response> {
-  const session = caller.session ?? undefined;
-  const route = { to: "terminal" as const, options: { ...options }, ...(session !== undefined && { session }) };
-  return caller.stub.fetch(withRoute(request, route));
+  return proxyTerminal(caller.stub, caller.session ?? `sandbox-${caller.name}`, request, options);
+}
+
+/**
+ * Answers a WebSocket upgrade with a terminal in a session, for a Worker that has only the object's stub.
+ *
+ * @param stub - the stub of the sandbox's object.
+ * @param sessionId - the session.
+ */
+export function proxyTerminal(
+  stub: { fetch: (request: Request) => Promise<Response> },
+  sessionId: string,
+  request: Request,
+  options: PtyOptions = {},
+): Promise<Response> {
+  return stub.fetch(withRoute(request, { to: "terminal", options: { ...options }, session: sessionId }));
 }
 
 /** With a callback the command's output is followed here; without one the object waits for its end. */
