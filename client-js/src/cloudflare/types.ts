@@ -12,6 +12,7 @@ export type * from "./types/process.ts";
 export type * from "./types/request.ts";
 export type * from "./types/sandbox.ts";
 export type * from "./types/storage.ts";
+export type * from "./types/tunnel.ts";
 
 const STATUSES: readonly ProcessStatus[] = ["starting", "running", "completed", "failed", "killed", "error"];
 

@@ -7,7 +7,6 @@ import type * as stock from "@cloudflare/sandbox";
 import type * as errors from "../../../../src/cloudflare/errors.ts";
 import type * as events from "../../../../src/cloudflare/events.ts";
 import type * as collect from "../../../../src/cloudflare/file/collect.ts";
-import type * as proxy from "../../../../src/cloudflare/terminal/proxy.ts";
 import type * as ours from "../../../../src/cloudflare/types.ts";
 
 /** Compiles only when the first can be used as the second. */
@@ -85,6 +84,10 @@ export type Values = [
   Same<ours.PingResponse, stock.PingResponse>,
   Same<ours.CommandsResponse, stock.CommandsResponse>,
   Same<ours.ExecutionCallbacks, stock.ExecutionCallbacks>,
+  Same<ours.QuickTunnelInfo, stock.QuickTunnelInfo>,
+  Same<ours.NamedTunnelInfo, stock.NamedTunnelInfo>,
+  Same<ours.TunnelInfo, stock.TunnelInfo>,
+  Same<ours.TunnelOptions, stock.TunnelOptions>,
   Same<errors.ContainerUnavailableContext, stock.ContainerUnavailableContext>,
   Same<errors.ContainerUnavailableReason, stock.ContainerUnavailableReason>,
   Same<errors.OperationInterruptedContext, stock.OperationInterruptedContext>,
@@ -125,7 +128,6 @@ export type Functions = [
   Fits<typeof collect.streamFile, typeof stock.streamFile>,
   Fits<typeof collect.collectFile, typeof stock.collectFile>,
   Fits<typeof ours.isProcessStatus, typeof stock.isProcessStatus>,
-  Fits<typeof proxy.proxyTerminal, typeof stock.proxyTerminal>,
 ];
 
 /** The guards say the same of a value. */

@@ -7,7 +7,7 @@ import { errorFrom, responseOf } from "../../../../src/cloudflare/errors.ts";
 import { readFile, readFileStream } from "../../../../src/cloudflare/file.ts";
 import { startProcess, streamProcessLogs } from "../../../../src/cloudflare/process.ts";
 import { routeOf } from "../../../../src/cloudflare/route.ts";
-import { proxyTerminal } from "../../../../src/cloudflare/terminal/proxy.ts";
+import { proxyTerminal } from "../../../../src/cloudflare/surface.ts";
 import { terminal } from "../../../../src/cloudflare/terminal.ts";
 import type { ErrorResponse } from "../../../../src/cloudflare/types.ts";
 import { watch } from "../../../../src/cloudflare/watch.ts";
