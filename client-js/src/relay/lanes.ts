@@ -39,6 +39,9 @@ export interface Outside<Socket> {
 /** Why clients say HELLO again, for a person. */
 const LOST = "the relay lost its connection to the sandbox";
 
+/** What clients are told when the sandbox ended on purpose. */
+const STOPPED: GoAway = { reason: "asleep", message: "the sandbox was stopped" };
+
 /** Bytes after which a client is asked whether it reads. */
 const PROBE = 1 << 20;
 
@@ -53,6 +56,8 @@ export class Lanes<Socket> {
   readonly #clients = new Set<Client<Socket>>();
   readonly #carried = new Map<number, Client<Socket>>();
   #connected = false;
+  /** The server has said that it goes away: when it is gone, it was stopped, and nobody is to start it again for what ended. */
+  #draining = false;
   #lastLane = 0;
 
   constructor(outside: Outside<Socket>) {
@@ -134,6 +139,7 @@ export class Lanes<Socket> {
   /** There is a trunk. Whoever had a lane, or wants one, says HELLO again. */
   handleConnected(): void {
     this.#connected = true;
+    this.#draining = false;
     this.#lastLane = 0;
     for (const client of this.#clients) {
       if (client.phase === "waiting" || client.phase === "lost") this.#reset(client, LOST);
@@ -149,6 +155,7 @@ export class Lanes<Socket> {
       this.#outside.keep(client.socket, client.kept);
     }
     this.#carried.clear();
+    if (this.#draining) this.sleep(STOPPED);
     this.#dialWhenNeeded();
   }
 
@@ -257,6 +264,7 @@ export class Lanes<Socket> {
       if (said.kind === PING) this.#outside.toTrunk(pong(said.nonce));
     } else if (kind === GOAWAY) {
       // The server drains: that concerns everybody.
+      this.#draining = true;
       for (const client of this.#carried.values()) this.#send(client, frame.slice());
     } else if (kind !== PONG) {
       throw unexpected("not for lane 0");

@@ -124,6 +124,26 @@ describe("without a token, on this machine", () => {
     await visitor.pictures("worker-files");
   });
 
+  it("says when the sandbox sleeps, and wakes it for a person only", async () => {
+    await using visitor = await Visitor.come(browser, example.origin, { path: "/sandboxes/sleepy/" });
+    const { page } = visitor;
+    await newTerminal(page);
+    await enter(page, "echo kept > kept.txt; exit");
+    await page.getByText("The program ended with exit code 0.").waitFor();
+    await visitor.go("Processes");
+    const engine = `http://${example.engine.address.replace(/\/$/, "")}/sandboxes/sleepy`;
+    expect((await fetch(`${engine}/stop`, { method: "POST" })).ok).toBe(true);
+    await page.getByText("The sandbox sleeps.").waitFor();
+    await visitor.pictures("worker-asleep");
+    const state = async () => ((await (await fetch(engine)).json()) as { state: string }).state;
+    expect(await state()).toBe("asleep");
+    await page.getByRole("button", { name: "Wake it" }).click();
+    await visitor.connection("Connected");
+    expect(await state()).toBe("running");
+    await visitor.go("Files");
+    await page.getByText("kept.txt").first().waitFor();
+  });
+
   it("asks for a name first", async () => {
     await using visitor = await Visitor.come(browser, example.origin, {});
     await visitor.picture("worker-home");
