@@ -1,5 +1,6 @@
 /** What runs the sandbox: the runtime's container, or a host engine in its place; and what it means when it does not start. */
 
+import type { Sandbox } from "../client.ts";
 import { createError, type SandboxError } from "./errors.ts";
 import { HostContainer } from "./host.ts";
 
@@ -62,6 +63,12 @@ export function unavailable(error: unknown): SandboxError {
   const message = `The sandbox is not available now (${reason}): ${originalMessage}`;
   const context = { reason, retryable: true, retryAfterMs, originalMessage };
   return createError("CONTAINER_UNAVAILABLE", message, context, { cause: error });
+}
+
+/** What a sandbox says of itself at its start: its workspace, and where its container is, `null` when that is not known. */
+export async function whereabouts(client: Sandbox): Promise<{ workspace: string; placementId: string | null }> {
+  const [{ workspace }, { stdout }] = await Promise.all([client.info(), client.exec("echo $CLOUDFLARE_PLACEMENT_ID")]);
+  return { workspace, placementId: stdout.trim() || null };
 }
 
 /** The sandbox's id at a host: its name where that is one, else what nobody else's object has. */

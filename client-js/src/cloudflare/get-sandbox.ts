@@ -93,12 +93,14 @@ export function getSandbox<T extends Sandbox<unknown>>(
 
 function methodsOf(caller: Caller): Methods {
   const { stub } = caller;
-  const own = OWN.map(name => [name, (...args: unknown[]) => caller.call(name, args)]);
+  // These are the sandbox's, whichever session the caller means.
+  const whole = caller.in(undefined);
+  const own = OWN.map(name => [name, (...args: unknown[]) => whole.call(name, args)]);
   return {
     ...sharedMethods(caller),
     ...Object.fromEntries(own),
     createSession: async (options?: SessionOptions) => {
-      const { id } = (await caller.call("createSession", [options])) as { id: string };
+      const { id } = (await whole.call("createSession", [options])) as { id: string };
       return sessionMethods(caller.in(id), id);
     },
     getSession: async (id: string) => sessionMethods(caller.in(id), id),
@@ -110,10 +112,11 @@ function methodsOf(caller: Caller): Methods {
     },
     fetch: (request: Request | string | URL, init?: RequestInit) =>
       stub.fetch(withRoute(new Request(request as Request, init), undefined)),
-    containerFetch: (target: Request | string | URL, portOrInit?: number | RequestInit, port?: number) => {
+    containerFetch: async (target: Request | string | URL, portOrInit?: number | RequestInit, port?: number) => {
       const init = typeof portOrInit === "object" ? portOrInit : undefined;
       const at = typeof portOrInit === "number" ? portOrInit : port;
       const request = new Request(target as Request, init);
+      if (at !== undefined) checkPort(at);
       return stub.fetch(withRoute(request, at === undefined ? undefined : { to: "port", port: at }));
     },
   };

@@ -68,3 +68,19 @@ export function notAnswering(port: number): Response {
   const error = `Nothing answers at port ${port} of the sandbox: is the program running, and listening there?`;
   return Response.json({ error, code: "SERVICE_NOT_RESPONDING" }, { status: 502 });
 }
+
+/** Bytes of an answer that are over before anybody thinks of sleep. */
+const SMALL = 1 << 20;
+
+/** The answer, which calls back as it flows. */
+export function watched(response: Response, touch: () => void): Response {
+  const length = Number(response.headers.get("Content-Length") ?? Number.NaN);
+  if (response.body === null || response.webSocket !== null || length <= SMALL) return response;
+  const flow = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      touch();
+      controller.enqueue(chunk);
+    },
+  });
+  return new Response(response.body.pipeThrough(flow), response);
+}

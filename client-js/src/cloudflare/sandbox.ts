@@ -7,13 +7,13 @@ import { Relay } from "../relay/relay.ts";
 import { isAtWork } from "./activity.ts";
 import { type Calls, callsIn } from "./calls.ts";
 import type { Context } from "./context.ts";
-import { unavailable, withEngine } from "./engine.ts";
+import { unavailable, whereabouts, withEngine } from "./engine.ts";
 import { attempt, createError, invalid } from "./errors.ts";
 import { CONTROL_PORT, HostContainer } from "./host.ts";
 import { IN, SandboxMethods } from "./methods.ts";
 import { checkDuration, checkTimeouts, checkVariables, seconds, timeouts } from "./options.ts";
 import { checkPort, ExposedPorts, type ExposeOptions } from "./ports.ts";
-import { invalidToken, notAnswering, stale } from "./preview.ts";
+import { invalidToken, notAnswering, stale, watched } from "./preview.ts";
 import { type Call, Operations, type Reply } from "./remote.ts";
 import { type Route, routeOf, withRoute } from "./route.ts";
 import { createSession, deleteSession, exportTo, type Variables } from "./sessions.ts";
@@ -192,22 +192,19 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   }
 
   /** Carries a WebSocket to a port in the sandbox. Starts the sandbox. */
-  wsConnect(request: Request, port: number): Promise<Response> {
+  async wsConnect(request: Request, port: number): Promise<Response> {
+    checkPort(port);
     return this.#toPort(request, port);
   }
 
-  /** A request to a port in the sandbox. Starts the sandbox. */
-  override async containerFetch(
-    requestOrUrl: Request | string | URL,
+  /** A request to a port in the sandbox: by default to its server, which wants a token. Starts the sandbox. */
+  override containerFetch(
+    target: Request | string | URL,
     portOrInit?: number | RequestInit,
-    port?: number,
+    port: number = this.defaultPort,
   ): Promise<Response> {
-    const failed = await this.#start().then(
-      () => undefined,
-      error => unavailable(error),
-    );
-    if (failed !== undefined) return Response.json(failed.errorResponse, { status: failed.httpStatus });
-    return super.containerFetch(requestOrUrl, portOrInit, port);
+    const [init, at] = typeof portOrInit === "number" ? [undefined, portOrInit] : [portOrInit, port];
+    return this.#toPort(new Request(target as Request, init), at);
   }
 
   // Connections.
@@ -269,6 +266,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   override async onStop(_params?: StopParams): Promise<void> {
     // Who did not hear it before hears it now, and nobody starts it anew for what is over.
     this.#relay.sleep("ended");
+    this.#settings.set({ workspace: undefined });
     this.#ports.restarted();
   }
 
@@ -350,10 +348,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
       throw unavailable(error);
     }
     const client = await this.#relay.client();
-    if (this.#settings.now.workspace === undefined) {
-      const { workspace } = await attempt({}, () => client.info());
-      this.#settings.set({ workspace });
-    }
+    if (this.#settings.now.workspace === undefined) this.#settings.set(await attempt({}, () => whereabouts(client)));
     return client;
   }
 
@@ -396,6 +391,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
       case "terminal":
         return terminal(this.#context(route.session), request, route.options);
       case "port":
+        checkPort(route.port);
         return this.#toPort(request, route.port);
       case "preview":
         return this.#preview(request, route.port, route.token);
@@ -403,7 +399,6 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   }
 
   async #toPort(request: Request, port: number): Promise<Response> {
-    checkPort(port);
     try {
       await this.#start();
     } catch (error) {
@@ -420,10 +415,14 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     return this.#forward(request, port);
   }
 
+  /** To the port and back, by the runtime itself. What flows in an answer is work; an open WebSocket is none. */
   async #forward(request: Request, port: number): Promise<Response> {
-    this.renewActivityTimeout();
+    const touch = () => this.renewActivityTimeout();
+    touch();
     try {
-      return (await this.ctx.container?.getTcpPort(port).fetch(request)) ?? stale();
+      const url = request.url.replace(/^https:/, "http:");
+      const response = await this.ctx.container?.getTcpPort(port).fetch(url, request);
+      return response === undefined ? stale() : watched(response, touch);
     } catch {
       return this.ctx.container?.running ? notAnswering(port) : stale();
     }

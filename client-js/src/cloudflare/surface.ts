@@ -1,10 +1,11 @@
 /** The methods of a sandbox and its sessions in the Worker: callbacks and signals work here, which cannot cross to the object. */
 
 import type { Caller } from "./caller.ts";
+import { contentAcross, readAcross } from "./file/cross.ts";
 import { followExec } from "./follow.ts";
 import { processOf, startProcess } from "./processes.ts";
 import { withRoute } from "./route.ts";
-import type { ExecOptions, ExecutionSession, Process, PtyOptions } from "./types.ts";
+import type { ExecOptions, ExecutionSession, FileEncoding, Process, PtyOptions } from "./types.ts";
 
 /** Methods by name. */
 export type Methods = Record<string, (...args: never[]) => unknown>;
@@ -12,19 +13,15 @@ export type Methods = Record<string, (...args: never[]) => unknown>;
 /** The methods that lead to the object as they are. */
 const PLAIN = [
   "killProcess",
-  "stopProcess",
   "killAllProcesses",
   "cleanupCompletedProcesses",
   "getProcessLogs",
-  "writeFile",
-  "readFile",
   "mkdir",
   "deleteFile",
   "renameFile",
   "moveFile",
   "listFiles",
   "exists",
-  "pathExists",
   "checkChanges",
   "gitCheckout",
   "createCodeContext",
@@ -43,8 +40,21 @@ export function sharedMethods(caller: Caller): Methods {
   const plain = PLAIN.map(name => [name, (...args: unknown[]) => caller.call(name, args)]);
   return {
     ...Object.fromEntries(plain),
+    // What some expect to find.
+    pathExists: (...args: unknown[]) => caller.call("exists", args),
+    stopProcess: (...args: unknown[]) => caller.call("killProcess", args),
     exec: (command: string, options?: ExecOptions) => exec(caller, command, options),
     execStream: (command: string, options?: object) => caller.abortable("execStream", [command, options], 1),
+    readFile: (path: string, options: { encoding?: FileEncoding } = {}) =>
+      readAcross(encoding => caller.call("readFile", [path, { ...options, encoding }]), options.encoding),
+    writeFile: async (
+      path: string,
+      given: string | ReadableStream<Uint8Array>,
+      { encoding, ...options }: { encoding?: string } = {},
+    ) => {
+      const { content, ...how } = contentAcross(given, encoding);
+      return caller.call("writeFile", [path, content, { ...options, ...how }]);
+    },
     readFileStream: (path: string, options?: object) => caller.abortable("readFileStream", [path, options], 1),
     watch: (path: string, options?: object) => caller.abortable("watch", [path, options], 1),
     streamProcessLogs: (id: string, options?: object) => caller.abortable("streamProcessLogs", [id, options], 1),

@@ -57,6 +57,24 @@ it("does not sleep while a command runs, and says how it ended", async () => {
   await until("sleep", async () => (await platform.info("busy")).state === "asleep");
 });
 
+it("does not sleep while a process runs that was marked so, nor while a terminal is open", async () => {
+  const at = await client("marked");
+  await exec("marked", "true", { options: { sleepAfter: 1 } });
+  const process = await at.startProcess("sleep 1000", { keepAlive: true });
+  const looks = async (more: number) => {
+    const { expired } = await lookInto("marked");
+    await until("several looks", async () => (await lookInto("marked")).expired >= expired + more);
+    expect((await platform.info("marked")).state).toBe("running");
+  };
+  await looks(2);
+  const terminal = await at.createTerminal({ command: "sleep 1000" });
+  await process.kill();
+  await looks(2);
+  await terminal.close();
+  await until("sleep", async () => (await platform.info("marked")).state === "asleep");
+  await at.close();
+});
+
 it("does not sleep when it was told to stay", async () => {
   await exec("kept", "true", { options: { sleepAfter: 1, keepAlive: true } });
   await until("several looks", async () => (await lookInto("kept")).expired >= 2);
@@ -194,4 +212,13 @@ it("opens no door by the headers of a request that a Worker passes on as it came
     socket.on("error", () => {});
   });
   expect(status).toBe(401);
+});
+
+it("says that a sandbox cannot be had, why, and that trying again may help", async () => {
+  // The last: nothing starts after that.
+  await platform.endHost();
+  const error = await exec("unavailable", "true").catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ name: "ContainerUnavailableError", code: "CONTAINER_UNAVAILABLE" });
+  expect(error).toMatchObject({ context: { reason: "container_unreachable", retryable: true } });
+  expect((error as Error).message).toContain("sandwire-server host");
 });

@@ -154,6 +154,11 @@ export class Platform {
     if (!response.ok) throw new Error(`the host refused: ${await response.text()}`);
   }
 
+  /** Ends the host engine and all sandboxes. */
+  endHost(): Promise<void> {
+    return this.#program.kill();
+  }
+
   /** What the host said, the last of it. */
   get log(): string {
     return this.#program.log;

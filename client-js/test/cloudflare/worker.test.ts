@@ -110,6 +110,17 @@ it("reads and writes files, bytes as they are", async () => {
   });
 });
 
+it("reads and writes files that are larger than a value of RPC", async () => {
+  expect(await platform.call("largeFiles", { args: [join(platform.folder, "large")] })).toEqual({
+    encoding: "base64",
+    same: 0,
+    text: 16 << 20,
+    size: 32 << 20,
+    wrong: "VALIDATION_FAILED",
+    tooMuch: "FILE_TOO_LARGE",
+  });
+});
+
 it("has sessions whose shells are their own", async () => {
   expect(await platform.call("sessions")).toEqual({
     stdout: "hello w\n/",
@@ -119,8 +130,29 @@ it("has sessions whose shells are their own", async () => {
   });
 });
 
+it("says where its container is, as far as that is known", async () => {
+  expect(await platform.call("placement")).toBe(null);
+});
+
+it("gives a Worker a WebSocket of the container, which the client takes", async () => {
+  expect(await platform.call("passThrough", { args: ["a token of the class's own"] })).toBe("through\n");
+  expect(await platform.call("passThrough", { args: ["another one"] })).toBe("refused with 401");
+});
+
+it("does without the default session what it does with it", async () => {
+  const alone = { id: "alone", options: { enableDefaultSession: false } };
+  expect((await exec("cd /usr; pwd", alone)).stdout).toBe("/usr");
+  expect((await exec("pwd", alone)).stdout).not.toBe("/usr");
+  await platform.call("setEnvVars", { ...alone, args: ['{"A":"b"}'] });
+  expect((await exec("echo $A", alone)).stdout).toBe("b");
+  await platform.call("destroy", alone);
+  expect((await platform.info("alone")).state).toBe("absent");
+});
+
 it("says by a code what comes later", async () => {
-  await expect(platform.call("later")).rejects.toMatchObject({ code: "NOT_SUPPORTED", name: "SandboxError" });
+  for (const scenario of ["later", "laterTunnel"]) {
+    await expect(platform.call(scenario)).rejects.toMatchObject({ code: "NOT_SUPPORTED", name: "SandboxError" });
+  }
 });
 
 it.each(["-edge", "edge-", "x".repeat(64), "www"])("refuses the id %s before anything is started", async id => {

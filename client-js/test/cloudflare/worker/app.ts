@@ -132,6 +132,30 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     return { content, names: files.map(({ name }) => name).sort(), back, exists };
   },
 
+  /** As much as a file may have that is read into memory: more than one value of RPC can carry. */
+  async largeFiles(sandbox, [directory = "/tmp"]) {
+    const size = 32 << 20;
+    const path = `${directory}/large`;
+    await sandbox.exec(`mkdir -p ${directory}; head -c ${size} /dev/zero | tr '\\0' '\\377' > ${path}`);
+    const { content, encoding } = await sandbox.readFile(path);
+    await sandbox.writeFile(`${directory}/again`, content, { encoding: "base64" });
+    const same = await sandbox.exec(`cmp ${path} ${directory}/again`);
+    await sandbox.writeFile(`${directory}/text`, "é".repeat(size / 2));
+    const text = await sandbox.readFile(`${directory}/text`);
+    const wrong = await sandbox.writeFile(path, "!".repeat(2 << 20), { encoding: "base64" }).then(
+      () => "written",
+      (error: Coded) => error.code,
+    );
+    const tooMuch = await sandbox
+      .exec(`echo >> ${path}`)
+      .then(() => sandbox.readFile(path))
+      .then(
+        () => "read",
+        (error: Coded) => error.code,
+      );
+    return { encoding, same: same.exitCode, text: text.content.length, size: text.size, wrong, tooMuch };
+  },
+
   async sessions(sandbox) {
     const session: ExecutionSession = await sandbox.createSession({ id: "work", env: { NAME: "w" }, cwd: "/tmp" });
     await session.exec("cd / && hello() { echo hello $NAME; }");
@@ -167,6 +191,8 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   destroyTwice: sandbox => Promise.all([sandbox.destroy(), sandbox.destroy()]),
   state: sandbox => sandbox.getState(),
   keepAlive: (sandbox, [on]) => sandbox.setKeepAlive(on === "true"),
+  placement: sandbox => sandbox.getContainerPlacementId(),
+  laterTunnel: sandbox => sandbox.tunnels.get(8080),
   later: sandbox => sandbox.gitCheckout("https://example.com/repository.git"),
 };
 

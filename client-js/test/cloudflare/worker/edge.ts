@@ -1,6 +1,7 @@
 /** What goes beyond the stock package: clients of `sandwire` through the Worker, and an object that the tests can look into. */
 
 import { Sandbox as Base, type Grant, getSandbox } from "../../../src/cloudflare.ts";
+import { connect } from "../../../src/index.ts";
 import app, { type Env as AppEnv } from "./app.ts";
 
 interface Env {
@@ -9,7 +10,7 @@ interface Env {
 
 /** A class of the Worker's own, with methods of its own. */
 export class Sandbox extends Base<Env> {
-  override envVars: Record<string, string> = { OF_THE_CLASS: "yes" };
+  override envVars: Record<string, string> = { OF_THE_CLASS: "yes", SANDWIRE_TOKEN: "a token of the class's own" };
   readonly #born: string = crypto.randomUUID();
   #expired = 0;
 
@@ -35,6 +36,16 @@ export class Sandbox extends Base<Env> {
   }
 }
 
+/** The client over a WebSocket that the Worker got from the container's own server, with the token of the class. */
+async function passThrough(sandbox: Sandbox, token: string): Promise<string> {
+  const headers = { Upgrade: "websocket", Authorization: `Bearer ${token}`, "Sec-WebSocket-Protocol": "sandwire.v1" };
+  const { status, webSocket } = await sandbox.fetch(new Request("http://sandbox/v1/connect", { headers }));
+  if (!webSocket) return `refused with ${status}`;
+  webSocket.accept();
+  await using client = await connect(webSocket);
+  return (await client.exec("echo through")).stdout;
+}
+
 export default {
   async fetch(request, env) {
     const { pathname, searchParams } = new URL(request.url);
@@ -48,6 +59,8 @@ export default {
         return sandbox().fetch(request);
       case "/terminal":
         return sandbox().terminal(request, { cols: 100, rows: 30 });
+      case "/passThrough":
+        return Response.json(await passThrough(sandbox(), searchParams.get("arg") ?? ""));
       case "/shout":
         return Response.json(await sandbox().shout(searchParams.get("arg") ?? ""));
       case "/lookInto":
