@@ -51,11 +51,12 @@ async function expectWhole(sandbox: Sandbox, ticks: ReturnType<typeof gather>): 
 it("streams on when the object is aborted in the middle", async () => {
   await using sandbox = await connect(workers.url("aborted"));
   const ticks = gather(sandbox.execStream(TICKS));
-  for (let round = 1; round <= 3; round += 1) {
+  for (let round = 0; round < 3; round += 1) {
     const { lines } = ticks;
     await until("more lines", () => ticks.lines > lines + 20);
+    const { made } = await workers.stats("aborted");
     await workers.ask("aborted", "abort");
-    await until("another object", async () => (await workers.stats("aborted")).made === round + 1);
+    await until("another object", async () => (await workers.stats("aborted")).made > made);
   }
   await expectWhole(sandbox, ticks);
 });
@@ -110,15 +111,10 @@ it("tells the truth when the sandbox is killed: no exit code is made up", async 
   const own = workers.ask("killed", "exec", "sleep 1000");
   await until("the stream", () => ticks.lines > 10);
   await until("the Worker's command", async () => (await workers.stats("killed")).opened === 3);
+  const errors = Promise.all([rejection(ticks.done), rejection(command)]);
   await server.kill();
   await server.comeBack();
-  for (const promise of [ticks.done, command]) {
-    const error = await promise.then(
-      () => undefined,
-      (caught: unknown) => caught,
-    );
-    expect(error).toBeInstanceOf(InterruptedError);
-  }
+  for (const error of await errors) expect(error).toBeInstanceOf(InterruptedError);
   expect(ticks.exitCode).toBeUndefined();
   expect((await own).status).toBe(500);
   expect((await sandbox.exec("echo again")).stdout).toBe("again\n");
@@ -162,3 +158,10 @@ it("finds a trunk that went silent, and makes another", async () => {
   await proxy.resume("up");
   expect((await command).stdout).toBe("through\n");
 }, 90_000);
+
+/** What it rejects with. */
+const rejection = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
