@@ -4,8 +4,8 @@ import type { Sandbox } from "../client.ts";
 import type { FileInfo as CoreInfo } from "../kinds/file/info.ts";
 import type { Context } from "./context.ts";
 import { type Attempt, attempt, createError, invalid } from "./errors.ts";
+import { contentOf } from "./file/content.ts";
 import { absolute, sessionOf } from "./session.ts";
-import { bytesOfBase64 } from "./stream.ts";
 import type {
   DeleteFileResult,
   FileExistsResult,
@@ -176,23 +176,6 @@ function checkPath(field: string, path: string): void {
   if (typeof path !== "string" || path === "") throw invalid(field, "the path is empty");
   if (path.includes("\0")) throw invalid(field, "the path has a NUL in it");
   if (path.length > MAX_PATH) throw invalid(field, `the path has more than ${MAX_PATH} characters`);
-}
-
-function contentOf(
-  content: string | ReadableStream<Uint8Array>,
-  encoding: string,
-): Uint8Array | string | ReadableStream {
-  if (typeof content !== "string") return content;
-  if (encoding === "utf-8" || encoding === "utf8") return content;
-  if (encoding !== "base64") throw invalid("encoding", `the encoding ${JSON.stringify(encoding)} is not known`);
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(content)) {
-    throw invalid("content", "the content is no base64: it takes A-Z a-z 0-9 + /, and = at the end");
-  }
-  try {
-    return bytesOfBase64(content);
-  } catch {
-    throw invalid("content", "the content is no base64: its length does not fit");
-  }
 }
 
 const isDirectory = (client: Sandbox, path: string): Promise<boolean> =>

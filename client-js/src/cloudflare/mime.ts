@@ -110,12 +110,14 @@ export function textLength(bytes: Uint8Array): number {
 }
 
 /** Whether it is UTF-8, as a whole. */
-export function isUtf8(bytes: Uint8Array): boolean {
+export const isUtf8 = (bytes: Uint8Array): boolean => utf8Of(bytes) !== undefined;
+
+/** The text, when it is UTF-8 as a whole. */
+export function utf8Of(bytes: Uint8Array): string | undefined {
   try {
-    new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-    return true;
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    return false;
+    return undefined;
   }
 }
 

@@ -2,10 +2,11 @@
 
 import type { Sandbox } from "../../client.ts";
 import type { FileStream } from "../../kinds/file/content.ts";
+import { gather } from "../../kinds/stream.ts";
 import type { Context } from "../context.ts";
 import { createError, invalid, sandboxError } from "../errors.ts";
 import { at, type PathOptions } from "../file.ts";
-import { isUtf8, type Kind, kindOf, textLength } from "../mime.ts";
+import { isUtf8, type Kind, kindOf, textLength, utf8Of } from "../mime.ts";
 import { base64Of, byteStream, eventStream } from "../stream.ts";
 import type { FileEncoding, FileStreamEvent, ReadFileResult, ReadFileStreamResult } from "../types.ts";
 
@@ -69,31 +70,26 @@ export async function readFileResult(
     await reader.cancel();
     throw tooLarge(path, size);
   }
-  const chunks: Uint8Array[] = [];
+  const gathered = gather(size);
   let length = 0;
   for (let next = await reader.read(); !next.done; next = await reader.read()) {
     length += next.value.length;
-    chunks.push(next.value);
+    gathered.add(next.value);
     if (length > MAX_FILE) {
       await reader.cancel();
       throw tooLarge(path, length);
     }
   }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  // What begins as text may be none further on.
-  const text = isUtf8(bytes);
+  const bytes = gathered.bytes();
   const kind = kindOf(path, bytes);
-  const isBinary = kind.isBinary || !text;
+  // What begins as text may be none further on.
+  const text = encoding === "base64" ? undefined : utf8Of(bytes);
+  const isBinary = kind.isBinary || (encoding === "base64" ? !isUtf8(bytes) : text === undefined);
   const asText = encoding === undefined ? !isBinary : encoding !== "base64";
   return {
     success: true,
     path,
-    content: asText ? new TextDecoder("utf-8", { fatal: false, ignoreBOM: true }).decode(bytes) : base64Of(bytes),
+    content: asText ? (text ?? lossy(bytes)) : base64Of(bytes),
     timestamp,
     encoding: asText ? "utf-8" : "base64",
     isBinary,
@@ -197,6 +193,9 @@ function joined(left: Uint8Array, chunk: Uint8Array | undefined): Uint8Array {
   if (chunk) bytes.set(chunk, left.length);
   return bytes;
 }
+
+/** As text, with replacement characters for what is none. */
+const lossy = (bytes: Uint8Array): string => new TextDecoder("utf-8", { fatal: false, ignoreBOM: true }).decode(bytes);
 
 const tooLarge = (path: string, actualSize: number) =>
   createError(

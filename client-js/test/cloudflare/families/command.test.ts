@@ -243,7 +243,7 @@ describe("execStream", () => {
     let heard = "";
     for await (const event of parseSSEStream<ExecEvent>(stream)) {
       heard += event.data ?? "";
-      if (heard.includes("o\n")) break;
+      if (heard.includes("lines o\n")) break;
     }
     expect(heard).toBe("beside\ntwo\nlines o\n");
     await until("leaving the loop ended it", async () => (await running("61104")) === 0);

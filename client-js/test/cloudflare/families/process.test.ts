@@ -93,6 +93,14 @@ describe("startProcess", () => {
     expect(await kept.getStatus()).toBe("completed");
   });
 
+  it("keeps the sandbox awake when it is told to", async () => {
+    const awake = await start("sleep 60", { keepAlive: true });
+    const usual = await start("sleep 60");
+    expect((await test.client.getProcess(awake.id))?.info.keepAlive).toBe(true);
+    expect((await test.client.getProcess(usual.id))?.info.keepAlive).toBe(false);
+    await Promise.all([awake.kill(), usual.kill()]);
+  });
+
   it("calls back: start, output in order, the end", async () => {
     const heard: string[] = [];
     let started: Process | undefined;
