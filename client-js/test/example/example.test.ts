@@ -133,7 +133,7 @@ describe("without a token, on this machine", () => {
     await visitor.go("Processes");
     const engine = `http://${example.engine.address.replace(/\/$/, "")}/sandboxes/sleepy`;
     expect((await fetch(`${engine}/stop`, { method: "POST" })).ok).toBe(true);
-    await page.getByText("The sandbox sleeps.").waitFor();
+    await page.getByText("The sandbox sleeps").waitFor();
     await visitor.pictures("worker-asleep");
     const state = async () => ((await (await fetch(engine)).json()) as { state: string }).state;
     expect(await state()).toBe("asleep");

@@ -29,7 +29,7 @@ export function ConnectionBanner() {
         <div class="banner">
           <Icon name="info" />
           <span class="banner-text">
-            The sandbox sleeps. What ran in it has ended, its files are kept; whatever you do next wakes it.{" "}
+            The sandbox sleeps, and what ran in it has ended. Whatever you do next wakes it.{" "}
             <span class="muted">({now.reason})</span>
           </span>
           <Button onClick={wake}>Wake it</Button>
