@@ -4,88 +4,63 @@
 //! file, and is described where it stands.
 
 mod error;
+mod host;
+mod listen;
 mod memory;
 mod secret;
+mod table;
 mod units;
 mod validate;
 mod values;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use error::ConfigError;
+pub use host::HostSettings;
+pub use listen::Listen;
 pub use secret::Secret;
 pub use units::{Size, Time};
 
 pub use crate::logging::LogFormat;
 
 pub(crate) use crate::auth::TokenRule;
+pub(crate) use table::settings;
 
-macro_rules! settings {
-    ($($heading:literal { $($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, $env:literal;)+ })+) => {
-        /// What the command line and the environment say.
-        #[derive(Debug, Default, Parser, Serialize)]
-        #[command(
-            name = "sandwire-server",
-            version,
-            about = "Everything in a sandbox over one WebSocket: commands, processes, terminals, files.",
-            after_help = AFTER_HELP,
-            max_term_width = 100
-        )]
-        struct Arguments {
-            /// Read settings from this TOML file.
-            #[arg(long, value_name = "FILE", env = "SANDWIRE_CONFIG", help_heading = "General")]
-            #[serde(skip)]
-            config: Option<PathBuf>,
-            /// Print the settings in effect as TOML, secrets left out, and exit.
-            #[arg(long, help_heading = "General")]
-            #[serde(skip)]
-            print_config: bool,
-            $($(
-                $(#[doc = $doc])+
-                #[arg(long, env = $env, help_heading = $heading, hide_env_values = true, value_name = stringify!($name))]
-                #[serde(skip_serializing_if = "Option::is_none")]
-                $name: Option<$type>,
-            )+)+
-        }
-
-        /// The settings in effect.
-        #[derive(Clone, Debug, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub struct Settings {
-            $($(
-                $(#[doc = $doc])+
-                pub $name: Option<$type>,
-            )+)+
-            /// Tokens with narrower rights; only in the file, as `[[tokens]]`.
-            #[serde(default)]
-            pub tokens: Vec<TokenRule>,
-        }
-
-        impl Default for Settings {
-            fn default() -> Self {
-                Self { $($($name: $default,)+)+ tokens: Vec::new() }
-            }
-        }
-    };
-}
+pub use crate::host::isolation::Isolation;
 
 settings! {
+    Arguments, Settings, "sandwire-server",
+    "Everything in a sandbox over one WebSocket: commands, processes, terminals, files.", AFTER_HELP;
+    arguments {
+        #[command(subcommand)]
+        #[serde(skip)]
+        command: Option<Command>,
+    }
+    more {
+        /// Tokens with narrower rights; only in the file, as `[[tokens]]`.
+        #[serde(default)]
+        tokens: Vec<TokenRule>;
+    }
     "General" {
-        /// Address and port to listen on; port 0 takes a free one. Anything but loopback needs a token
-        /// [default: 127.0.0.1:7070]
-        listen: SocketAddr = Some(SocketAddr::from(([127, 0, 0, 1], 7070))), "SANDWIRE_LISTEN";
+        /// Address and port to listen on; port 0 takes a free one. Anything but loopback needs a token. Or `unix:PATH`, a
+        /// socket that only the server's own user, and root, can connect to [default: 127.0.0.1:7070]
+        listen: Listen = Some(Listen::loopback(7070)), "SANDWIRE_LISTEN";
         /// Directory from which relative paths are taken [default: the current one]
         workspace: PathBuf = None, "SANDWIRE_WORKSPACE";
         /// What to log, as `info` or `sandwire_server=debug` (tracing's filter) [default: info]
         log: String = Some("info".to_owned()), "SANDWIRE_LOG";
         /// How the log is written [default: auto]
         log_format: LogFormat = Some(LogFormat::Auto), "SANDWIRE_LOG_FORMAT";
+        /// Whether the end of standard input ends the server as SIGTERM does: for programs that start it, and hold the
+        /// other end for as long as they live. What commands have left behind then ends with the server, too
+        /// [default: false]
+        end_with_stdin: bool = Some(false), "SANDWIRE_END_WITH_STDIN";
     }
     "Access" {
         /// Token that allows everything. Better given as SANDWIRE_TOKEN: flags can be seen in the process list
@@ -163,6 +138,8 @@ Examples:
   sandwire-server                                          on loopback, for this machine only
   SANDWIRE_TOKEN=$(openssl rand -hex 32) sandwire-server --listen 0.0.0.0:7070
   sandwire-server --config /etc/sandwire.toml --print-config
+  sandwire-server host                                     many sandboxes on this machine: see host --help
+  sandwire-server health                                   whether the server with these settings serves: status 0 or 1
 
 A token with narrower rights, in the file:
   [[tokens]]
@@ -174,22 +151,46 @@ A token with narrower rights, in the file:
   expires = \"2030-01-31T00:00:00Z\"
 Scopes: exec, process, process-read, pty, pty-read, file-read, file-write, tcp, port, port-read, info.";
 
+/// What the program does when it is not to be the server of one sandbox.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Host(Box<host::Arguments>),
+}
+
 /// What the program is to do.
 #[derive(Debug)]
 pub enum Request {
-    /// Serve.
+    /// Serve one sandbox: this machine, as the program sees it.
     Serve(Box<Settings>),
+    /// Keep many sandboxes on this machine.
+    Host(Box<HostSettings>),
     /// Print this and end.
     Print(String),
+    /// Ask the server that runs with these settings whether it serves.
+    Health(Box<Settings>),
 }
+
+/// The first argument that asks for [`Request::Health`].
+const HEALTH: &str = "health";
 
 /// Reads all sources.
 ///
 /// # Errors
 /// [`ConfigError`] that names the setting. Wrong flags, `--help` and `--version` end the program, as clap does.
 pub fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Request, ConfigError> {
+    let mut arguments: Vec<_> = arguments.into_iter().collect();
+    let health = arguments.get(1).is_some_and(|first| first == HEALTH);
+    if health {
+        arguments.remove(1);
+    }
     let arguments = Arguments::parse_from(arguments);
-    let settings = layered(&arguments)?;
+    if let Some(Command::Host(arguments)) = arguments.command {
+        return host::read(&arguments);
+    }
+    let settings: Settings = layered(arguments.config.as_deref(), &arguments)?;
+    if health {
+        return Ok(Request::Health(Box::new(settings)));
+    }
     settings.validate()?;
     if arguments.print_config {
         return Ok(Request::Print(settings.redacted()?));
@@ -197,9 +198,13 @@ pub fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<R
     Ok(Request::Serve(Box::new(settings)))
 }
 
-fn layered(arguments: &Arguments) -> Result<Settings, ConfigError> {
-    let mut figment = Figment::from(Serialized::defaults(Settings::default()));
-    if let Some(file) = &arguments.config {
+/// Flags and variables over the file over defaults.
+fn layered<S>(file: Option<&Path>, arguments: &impl Serialize) -> Result<S, ConfigError>
+where
+    S: Default + Serialize + DeserializeOwned,
+{
+    let mut figment = Figment::from(Serialized::defaults(S::default()));
+    if let Some(file) = file {
         syntax(file)?;
         figment = figment.merge(Toml::file_exact(file));
     }
@@ -216,9 +221,9 @@ fn syntax(file: &Path) -> Result<(), ConfigError> {
 }
 
 impl Settings {
-    /// The address to listen on.
-    pub fn listen(&self) -> SocketAddr {
-        self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7070)))
+    /// Where to listen.
+    pub fn listen(&self) -> Listen {
+        self.listen.clone().unwrap_or(Listen::loopback(7070))
     }
 
     /// Whether any token is known, so that one is asked for.
@@ -250,11 +255,15 @@ impl Settings {
         for rule in &mut shown.tokens {
             rule.redact();
         }
-        let settings =
-            toml::to_string(&shown).map_err(|error| ConfigError::Setting("print_config", error.to_string()))?;
-        let bound = self.memory_bound().div_ceil(1 << 20);
-        Ok(format!("# With these settings the server itself takes at most {bound} MiB of memory.\n{settings}"))
+        printed(&shown, self.memory_bound())
     }
+}
+
+/// Settings as a file that can be read again.
+fn printed(settings: &impl Serialize, memory_bound: u64) -> Result<String, ConfigError> {
+    let text = toml::to_string(settings).map_err(|error| ConfigError::Setting("print_config", error.to_string()))?;
+    let bound = memory_bound.div_ceil(1 << 20);
+    Ok(format!("# With these settings the server itself takes at most {bound} MiB of memory.\n{text}"))
 }
 
 #[cfg(test)]

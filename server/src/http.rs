@@ -1,13 +1,15 @@
 //! The door: HTTP requests, of which one becomes a WebSocket.
 
-mod answer;
+pub(crate) mod answer;
+mod bind;
 mod cookie;
-mod credential;
-mod listener;
+pub(crate) mod credential;
+pub(crate) mod listener;
 mod metrics;
 mod page;
 mod policy;
 pub(crate) mod preview;
+pub(crate) mod proxy;
 mod session;
 mod upgrade;
 
@@ -28,9 +30,10 @@ use crate::server::{Phase, Server};
 
 use answer::Answer;
 use credential::Credential;
-use listener::Peer;
+use listener::{Door, Peer, Visitor};
 
-pub(crate) use listener::{MAX_HEAD, listen};
+pub(crate) use bind::{Bound, bind};
+pub(crate) use listener::{Listener, MAX_HEAD, listen};
 pub(crate) use metrics::Exporter;
 
 /// Longest body of a request, in bytes.
@@ -49,8 +52,21 @@ pub(crate) struct Http {
     pub(crate) handshake_timeout: Duration,
 }
 
+impl Door for Http {
+    fn handshake_timeout(&self) -> Duration {
+        self.handshake_timeout
+    }
+
+    async fn answer(self: Arc<Self>, request: Request<Body>, peer: Peer, visitor: &Visitor) -> preview::Answer {
+        match self.asked(&request) {
+            Some(asked) => self.preview(asked, request, peer, visitor).await,
+            None => self.handle(request, peer).await.map(proxy::plain),
+        }
+    }
+}
+
 impl Http {
-    /// Answers a request.
+    /// Answers a request for the server itself.
     async fn handle(self: Arc<Self>, request: Request<Body>, peer: Peer) -> Answer {
         let headers = request.headers();
         if !self.origins.allows(text(headers, header::HOST), text(headers, header::ORIGIN)) {
@@ -172,18 +188,28 @@ fn unauthorized(peer: &Peer, path: &str) -> Box<Answer> {
 }
 
 /// A header, when it is text.
-fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+pub(crate) fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// The body as JSON; none is as good as an object without anything.
 async fn body<T: DeserializeOwned>(request: Request<Body>) -> Result<T, Box<Answer>> {
-    let Ok(body) = Limited::new(request.into_body(), MAX_BODY).collect().await else {
-        let message = "the body has at most 4096 bytes";
-        return Err(Box::new(answer::error(StatusCode::PAYLOAD_TOO_LARGE, "VALIDATION_FAILED", message)));
-    };
-    let body = body.to_bytes();
-    let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
-    serde_json::from_slice(body)
-        .map_err(|error| Box::new(answer::error(StatusCode::BAD_REQUEST, "VALIDATION_FAILED", &error.to_string())))
+    json_body(request, MAX_BODY)
+        .await
+        .map_err(|(status, message)| Box::new(answer::error(status, "VALIDATION_FAILED", &message)))
+}
+
+/// The same, of at most so many bytes.
+///
+/// # Errors
+/// A status, and a sentence that says what is wrong.
+pub(crate) async fn json_body<T>(request: Request<Body>, most: usize) -> Result<T, (StatusCode, String)>
+where
+    T: DeserializeOwned,
+{
+    let whole = Limited::new(request.into_body(), most).collect().await;
+    let too_long = |_| (StatusCode::PAYLOAD_TOO_LARGE, format!("the body has at most {most} bytes"));
+    let whole = whole.map_err(too_long)?.to_bytes();
+    let whole: &[u8] = if whole.is_empty() { b"{}" } else { &whole };
+    serde_json::from_slice(whole).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
 }

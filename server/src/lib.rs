@@ -5,7 +5,9 @@ pub mod config;
 mod conn;
 mod count;
 mod drain;
+mod health;
 mod hide;
+mod host;
 mod http;
 mod kinds;
 mod lanes;
@@ -15,4 +17,5 @@ mod sandbox;
 mod server;
 mod tls;
 
-pub use run::{Failed, run};
+pub use health::health;
+pub use run::{Failed, run, run_host};

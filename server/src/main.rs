@@ -1,4 +1,4 @@
-//! `sandwire-server`: reads its settings and serves.
+//! `sandwire-server`: reads its settings and serves one sandbox, keeps many, or asks whether a server serves.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -6,12 +6,22 @@ use std::process::ExitCode;
 use sandwire_server::config::{self, Request};
 
 fn main() -> ExitCode {
-    let settings = match config::read(std::env::args_os()) {
-        Ok(Request::Serve(settings)) => settings,
+    let result = match config::read(std::env::args_os()) {
+        Ok(Request::Serve(settings)) => sandwire_server::run(*settings),
+        Ok(Request::Host(settings)) => sandwire_server::run_host(*settings),
         Ok(Request::Print(text)) => {
             return match std::io::stdout().write_all(text.as_bytes()) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(_) => ExitCode::FAILURE,
+            };
+        }
+        Ok(Request::Health(settings)) => {
+            return match sandwire_server::health(&settings) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(reason) => {
+                    eprintln!("sandwire-server: {reason}");
+                    ExitCode::FAILURE
+                }
             };
         }
         Err(error) => {
@@ -19,7 +29,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match sandwire_server::run(*settings) {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("sandwire-server: {error}");

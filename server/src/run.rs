@@ -1,17 +1,20 @@
 //! From settings to a server that listens, until it is told to end.
 
 use std::io::{IsTerminal, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
 
 use crate::auth::{Access, Origins, Sessions, Tickets, Tokens};
-use crate::config::Settings;
+use crate::config::{HostSettings, Listen, Settings};
 use crate::drain;
 use crate::hide;
-use crate::http::{self, Exporter, Http};
+use crate::host;
+use crate::http::{self, Bound, Exporter, Http};
 use crate::logging::{self, LogFormat};
 use crate::sandbox::Sandbox;
 use crate::sandbox::process::reap;
@@ -43,6 +46,23 @@ pub fn run(settings: Settings) -> Result<(), Failed> {
     if settings.has_tokens() {
         hide::secrets();
     }
+    in_runtime(serve(settings))
+}
+
+/// Keeps sandboxes until SIGTERM, SIGINT or SIGHUP, then stops them all.
+///
+/// # Errors
+/// [`Failed`] when it cannot start.
+pub fn run_host(settings: HostSettings) -> Result<(), Failed> {
+    let format = settings.log_format.unwrap_or(LogFormat::Auto);
+    logging::start(settings.log.as_deref().unwrap_or("info"), format).map_err(Failed)?;
+    if settings.token.is_some() {
+        hide::secrets();
+    }
+    in_runtime(async { host::serve(settings).await.map_err(Failed) })
+}
+
+fn in_runtime(serve: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -54,7 +74,7 @@ pub fn run(settings: Settings) -> Result<(), Failed> {
         // The first of the blocking threads, which stays: commands may use up all that the system allows, and files
         // are to be reached even then.
         tokio::task::spawn_blocking(|| {}).await.map_err(|error| Failed(error.to_string()))?;
-        serve(settings).await
+        serve.await
     });
     // A blocked thread, in a file system that hangs for example, does not hold the end.
     runtime.shutdown_background();
@@ -80,21 +100,23 @@ async fn serve(settings: Settings) -> Result<(), Failed> {
         exporter: Exporter::install(),
         handshake_timeout: settings.handshake_timeout(),
     };
-    let address = settings.listen();
-    let listener = TcpListener::bind(address).await.map_err(|error| {
-        Failed(format!("{address} cannot be listened on: {error}; choose another address with --listen"))
-    })?;
-    let address = listener.local_addr().map_err(|error| Failed(error.to_string()))?;
-    server.sandbox.listens.get_or_init(|| address);
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let said = format!("listening on {scheme}://{address}\n{}", invitation(&settings, scheme, address, &sessions));
+    let Bound { listener, address, shown, file } = http::bind(&settings.listen(), tls).await.map_err(Failed)?;
+    let mut said = format!("listening on {shown}\n");
+    if let Some(address) = address {
+        server.sandbox.listens.get_or_init(|| address);
+        said += &invitation(&settings, &shown, address, &sessions);
+    }
+    let lifeline = if settings.end_with_stdin() { Some(lifeline().map_err(Failed)?) } else { None };
     // Who closed standard output does not want to know.
     std::io::stdout().write_all(said.as_bytes()).unwrap_or_default();
     let memory_bound = server.memory_bound;
-    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), memory_bound, "listening");
+    tracing::info!(address = shown, version = env!("CARGO_PKG_VERSION"), memory_bound, "listening");
 
-    tokio::spawn(http::listen(Arc::new(http), listener, tls, settings.max_connections()));
-    signals.next().await;
+    tokio::spawn(http::listen(Arc::new(http), listener, settings.max_connections()));
+    tokio::select! {
+        () = signals.next() => {}
+        () = ended(lifeline) => {}
+    }
     tokio::select! {
         () = drain::drain(&server, settings.drain_time(), settings.drain_grace()) => tracing::info!("drained"),
         () = signals.next() => {
@@ -102,17 +124,34 @@ async fn serve(settings: Settings) -> Result<(), Failed> {
             reap::kill_all();
         }
     }
+    if settings.end_with_stdin()
+        && let Err(error) = reap::kill_orphans().await
+    {
+        tracing::warn!(%error, "what commands left behind goes on");
+    }
+    drop(file);
     Ok(())
 }
 
+/// Standard input, whose other end whoever started the server holds for as long as it lives.
+fn lifeline() -> Result<pipe::Receiver, String> {
+    let stdin = std::io::stdin().as_fd().try_clone_to_owned();
+    let pipe = stdin.and_then(pipe::Receiver::from_owned_fd);
+    pipe.map_err(|error| format!("--end-with-stdin needs a pipe as standard input: {error}"))
+}
+
+/// Waits for the end of it; what comes before is nobody's.
+async fn ended(lifeline: Option<pipe::Receiver>) {
+    let Some(mut pipe) = lifeline else { return std::future::pending().await };
+    let mut ignored = [0; 64];
+    while matches!(pipe.read(&mut ignored).await, Ok(1..)) {}
+    tracing::info!("standard input has ended");
+}
+
 /// How to open the page. A ticket to sign in with is for the eyes of who started the server: not for a log.
-fn invitation(settings: &Settings, scheme: &str, address: SocketAddr, sessions: &Sessions) -> String {
-    let ip = match address.ip() {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
-        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
-    };
-    let page = format!("{scheme}://{}/", SocketAddr::new(ip, address.port()));
+fn invitation(settings: &Settings, shown: &str, address: SocketAddr, sessions: &Sessions) -> String {
+    let scheme = shown.split(':').next().unwrap_or_default();
+    let page = format!("{scheme}://{}/", Listen::local(address));
     if !settings.has_tokens() {
         return format!("open {page}\n");
     }

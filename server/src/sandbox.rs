@@ -7,6 +7,7 @@ pub(crate) mod machine;
 pub(crate) mod port;
 pub(crate) mod process;
 pub(crate) mod pty;
+mod resolve;
 pub(crate) mod shell;
 pub(crate) mod tcp;
 

@@ -18,6 +18,7 @@ mod examples;
 mod exec;
 mod fairness;
 mod grants;
+mod host;
 mod hostile;
 mod kinds;
 mod memory;

@@ -27,10 +27,15 @@ const LISTENING: &str = "listening on ";
 /// from its commands.
 const MARK: &str = "TEST_SERVER_MARK";
 
+/// Where an engine keeps its sandboxes, if not in a folder of its own.
+#[derive(Debug)]
+struct Root(Option<PathBuf>);
+
 /// How to start a server. Made by [`Server::builder`].
 #[derive(Debug)]
 pub struct Builder {
     program: PathBuf,
+    host: Option<Root>,
     listen: String,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
@@ -71,6 +76,13 @@ impl Builder {
     #[must_use]
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.listen = address.into();
+        self
+    }
+
+    /// For an engine: where it keeps its sandboxes. Default: a folder that goes with it.
+    #[must_use]
+    pub fn root(mut self, root: impl Into<PathBuf>) -> Self {
+        self.host = Some(Root(Some(root.into())));
         self
     }
 
@@ -134,6 +146,9 @@ impl Builder {
         let home = Home::new();
         let mut line = self.prefix;
         line.push(self.program.into());
+        if let Some(root) = self.host {
+            line.extend(["host".into(), "--root".into(), root.0.unwrap_or_else(|| home.root()).into()]);
+        }
         line.extend(["--listen".into(), self.listen.into()]);
         if let Some(config) = self.config {
             let file = home.folder.path().join("sandwire.toml");
@@ -178,12 +193,20 @@ impl Server {
     pub fn builder_of(program: impl Into<PathBuf>) -> Builder {
         Builder {
             program: program.into(),
+            host: None,
             listen: "127.0.0.1:0".to_owned(),
             args: Vec::new(),
             env: Vec::new(),
             config: None,
             prefix: Vec::new(),
         }
+    }
+
+    /// The engine that keeps many sandboxes, with a root of its own. What it starts is found again by
+    /// [`Server::started`] when it was given the variable of [`Server::mark`].
+    #[must_use]
+    pub fn host() -> Builder {
+        Builder { host: Some(Root(None)), ..Self::builder() }
     }
 
     /// Starts [`Server::builder`] as it is.
@@ -208,6 +231,18 @@ impl Server {
     #[must_use]
     pub fn workspace(&self) -> PathBuf {
         self.home.workspace()
+    }
+
+    /// The folder in which an engine keeps its sandboxes.
+    #[must_use]
+    pub fn root(&self) -> PathBuf {
+        self.home.root()
+    }
+
+    /// The variable, and its value, by which is found what it started.
+    #[must_use]
+    pub fn mark(&self) -> (&'static str, String) {
+        (MARK, self.home.mark())
     }
 
     /// Its process id.
@@ -329,6 +364,10 @@ impl Home {
 
     fn workspace(&self) -> PathBuf {
         self.folder.path().join("workspace")
+    }
+
+    fn root(&self) -> PathBuf {
+        self.folder.path().join("root")
     }
 
     /// Different for each server.

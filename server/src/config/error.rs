@@ -22,12 +22,17 @@ pub enum ConfigError {
     Setting(&'static str, String),
     /// Everybody who can reach the address could do everything.
     #[error(
-        "{0} can be reached from other machines, and no token is set: anybody could run commands here.\n\
-         Set one:       SANDWIRE_TOKEN=\"$(openssl rand -hex 32)\" sandwire-server --listen {0}\n\
-         or stay local: sandwire-server --listen 127.0.0.1:{port}",
-        port = .0.port()
+        "{address} can be reached from other machines, and no token is set: anybody could run commands here.\n\
+         Set one:       SANDWIRE_TOKEN=\"$(openssl rand -hex 32)\" {program} --listen {address}\n\
+         or stay local: {program} --listen 127.0.0.1:{port}",
+        port = .address.port()
     )]
-    OpenDoor(SocketAddr),
+    OpenDoor {
+        /// What was started.
+        program: &'static str,
+        /// Where it should listen.
+        address: SocketAddr,
+    },
 }
 
 impl From<figment::Error> for ConfigError {

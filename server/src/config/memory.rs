@@ -4,7 +4,7 @@ use sandwire_protocol::limits::{INITIAL_WINDOW, MAX_DATA, MAX_FRAME, OUTBOX};
 
 use super::Settings;
 use crate::auth::{MAX_GRANT, MAX_SESSIONS, MAX_TICKETS};
-use crate::http::{MAX_HEAD, preview};
+use crate::http::{MAX_HEAD, proxy};
 use crate::lanes::GROWTH;
 use crate::sandbox::buffer;
 use crate::sandbox::fs::{MAX_LONG, MAX_SEARCHES, MAX_WATCHES, pieces};
@@ -59,7 +59,7 @@ const WATCHED: u64 = 24 << 20;
 const SESSION: u64 = 1 << 10;
 /// A connection to an exposed port: what hyper may read ahead and hold on both of its sides, a piece on its way each way,
 /// the task. It is one of the connections, and takes no more than what a WebSocket would there.
-const PREVIEW: u64 = (2 * MAX_HEAD + 2 * preview::BUFFER) as u64 + (MAX_HEAD + preview::BUFFER) as u64 + (16 << 10);
+const PREVIEW: u64 = (2 * MAX_HEAD + 2 * proxy::BUFFER) as u64 + (MAX_HEAD + proxy::BUFFER) as u64 + (16 << 10);
 const _: () = assert!(PREVIEW <= CONNECTION + GROWING * sandwire_link::SHORT as u64);
 
 /// What each watch of ports was told and is being told, where that is not what another was; and the newest look.

@@ -80,4 +80,4 @@ macro_rules! as_text {
     )+};
 }
 
-as_text!(Size, Time);
+as_text!(Size, Time, super::Listen);

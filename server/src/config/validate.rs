@@ -5,7 +5,7 @@ use std::time::Duration;
 use sandwire_protocol::limits::MIN_RETAIN;
 use tracing_subscriber::EnvFilter;
 
-use super::{ConfigError, Settings, Size};
+use super::{ConfigError, Listen, Settings, Size};
 use crate::auth::Origins;
 use crate::sandbox::port::names::Names;
 use crate::sandbox::pty::budget;
@@ -24,8 +24,13 @@ impl Settings {
     /// # Errors
     /// [`ConfigError`] that names the setting and says what it may be.
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        if !self.listen().ip().is_loopback() && !self.has_tokens() {
-            return Err(ConfigError::OpenDoor(self.listen()));
+        if let Some(address) = self.listen().beyond_loopback()
+            && !self.has_tokens()
+        {
+            return Err(ConfigError::OpenDoor { program: "sandwire-server", address });
+        }
+        if let (Listen::Unix(_), Some(_)) = (self.listen(), &self.tls_cert) {
+            return Err(ConfigError::Setting("tls_cert", "a socket in the file system has no TLS".to_owned()));
         }
         self.validate_access()?;
         self.validate_bounds()?;

@@ -16,12 +16,16 @@ macro_rules! values {
     (@type count) => { usize };
     (@type size) => { usize };
     (@type time) => { Duration };
+    (@type switch) => { bool };
     (@value count, $value:ident) => { $value.unwrap_or_default() };
+    (@value switch, $value:ident) => { $value.unwrap_or_default() };
     (@value size, $value:ident) => { $value.map_or(0, Size::bytes) };
     (@value time, $value:ident) => { $value.map_or(Duration::ZERO, |Time(time)| time) };
 }
 
 values! {
+    /// Whether the end of standard input ends the server.
+    end_with_stdin: switch;
     /// Connections at once.
     max_connections: count;
     /// Lanes at once.

@@ -7,10 +7,10 @@ use hyper::{Response, StatusCode};
 use sandwire_protocol::Error;
 use serde_json::{Value, json};
 
-pub(super) type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// Text of this type.
-pub(super) fn text(content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+pub(crate) fn text(content_type: &'static str, body: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(Full::new(body.into()));
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -22,14 +22,14 @@ pub(super) fn text(content_type: &'static str, body: impl Into<Bytes>) -> Answer
 }
 
 /// A JSON value.
-pub(super) fn json(status: StatusCode, value: &Value) -> Answer {
+pub(crate) fn json(status: StatusCode, value: &Value) -> Answer {
     let mut answer = text("application/json", value.to_string());
     *answer.status_mut() = status;
     answer
 }
 
 /// An error by its code.
-pub(super) fn error(status: StatusCode, code: &str, message: &str) -> Answer {
+pub(crate) fn error(status: StatusCode, code: &str, message: &str) -> Answer {
     let mut answer = json(status, &json!({ "code": code, "message": message }));
     let more = match status {
         StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Bearer realm=\"sandwire\"")),
@@ -43,7 +43,7 @@ pub(super) fn error(status: StatusCode, code: &str, message: &str) -> Answer {
 }
 
 /// The path is there, but not for this method.
-pub(super) fn other_method(allowed: &'static str) -> Answer {
+pub(crate) fn other_method(allowed: &'static str) -> Answer {
     let message = format!("this path has only {allowed}");
     let mut answer = error(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", &message);
     answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
@@ -51,7 +51,7 @@ pub(super) fn other_method(allowed: &'static str) -> Answer {
 }
 
 /// Nothing to say.
-pub(super) fn empty() -> Answer {
+pub(crate) fn empty() -> Answer {
     let mut answer = Answer::default();
     *answer.status_mut() = StatusCode::NO_CONTENT;
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -59,7 +59,7 @@ pub(super) fn empty() -> Answer {
 }
 
 /// Look there instead.
-pub(super) fn see_other(location: &str) -> Answer {
+pub(crate) fn see_other(location: &str) -> Answer {
     let mut answer = empty();
     *answer.status_mut() = StatusCode::SEE_OTHER;
     let location = HeaderValue::from_str(location).unwrap_or(HeaderValue::from_static("./"));
@@ -69,6 +69,6 @@ pub(super) fn see_other(location: &str) -> Answer {
 }
 
 /// An error of the protocol.
-pub(super) fn refusal(status: StatusCode, refused: &Error) -> Answer {
+pub(crate) fn refusal(status: StatusCode, refused: &Error) -> Answer {
     error(status, refused.code.name(), &refused.message)
 }

@@ -5,11 +5,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::{Request, header};
 
 /// Prefix of the WebSocket subprotocol that carries a token: browsers can set no other header.
-pub(super) const TOKEN_PROTOCOL: &str = "sandwire.token.";
+pub(crate) const TOKEN_PROTOCOL: &str = "sandwire.token.";
 
 /// Proof of who asks.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Credential {
+pub(crate) enum Credential {
     /// A token, from `Authorization: Bearer` or the subprotocol `sandwire.token.<base64url>`. Never from a URL, which
     /// logs and histories keep.
     Token(String),
@@ -18,7 +18,7 @@ pub(super) enum Credential {
 }
 
 /// The request's credential.
-pub(super) fn of<B>(request: &Request<B>) -> Option<Credential> {
+pub(crate) fn of<B>(request: &Request<B>) -> Option<Credential> {
     let headers = request.headers();
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
     if let Some(token) = bearer {
@@ -36,7 +36,7 @@ pub(super) fn of<B>(request: &Request<B>) -> Option<Credential> {
 }
 
 /// The token in the value of `Authorization`.
-pub(super) fn bearer(value: &str) -> Option<&str> {
+pub(crate) fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -2,24 +2,27 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::body::{Body as _, Incoming as Body};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics::counter;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
-use super::Http;
-use super::preview::{self, Visitor};
+use super::preview::Answer;
+
+/// Bytes of what the kernel takes for a peer on this machine, which it doubles: a key's echo waits behind no more.
+const UNIX_BUFFER: usize = 64 << 10;
 
 /// Bytes of a request's head, and of what hyper may read ahead of it and hold of its answer.
 pub(crate) const MAX_HEAD: usize = 16 << 10;
@@ -46,14 +49,85 @@ const BUSY: &str = r#"{"code":"LIMIT_EXCEEDED","message":"the setting `max_conne
 
 /// Who asks.
 #[derive(Clone, Debug)]
-pub(super) struct Peer {
-    pub(super) remote: SocketAddr,
+pub(crate) struct Peer {
+    /// Where from. Whoever comes by a socket in the file system comes from this machine.
+    pub(crate) remote: SocketAddr,
     /// The connection's place among all connections, given back when the last one who knows it has gone.
-    pub(super) place: Arc<OwnedSemaphorePermit>,
+    pub(crate) place: Arc<OwnedSemaphorePermit>,
+}
+
+/// What a connection has of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Visitor(OnceLock<Arc<OwnedSemaphorePermit>>);
+
+impl Visitor {
+    /// Whether it was let in: then it may ask again, and has all time of the world.
+    pub(crate) fn is_in(&self) -> bool {
+        self.0.get().is_some()
+    }
+
+    /// Lets it in, once there is a place, which it keeps until the connection ends.
+    pub(crate) fn enter(
+        &self,
+        place: impl FnOnce() -> Option<Arc<OwnedSemaphorePermit>>,
+    ) -> Option<Arc<OwnedSemaphorePermit>> {
+        if let Some(place) = self.0.get() {
+            return Some(Arc::clone(place));
+        }
+        let place = place()?;
+        Some(Arc::clone(self.0.get_or_init(|| place)))
+    }
+}
+
+/// What answers requests.
+pub(crate) trait Door: Send + Sync + 'static {
+    /// Time for a TLS handshake, and for a request and its answer.
+    fn handshake_timeout(&self) -> Duration;
+
+    /// Answers one.
+    fn answer(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        visitor: &Visitor,
+    ) -> impl Future<Output = Answer> + Send;
+}
+
+/// Where connections come from.
+pub(crate) enum Listener {
+    /// The network, perhaps by TLS.
+    Tcp(TcpListener, Option<TlsAcceptor>),
+    /// This machine's file system.
+    Unix(UnixListener),
+}
+
+/// A connection.
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
+        match self {
+            Self::Tcp(listener, _) => listener.accept().await.map(|(stream, remote)| (Stream::Tcp(stream), remote)),
+            Self::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Stream::Unix(stream), (Ipv4Addr::LOCALHOST, 0).into()))
+            }
+        }
+    }
+
+    fn tls(&self) -> Option<&TlsAcceptor> {
+        match self {
+            Self::Tcp(_, tls) => tls.as_ref(),
+            Self::Unix(_) => None,
+        }
+    }
 }
 
 /// Serves every connection in a task of its own. Never returns.
-pub(crate) async fn listen(http: Arc<Http>, listener: TcpListener, tls: Option<TlsAcceptor>, max_connections: usize) {
+pub(crate) async fn listen<D: Door>(door: Arc<D>, listener: Listener, max_connections: usize) {
     let places = Arc::new(Semaphore::new(max_connections));
     let refusals = Arc::new(Semaphore::new(REFUSALS));
     let (mut full, mut lacking) = (false, false);
@@ -78,22 +152,34 @@ pub(crate) async fn listen(http: Arc<Http>, listener: TcpListener, tls: Option<T
             full = true;
             counter!("sandwire_refused_total", "reason" => "max_connections").increment(1);
             // Behind TLS it could be said only after a handshake, for which there is no place either.
-            if let (None, Ok(refusal)) = (&tls, Arc::clone(&refusals).try_acquire_owned()) {
-                tokio::spawn(refuse(stream, refusal));
+            if let (None, Ok(refusal)) = (listener.tls(), Arc::clone(&refusals).try_acquire_owned()) {
+                match stream {
+                    Stream::Tcp(stream) => tokio::spawn(refuse(stream, refusal)),
+                    Stream::Unix(stream) => tokio::spawn(refuse(stream, refusal)),
+                };
             }
             continue;
         };
         full = false;
-        // Here, because TLS hides the socket from who takes over after the upgrade.
-        sandwire_link::tune(&stream);
-        let http = Arc::clone(&http);
-        let tls = tls.clone();
+        let door = Arc::clone(&door);
+        let tls = listener.tls().cloned();
+        let peer = Peer { remote, place: Arc::new(place) };
         tokio::spawn(async move {
             tracing::debug!(%remote, "connection");
-            let peer = Peer { remote, place: Arc::new(place) };
-            let Some(tls) = tls else { return serve(http, stream, peer).await };
-            match tokio::time::timeout(http.handshake_timeout, tls.accept(stream)).await {
-                Ok(Ok(stream)) => serve(http, stream, peer).await,
+            let stream = match stream {
+                Stream::Unix(stream) => {
+                    if let Err(error) = socket2::SockRef::from(&stream).set_send_buffer_size(UNIX_BUFFER) {
+                        tracing::debug!(%error, "SO_SNDBUF is not set");
+                    }
+                    return serve(door, stream, peer).await;
+                }
+                Stream::Tcp(stream) => stream,
+            };
+            // Here, because TLS hides the socket from who takes over after the upgrade.
+            sandwire_link::tune(&stream);
+            let Some(tls) = tls else { return serve(door, stream, peer).await };
+            match tokio::time::timeout(door.handshake_timeout(), tls.accept(stream)).await {
+                Ok(Ok(stream)) => serve(door, stream, peer).await,
                 Ok(Err(error)) => tracing::debug!(%remote, %error, "the TLS handshake failed"),
                 Err(_) => tracing::debug!(%remote, "the TLS handshake took too long"),
             }
@@ -112,7 +198,7 @@ fn lacks(error: &io::Error) -> &'static str {
 }
 
 /// Says that there is no place.
-async fn refuse(mut stream: TcpStream, _refusal: OwnedSemaphorePermit) {
+async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin, _refusal: OwnedSemaphorePermit) {
     let answer = async {
         let head =
             "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-type: application/json";
@@ -128,7 +214,7 @@ async fn refuse(mut stream: TcpStream, _refusal: OwnedSemaphorePermit) {
 
 /// Marks an answer as the last of its connection. An upgrade must say nothing but `Upgrade` there: hyper's own
 /// `keep_alive(false)` says `Upgrade, close`, which clients refuse.
-fn last<B>(mut answer: hyper::Response<B>) -> hyper::Response<B> {
+fn last<B>(mut answer: Response<B>) -> Response<B> {
     if answer.status() != hyper::StatusCode::SWITCHING_PROTOCOLS {
         answer.headers_mut().insert(hyper::header::CONNECTION, hyper::header::HeaderValue::from_static("close"));
     }
@@ -137,26 +223,26 @@ fn last<B>(mut answer: hyper::Response<B>) -> hyper::Response<B> {
 
 /// Answers one request: what comes after it on the connection is a WebSocket or nothing. So one span of time bounds
 /// all that a peer can draw out: the head, the body, and taking the answer, for which a long one adds to it. Only who was
-/// let in to an exposed port may ask again and take all time: what flows there is a program's.
-async fn serve<S>(http: Arc<Http>, stream: S, peer: Peer)
+/// let in may ask again and take all time: what flows there is a program's.
+async fn serve<D: Door, S>(door: Arc<D>, stream: S, peer: Peer)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let within = http.handshake_timeout;
+    let within = door.handshake_timeout();
     let remote = peer.remote;
     let answered = Arc::new(AtomicU64::new(0));
     let visitor = Arc::new(Visitor::default());
     let (length, visiting) = (Arc::clone(&answered), Arc::clone(&visitor));
-    let service = service_fn(move |request: hyper::Request<Body>| {
-        let (http, peer) = (Arc::clone(&http), peer.clone());
+    let service = service_fn(move |request: Request<Body>| {
+        let (door, peer) = (Arc::clone(&door), peer.clone());
         let (length, visitor) = (Arc::clone(&length), Arc::clone(&visiting));
         async move {
-            if let Some(asked) = http.asked(&request) {
-                return Ok::<_, Infallible>(http.preview(asked, request, peer, &visitor).await);
+            let answer = door.answer(request, peer, &visitor).await;
+            if visitor.is_in() {
+                return Ok::<_, Infallible>(answer);
             }
-            let answer = http.handle(request, peer).await;
             length.store(answer.body().size_hint().lower(), Ordering::Relaxed);
-            Ok(last(answer).map(preview::plain))
+            Ok(last(answer))
         }
     });
     let mut builder = http1::Builder::new();

@@ -1,72 +1,29 @@
 //! Exposed ports: requests to `<port>-<sandbox>-<token>.<host>` go to what listens there, and to nothing else. The name
 //! is all that is asked for, so no path of the server itself is ever behind it.
 
-mod body;
-mod bridge;
-mod headers;
 mod page;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::metrics::counter;
 use hyper::body::Incoming as Body;
-use hyper::client::conn::http1;
 use hyper::header::{self, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode, Uri, Version};
-use hyper_util::rt::TokioIo;
+use hyper::{Method, Request};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::task::AbortOnDropHandle;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Http;
-use super::listener::Peer;
+use super::listener::{Peer, Visitor};
+use super::proxy::{self, Hold, headers};
 use crate::sandbox::port::exposed::Leave;
 use crate::sandbox::port::names::Asked;
 use crate::sandbox::tcp;
 
-use headers::is_upgrade;
-
-pub(super) use body::{Passing, plain};
-
-/// Bytes that hyper may read ahead from a program, and may hold for it.
-pub(crate) const BUFFER: usize = 32 << 10;
+pub(super) use proxy::Answer;
 
 /// Time in which a program has to take a connection: it is on this machine.
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-
-/// An answer, perhaps a program's.
-pub(super) type Answer = Response<Passing>;
-
-/// What a connection on which requests for exposed ports come has of its own.
-#[derive(Debug, Default)]
-pub(super) struct Visitor(OnceLock<Arc<OwnedSemaphorePermit>>);
-
-impl Visitor {
-    /// Whether it was let in: then it has all time of the world.
-    pub(super) fn is_in(&self) -> bool {
-        self.0.get().is_some()
-    }
-
-    /// Its place among all; kept until the connection ends.
-    fn place(&self, places: &Arc<Semaphore>) -> Option<Arc<OwnedSemaphorePermit>> {
-        if let Some(place) = self.0.get() {
-            return Some(Arc::clone(place));
-        }
-        let place = Arc::new(Arc::clone(places).try_acquire_owned().ok()?);
-        Some(Arc::clone(self.0.get_or_init(|| place)))
-    }
-}
-
-/// What keeps a connection to a program, and whoever asked for it, in their places until all is over.
-#[derive(Debug)]
-struct Held {
-    leave: Leave,
-    _place: Arc<OwnedSemaphorePermit>,
-    _peer: Peer,
-    /// Drives the connection to the program, and ends with this.
-    _driver: AbortOnDropHandle<()>,
-}
+pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 impl Http {
     /// The exposed port that a request is for; nothing when it is for the server.
@@ -85,7 +42,8 @@ impl Http {
             counter!("sandwire_refused_total", "reason" => "preview").increment(1);
             return last(page::gone(html));
         };
-        let Some(place) = visitor.place(&self.server.previews) else {
+        let Some(place) = visitor.enter(|| Some(Arc::new(Arc::clone(&self.server.previews).try_acquire_owned().ok()?)))
+        else {
             counter!("sandwire_refused_total", "reason" => "max_previews").increment(1);
             return last(page::full(html));
         };
@@ -101,7 +59,7 @@ impl Http {
     async fn pass(
         &self,
         leave: Leave,
-        mut request: Request<Body>,
+        request: Request<Body>,
         who: (Peer, Arc<OwnedSemaphorePermit>),
         html: bool,
     ) -> Answer {
@@ -115,51 +73,24 @@ impl Http {
             Err(_) => return page::silent(html, port, "it does not take connections"),
         };
         let (peer, place) = who;
-        let upgrade = is_upgrade(&request).then(|| hyper::upgrade::on(&mut request));
         let told = headers::Told {
             remote: peer.remote.ip(),
             scheme: self.server.sandbox.ports.names.scheme(),
             local: leave.local_host.then_some(port),
-            upgrade: upgrade.is_some(),
         };
-        headers::to_program(request.headers_mut(), &told, &self.tokens);
-        // In the form for who is no proxy (RFC 9112, section 3.2.1), whatever the browser's was.
-        let path = request.uri().path_and_query().cloned();
-        *request.uri_mut() = path.map_or_else(|| Uri::from_static("/"), Uri::from);
-        // Of one hop, too: each side of the server speaks what it speaks itself (RFC 9110, section 2.5).
-        *request.version_mut() = Version::HTTP_11;
-        let mut builder = http1::Builder::new();
-        builder.max_buf_size(BUFFER);
-        let (mut program, connection) = match builder.handshake(TokioIo::new(stream)).await {
-            Ok(both) => both,
-            Err(error) => return page::broken(html, port, &error.to_string()),
+        let sandbox = Arc::clone(&self.server.sandbox);
+        let hold = Hold {
+            ended: leave.ended,
+            touch: Arc::new(move || sandbox.activity.touch()),
+            _keep: Box::new((peer, place)),
         };
-        let driver = AbortOnDropHandle::new(tokio::spawn(async move {
-            if let Err(error) = connection.with_upgrades().await {
-                tracing::debug!(port, %error, "a connection to an exposed port broke");
-            }
-        }));
-        let mut answer = match program.send_request(request).await {
-            Ok(answer) => answer,
-            Err(error) => return page::broken(html, port, &error.to_string()),
-        };
-        *answer.version_mut() = Version::HTTP_11;
-        let held = Held { leave, _place: place, _peer: peer, _driver: driver };
-        let upgraded = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
-        headers::to_browser(answer.headers_mut(), upgraded);
-        match upgrade {
-            Some(browser) if upgraded => {
-                bridge::start(browser, hyper::upgrade::on(&mut answer), held);
-                answer.map(|_| plain(Default::default()))
-            }
-            Some(_) | None if upgraded => page::broken(html, port, "it upgraded what nobody wanted to upgrade"),
-            Some(_) | None => answer.map(|body| Passing::new(body, held, Arc::clone(&self.server.sandbox))),
-        }
+        let to_program = |headers: &mut _, upgrade| headers::to_program(headers, &told, upgrade, &self.tokens);
+        proxy::pass(stream, request, to_program, hold).await.unwrap_or_else(|why| page::broken(html, port, &why))
     }
 
     /// A connection to what listens on a port of this machine, which is not the server itself.
     async fn dial(&self, port: u16) -> std::io::Result<TcpStream> {
-        if self.server.sandbox.listens.get().is_none_or(|own| own.port() == port) {
+        if self.server.sandbox.listens.get().is_some_and(|own| own.port() == port) {
             return Err(std::io::ErrorKind::PermissionDenied.into());
         }
         let stream = tcp::dial("localhost", port).await?;

@@ -10,7 +10,7 @@ use hyper::upgrade::Upgraded;
 use hyper::{Request, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use sandwire_link::Socket;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::Instrument;
@@ -97,6 +97,10 @@ fn accept(request: &Request<Body>) -> Result<HeaderValue, Box<Answer>> {
 fn socket(upgraded: Upgraded) -> Socket {
     let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
         Ok(parts) => return Socket::tcp(parts.io.into_inner(), parts.read_buf.to_vec()),
+        Err(upgraded) => upgraded,
+    };
+    let upgraded = match upgraded.downcast::<TokioIo<UnixStream>>() {
+        Ok(parts) => return Socket::stream(parts.io.into_inner(), parts.read_buf.to_vec()),
         Err(upgraded) => upgraded,
     };
     match upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>() {

@@ -8,6 +8,8 @@ use sandwire_protocol::kind::tcp::Connect;
 use sandwire_protocol::{Code, Error};
 use tokio::net::TcpStream;
 
+use crate::sandbox::resolve::resolve;
+
 const DEFAULT_TIMEOUT: u64 = 10_000;
 const MAX_TIMEOUT: u64 = 600_000;
 
@@ -76,13 +78,19 @@ pub(crate) async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
         return TcpStream::connect((address, port)).await;
     }
     if !host.eq_ignore_ascii_case("localhost") {
-        return TcpStream::connect((host, port)).await;
+        return any(&resolve(host).await?, port).await;
     }
     match TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
         // The IPv6 error would hide the one that people expect.
         Err(first) => TcpStream::connect((Ipv6Addr::LOCALHOST, port)).await.map_err(|_| first),
         stream => stream,
     }
+}
+
+/// Connects to the first address that lets it; the error is the last one's.
+async fn any(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
+    let addresses: Vec<_> = addresses.iter().map(|address| SocketAddr::new(*address, port)).collect();
+    TcpStream::connect(addresses.as_slice()).await
 }
 
 /// An address, perhaps in brackets.

@@ -4,6 +4,7 @@
 mod access;
 mod bounds;
 mod end;
+mod health;
 mod lane;
 mod logs;
 mod page;

@@ -17,13 +17,13 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use crate::lane;
 use crate::server::{Server, TOKEN, UPGRADE, head, run};
 
-struct Pair {
+pub(crate) struct Pair {
     folder: tempfile::TempDir,
     roots: RootCertStore,
 }
 
 impl Pair {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
@@ -33,11 +33,11 @@ impl Pair {
         Self { folder, roots }
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         PathBuf::from(self.folder.path()).join(name).to_str().unwrap().to_owned()
     }
 
-    fn serve(&self, more: &[&str]) -> Server {
+    pub(crate) fn serve(&self, more: &[&str]) -> Server {
         let (cert, key) = (self.path("cert.pem"), self.path("key.pem"));
         Server::start(&[&["--tls-cert", &cert, "--tls-key", &key], more].concat())
     }

@@ -4,8 +4,8 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Request, StatusCode};
 use sandwire_protocol::Code;
 
-use super::super::answer;
-use super::{Answer, plain};
+use super::super::{answer, proxy::plain};
+use super::Answer;
 
 /// What the page may do: nothing but look.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";

@@ -58,6 +58,45 @@ pub(crate) fn kill_all() {
     }
 }
 
+/// Pause between two looks at orphans that were killed.
+const KILLED_LOOK: Duration = Duration::from_millis(5);
+
+/// Time that they have to vanish. A process in uninterruptible sleep may take for ever.
+const KILLED_WITHIN: Duration = Duration::from_secs(10);
+
+/// Kills the children that nobody waits for, and what they leave behind, until there is none: orphans that the kernel gave
+/// us. For a program that starts nothing else than what it registers.
+///
+/// # Errors
+/// When they do not vanish.
+pub(crate) async fn kill_orphans() -> io::Result<()> {
+    let begun = Instant::now();
+    while kill_orphans_now() {
+        if begun.elapsed() > KILLED_WITHIN {
+            return Err(io::Error::other("processes are left after KILL"));
+        }
+        tokio::time::sleep(KILLED_LOOK).await;
+    }
+    Ok(())
+}
+
+/// Whether there was any that is not dead.
+fn kill_orphans_now() -> bool {
+    // Nobody spawns: a child that is not registered yet looks like an orphan.
+    let _nobody_spawns = SPAWNING.write().unwrap_or_else(PoisonError::into_inner);
+    let mut any = false;
+    for pid in super::list::children_of_self() {
+        if !is_registered(pid) && super::list::lives(pid) {
+            any = true;
+            // It is our child and not reaped by anybody but the sweep, which is kept out: the pid is its own.
+            if let Err(error) = spawn::signal_process(pid, Signal::KILL) {
+                tracing::debug!(pid, %error, "an orphan could not be killed");
+            }
+        }
+    }
+    any
+}
+
 /// Waits for what nobody else waits for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reaper(());
