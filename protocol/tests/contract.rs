@@ -21,7 +21,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("R-PREVIEW-1", "server/src/http/preview.rs"),
     ("R-PREVIEW-2", "tests/it/preview.rs"),
     ("R-PREVIEW-3", "tests/it/preview.rs"),
-    ("R-PREVIEW-4", "server/src/http/preview/headers.rs"),
+    ("R-PREVIEW-4", "server/src/http/proxy/headers.rs"),
     ("R-HELLO-1", "client-rs/src/driver.rs"),
     ("R-HELLO-10", "tests/it/grants.rs"),
     ("R-RESUME-6", "server/src/lanes.rs"),
