@@ -60,7 +60,7 @@ first_process() {
 
 drains() {
     local status=0 command
-    sandwire exec -c 'touch begun; while [ ! -e go ]; do sleep 0.05; done; echo whole; exit 3' >"$home/drained" &
+    sandwire exec -c 'touch begun; while [ ! -e go ]; do sleep 0.05; done; echo whole; exit 3' >"$home/drained" 2>"$home/told" &
     command=$!
     until_true "the start of a command" inside test -e /workspace/begun
     runc kill "$name_of_container" TERM
@@ -70,6 +70,7 @@ drains() {
     inside touch /workspace/go
     wait "$command" || status=$?
     [[ $status == 3 && $(<"$home/drained") == whole ]] || fail "the command ended with $status: $(<"$home/drained")"
+    grep -q 'shutting down' "$home/told" || fail "who is connected is not told of the end"
     await_end
     [[ $ended == 0 ]] || fail "after SIGTERM it ends with $ended: $(<"$log")"
     ok "SIGTERM: what runs ends by itself, with its output and exit code; then the server, with 0"
