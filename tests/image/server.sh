@@ -76,7 +76,22 @@ drains() {
     ok "SIGTERM: what runs ends by itself, with its output and exit code; then the server, with 0"
 }
 
+# What the image says of itself.
+described() {
+    local said
+    said=$(buildah inspect --type image localhost/sandwire:sandwire | python3 -c '
+import json, sys
+config = json.load(sys.stdin)["Docker"]["config"]
+labels = config["Labels"]
+print(config["User"], *config["ExposedPorts"], config["WorkingDir"], config["Entrypoint"],
+      *(labels[f"org.opencontainers.image.{name}"] for name in ("title", "version", "licenses", "source")))')
+    [[ $said == "1000:1000 7070/tcp /workspace ['sandwire-server'] sandwire "*" Apache-2.0 https://"* ]] ||
+        fail "the image says of itself: $said"
+    ok "the image says: $said"
+}
+
 unpack sandwire
+described
 refused_without_a_token
 start sandwire "SANDWIRE_TOKEN=$SANDWIRE_TOKEN"
 healthy
