@@ -2,6 +2,7 @@
 
 import type { StopParams } from "@cloudflare/containers";
 import type { Sandbox as Client } from "../client.ts";
+import type { SessionInfo } from "../kinds/session.ts";
 import type { Grant } from "../relay/grant.ts";
 import { Relay } from "../relay/relay.ts";
 import { isAtWork } from "./activity.ts";
@@ -152,6 +153,12 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     return deleteSession(await this.#client(), sessionId);
   }
 
+  /** The sessions that there are. */
+  async listSessions(): Promise<readonly SessionInfo[]> {
+    const client = await this.#client();
+    return attempt({}, () => client.listSessions());
+  }
+
   /** Where the container is: `null` when it does not say, `undefined` before the first call that needed it. */
   async getContainerPlacementId(): Promise<string | null | undefined> {
     return this.#settings.now.placementId;
@@ -179,6 +186,11 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   /** The addresses that can be reached now. Wakes nothing. */
   async getExposedPorts(hostname: string): Promise<{ url: string; port: number; status: "active"; name?: string }[]> {
     return this.ctx.container?.running ? this.#ports.list(this.#name, hostname) : [];
+  }
+
+  /** The address of a port that can be reached now, else `null`. Wakes nothing. */
+  async getExposedPort(port: number, hostname: string): Promise<{ url: string; port: number; name?: string } | null> {
+    return (await this.getExposedPorts(hostname)).find(exposed => exposed.port === port) ?? null;
   }
 
   /** Whether the port can be reached now. Wakes nothing. */

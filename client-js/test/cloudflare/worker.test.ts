@@ -135,7 +135,7 @@ it("says where its container is, as far as that is known", async () => {
 });
 
 it("gives a Worker a WebSocket of the container, which the client takes", async () => {
-  expect(await platform.call("passThrough", { args: ["a token of the class's own"] })).toBe("through\n");
+  expect(await platform.call("passThrough", { args: ["the-class-has-a-token-of-its-own"] })).toBe("through\n");
   expect(await platform.call("passThrough", { args: ["another one"] })).toBe("refused with 401");
 });
 

@@ -10,7 +10,7 @@ interface Env {
 
 /** A class of the Worker's own, with methods of its own. */
 export class Sandbox extends Base<Env> {
-  override envVars: Record<string, string> = { OF_THE_CLASS: "yes", SANDWIRE_TOKEN: "a token of the class's own" };
+  override envVars: Record<string, string> = { OF_THE_CLASS: "yes", SANDWIRE_TOKEN: "the-class-has-a-token-of-its-own" };
   readonly #born: string = crypto.randomUUID();
   #expired = 0;
 
