@@ -65,6 +65,8 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   #starting: Promise<void> | undefined;
   #destroying: Promise<void> | undefined;
   #unanswered = 0;
+  /** Whether the workspace and the placement are those of the present run. */
+  #located = false;
 
   /** Made by the platform. */
   constructor(ctx: DurableObjectState<object>, env: Env) {
@@ -276,10 +278,8 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   override async onStart(): Promise<void> {}
 
   override async onStop(_params?: StopParams): Promise<void> {
-    // Who did not hear it before hears it now, and nobody starts it anew for what is over.
-    this.#relay.sleep("ended");
-    this.#settings.set({ workspace: undefined });
-    this.#ports.restarted();
+    // It may be told late, when the next run has begun.
+    if (!this.ctx.container?.running) this.#ended();
   }
 
   override onError(error: unknown): unknown {
@@ -360,7 +360,10 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
       throw unavailable(error);
     }
     const client = await this.#relay.client();
-    if (this.#settings.now.workspace === undefined) this.#settings.set(await attempt({}, () => whereabouts(client)));
+    if (!this.#located) {
+      this.#settings.set(await attempt({}, () => whereabouts(client)));
+      this.#located = true;
+    }
     return client;
   }
 
@@ -370,13 +373,26 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     if (this.ctx.container?.running && (await this.getState()).status === "healthy") return;
     const { containerTimeouts } = this.#settings.now;
     const { instanceGetTimeoutMS, portReadyTimeoutMS, waitIntervalMS } = timeouts(containerTimeouts, this.env);
+    if (!this.ctx.container?.running) this.#ended();
     this.#starting ??= this.startAndWaitForPorts({
       ports: [CONTROL_PORT],
       cancellationOptions: { instanceGetTimeoutMS, portReadyTimeoutMS, waitInterval: waitIntervalMS },
-    }).finally(() => {
-      this.#starting = undefined;
-    });
+    })
+      .then(() => this.#settings.set({ ran: true }))
+      .finally(() => {
+        this.#starting = undefined;
+      });
     await this.#starting;
+  }
+
+  /** A run of the container is over; what belonged to it is, too. */
+  #ended(): void {
+    if (!this.#settings.now.ran) return;
+    this.#settings.set({ ran: false });
+    this.#located = false;
+    this.#ports.restarted();
+    // Who did not hear it before hears it now, and nobody starts it anew for what is over.
+    this.#relay.sleep("ended");
   }
 
   /** The relay's connection to the server in the container. */
