@@ -58,7 +58,8 @@ settings! {
         /// How the log is written [default: auto]
         log_format: LogFormat = Some(LogFormat::Auto), "SANDWIRE_LOG_FORMAT";
         /// Whether the end of standard input ends the server as SIGTERM does: for programs that start it, and hold the
-        /// other end for as long as they live [default: false]
+        /// other end for as long as they live. What commands have left behind then ends with the server, too
+        /// [default: false]
         end_with_stdin: bool = Some(false), "SANDWIRE_END_WITH_STDIN";
     }
     "Access" {

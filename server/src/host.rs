@@ -48,6 +48,12 @@ pub(crate) async fn serve(settings: HostSettings) -> Result<(), String> {
         own: address,
         handshake_timeout: settings.handshake_timeout(),
     };
+    engine.introduce(&shown, memory_bound(&settings));
+    if settings.token.is_none() && address.is_some() {
+        tracing::warn!(
+            "without a token, whatever runs on this machine can use all sandboxes, what runs in one of them too"
+        );
+    }
     let example = format!("{}/sandboxes/dev/connect", shown.replacen("http", "ws", 1));
     let said = match address {
         Some(_) => format!("listening on {shown}\nSANDWIRE_URL={example} sandwire exec -- echo hi\n"),
@@ -55,12 +61,6 @@ pub(crate) async fn serve(settings: HostSettings) -> Result<(), String> {
     };
     // Who closed standard output does not want to know.
     std::io::stdout().write_all(said.as_bytes()).unwrap_or_default();
-    engine.introduce(&shown, memory_bound(&settings));
-    if settings.token.is_none() && address.is_some() {
-        tracing::warn!(
-            "without a token, whatever runs on this machine can use all sandboxes, what runs in one of them too"
-        );
-    }
     tokio::spawn(door::listen(Arc::new(gate), listener, settings.max_connections()));
     signals.next().await;
     tokio::select! {

@@ -124,6 +124,11 @@ async fn serve(settings: Settings) -> Result<(), Failed> {
             reap::kill_all();
         }
     }
+    if settings.end_with_stdin()
+        && let Err(error) = reap::kill_orphans().await
+    {
+        tracing::warn!(%error, "what commands left behind goes on");
+    }
     drop(file);
     Ok(())
 }

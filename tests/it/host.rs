@@ -46,8 +46,9 @@ impl Engine {
         let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
         let host = if headers.iter().any(|line| line.starts_with("Host:")) { String::new() } else { self.host() };
         let length = body.len();
-        let request =
-            format!("{method} {path} HTTP/1.1\r\n{host}Connection: close\r\nContent-Length: {length}\r\n{lines}\r\n{body}");
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\n{host}Connection: close\r\nContent-Length: {length}\r\n{lines}\r\n{body}"
+        );
         let mut stream = TcpStream::connect(self.0.address()).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();

@@ -54,8 +54,10 @@ fn parse(text: &str) -> Option<Activity> {
     let value = |name: &str| -> Option<f64> {
         text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
     };
-    let busy = value("sandwire_terminals")? > 0.0 || value("sandwire_processes")? > 0.0;
-    Some(Activity { busy, idle: Duration::try_from_secs_f64(value("sandwire_idle_seconds")?).ok()? })
+    Some(Activity {
+        busy: value("sandwire_busy")? > 0.0,
+        idle: Duration::try_from_secs_f64(value("sandwire_idle_seconds")?).ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -64,11 +66,9 @@ mod tests {
 
     #[test]
     fn it_is_read_off_the_metrics() {
-        let text = |terminals: u32| {
-            format!("# TYPE x gauge\nsandwire_terminals {terminals}\nsandwire_processes 0\nsandwire_idle_seconds 1.5\n")
-        };
+        let text = |busy: u32| format!("# TYPE x gauge\nsandwire_busy {busy}\nsandwire_idle_seconds 1.5\n");
         assert_eq!(parse(&text(0)), Some(Activity { busy: false, idle: Duration::from_millis(1500) }));
-        assert_eq!(parse(&text(2)).map(|it| it.busy), Some(true));
+        assert_eq!(parse(&text(1)).map(|it| it.busy), Some(true));
         assert_eq!(parse("sandwire_idle_seconds 1"), None);
     }
 }

@@ -194,9 +194,6 @@ fn bubblewrap(bwrap: &Path, parts: &Parts<'_>, home: &Path) -> Vec<OsString> {
             all.add([&"--ro-bind", &"/dev/null", &path]);
         }
     }
-    for path in parts.read_only {
-        all.read(path);
-    }
     // Root in a sandbox of root's could change the kernel's settings there, for the whole machine.
     all.add([&"--proc", &"/proc", &"--ro-bind", &"/proc/sys", &"/proc/sys"]);
     all.add([&"--ro-bind-try", &"/proc/sysrq-trigger", &"/proc/sysrq-trigger"]);
@@ -206,6 +203,9 @@ fn bubblewrap(bwrap: &Path, parts: &Parts<'_>, home: &Path) -> Vec<OsString> {
     all.add([&"--bind", &parts.folders.home(), &home]);
     all.add([&"--bind", &parts.folders.workspace(), &WORKSPACE, &"--chdir", &WORKSPACE]);
     all.add([&"--bind", &parts.run, &RUN, &"--ro-bind", &parts.program, &SERVER]);
+    for path in parts.read_only {
+        all.read(path);
+    }
     all.add([&"--remount-ro", &"/", &"--"]);
     all.0.extend(server(parts, SERVER.into(), Path::new(RUN), Path::new(WORKSPACE)));
     all.0

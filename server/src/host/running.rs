@@ -84,6 +84,7 @@ impl Running {
         env: BTreeMap<String, String>,
         place: OwnedSemaphorePermit,
     ) -> Result<Arc<Self>, Refused> {
+        let started_ms = now_ms();
         let stop = Arc::new(Stop::new());
         let talk = Arc::new(Talk::new(id.clone()));
         let (run, outputs, stdin, folder) = launch(recipe, id, env).await?;
@@ -97,7 +98,7 @@ impl Running {
             talk.listens().await;
             let socket = pin(&path)?;
             let running = Self {
-                started_ms: now_ms(),
+                started_ms,
                 socket,
                 lifeline: Mutex::new(stdin),
                 stop: Arc::clone(&stop),

@@ -33,6 +33,7 @@ impl Exporter {
         describe_counter!("sandwire_preview_requests_total", "Requests that were passed on to exposed ports");
         describe_gauge!("sandwire_retained_bytes_left", "What is left of the setting retained_bytes");
         describe_gauge!("sandwire_sessions", "Browsers that are signed in");
+        describe_gauge!("sandwire_busy", "1 while there is work that sleep would end: see `sandbox.activity`");
         describe_gauge!("sandwire_idle_seconds", "Time since anybody did anything");
         describe_counter!("sandwire_channels_opened_total", "Channels by kind");
         describe_counter!("sandwire_channels_failed_total", "Channels that ended with an error, by kind and code");
@@ -55,6 +56,7 @@ impl Exporter {
         gauge!("sandwire_exposed_ports").set(server.sandbox.exposed(false).len() as f64);
         gauge!("sandwire_retained_bytes_left").set(server.lanes.retained_left() as f64);
         gauge!("sandwire_sessions").set(sessions as f64);
+        gauge!("sandwire_busy").set(f64::from(u8::from(server.sandbox.activity.busy())));
         gauge!("sandwire_idle_seconds").set(server.sandbox.activity.idle().as_secs_f64());
         gauge!("sandwire_memory_bound_bytes").set(server.memory_bound as f64);
         let own = machine::own();

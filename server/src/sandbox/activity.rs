@@ -37,6 +37,11 @@ impl Activity {
         self.clock.started_ms
     }
 
+    /// Whether there is work that sleep would end.
+    pub(crate) fn busy(&self) -> bool {
+        [&self.commands, &self.terminals, &self.kept].iter().any(|work| work.count.now() > 0)
+    }
+
     /// For how long nobody has done anything.
     pub(crate) fn idle(&self) -> Duration {
         self.clock.idle()

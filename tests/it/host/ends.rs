@@ -12,7 +12,8 @@ use super::{Engine, output};
 const ISOLATIONS: [&str; 2] = ["bubblewrap", "none"];
 
 /// Processes that are hard to find: their parents have ended, and they have sessions of their own.
-const ORPHANS: &str = "for i in 1 2 3; do setsid sh -c 'sleep 1000; :' >&- 2>&- <&- & done; sleep 1000 >&- 2>&- & sleep 0";
+const ORPHANS: &str =
+    "for i in 1 2 3; do setsid sh -c 'sleep 1000; :' >&- 2>&- <&- & done; sleep 1000 >&- 2>&- & sleep 0";
 
 async fn begun(isolation: &str) -> (Engine, Client) {
     let engine = Engine::of(Server::host().args(["--isolation", isolation, "--drain-grace", "1s"]));
@@ -63,7 +64,8 @@ async fn an_engine_that_is_told_to_end_stops_all_and_ends_with_0() {
         let (mut engine, _client) = begun(isolation).await;
         engine.begin("other").await;
         // What does not heed TERM is killed after the grace.
-        output(&engine.client("other").await, "setsid sh -c 'trap \"\" TERM; sleep 1000; :' >&- 2>&- <&- & sleep 0").await;
+        output(&engine.client("other").await, "setsid sh -c 'trap \"\" TERM; sleep 1000; :' >&- 2>&- <&- & sleep 0")
+            .await;
         engine.0.signal(Signal::TERM);
         assert_eq!(engine.0.wait_exit().code(), Some(0), "{isolation}");
         assert_eq!(engine.0.started(), [] as [i32; 0], "{isolation}");

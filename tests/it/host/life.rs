@@ -74,7 +74,13 @@ async fn what_is_destroyed_leaves_nothing() {
     let info = engine.begin("dev").await;
     let client = engine.client("dev").await;
     // What has closed its directories, has a session of its own, and does not heed TERM.
-    output(&client, "mkdir -p d/e; touch d/e/f; chmod 0 d/e; setsid sh -c 'trap \"\" TERM; sleep 1000' >&- 2>&- & sleep 0").await;
+    output(
+        &client,
+        "mkdir -p d/e; touch d/e/f; chmod 0 d/e; setsid sh -c 'trap \"\" TERM; sleep 1000' >&- 2>&- & sleep 0",
+    )
+    .await;
+    // One that is connected would dial again, and start another one of that name.
+    client.close().await;
     let groups = engine.groups();
     assert_eq!(groups.is_empty(), info["limits"]["pids"].is_null(), "{groups:?}");
     assert!(!engine.0.started().is_empty());
@@ -106,7 +112,7 @@ async fn twenty_start_at_once() {
         let name = std::fs::read_to_string(engine.0.root().join(id).join("workspace/name")).unwrap();
         assert_eq!(name.trim_end(), id);
     }
-    join_all(ids.iter().map(|id| async { engine.well("DELETE", &format!("/sandboxes/{id}")).await })).await;
+    join_all(ids.iter().map(async |id| engine.well("DELETE", &format!("/sandboxes/{id}")).await)).await;
     assert!(engine.servers().is_empty());
     assert_eq!(engine.well("GET", "/sandboxes").await, json!({ "sandboxes": [] }));
 }

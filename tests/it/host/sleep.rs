@@ -2,9 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures_util::StreamExt;
 use sandwire_tests::server::Server;
 use sandwire_tests::wait::wait_until_async;
-use tokio::io::AsyncBufReadExt;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 
 use super::{Engine, output};
 
@@ -35,7 +36,7 @@ async fn what_idles_sleeps_also_with_a_viewer_and_wakes_with_its_files() {
     output(&client, "echo kept > file").await;
     // It stays connected, and looks on.
     let mut changes = client.files().watch(".").unwrap();
-    let looks = tokio::spawn(async move { while let Some(Ok(_)) = futures_util::StreamExt::next(&mut changes).await {} });
+    let looks = tokio::spawn(async move { while let Some(Ok(_)) = changes.next().await {} });
     let before = engine.well("GET", "/sandboxes/dev").await["started_ms"].clone();
     assert_eq!(engine.well("GET", "/sandboxes/dev/wait").await["exit_code"], 0);
     drop(client);
@@ -52,22 +53,40 @@ async fn a_silent_command_keeps_it_awake_until_it_ends() {
     let mut running = client.exec("echo begun; read line; exit 7").piped_stdin().spawn().unwrap();
     let mut lines = running.stdout().lines();
     assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("begun"));
-    drop(lines);
     quiet(&engine, "dev").await;
-    running.stdin().unwrap().send("on\n").await.unwrap();
+    let mut stdin = running.stdin().unwrap();
+    stdin.write_all(b"on\n").await.unwrap();
+    stdin.flush().await.unwrap();
     assert_eq!(running.wait().await.unwrap().code, Some(7));
-    drop(client);
-    assert_eq!(engine.well("GET", "/sandboxes/dev/wait").await["exit_code"], 0);
+    let ended = engine.well("GET", "/sandboxes/dev/wait").await;
+    assert_eq!(ended["exit_code"], 0);
 }
 
 #[tokio::test]
 async fn an_open_terminal_keeps_it_awake_though_nobody_looks() {
     let engine = engine();
     let client = engine.client("dev").await;
-    let terminal = client.terminals().open().id("t").start().await.unwrap();
-    drop((terminal, client));
+    let mut terminal = client.terminals().open().id("t").command("echo up; sleep 1000").spawn().unwrap();
+    assert!(terminal.next().await.unwrap().is_ok());
+    drop(terminal);
+    client.close().await;
     quiet(&engine, "dev").await;
-    let client = engine.client("dev").await;
-    output(&client, "kill -HUP $(pgrep -s 0 -v bash || true) 2>/dev/null; true").await;
+    engine.client("dev").await.terminals().close("t", None).await.unwrap();
+    assert_eq!(engine.well("GET", "/sandboxes/dev/wait").await["exit_code"], 0);
+}
+
+#[tokio::test]
+async fn a_process_keeps_it_awake_when_it_is_marked_so_and_ends_with_it_otherwise() {
+    let engine = engine();
+    engine.begin("kept").await;
+    let client = engine.client("kept").await;
+    client.processes().start("sleep 1000").id("p").keep_alive().spawn().await.unwrap();
+    client.close().await;
+    quiet(&engine, "kept").await;
+    engine.begin("other").await;
+    let client = engine.client("other").await;
+    client.processes().start("exec sleep 1000").id("p").spawn().await.unwrap();
+    assert_eq!(engine.well("GET", "/sandboxes/other/wait").await["exit_code"], 0);
     drop(client);
+    assert_eq!(engine.state("kept").await, "running");
 }
