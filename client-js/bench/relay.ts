@@ -27,7 +27,7 @@ const IN_FLIGHT = 8;
 
 const programs = process.env["SANDWIRE_BIN_DIR"] ?? "../target/release";
 const runtime =
-  process.env["SANDWIRE_WORKERD"] ?? "test/runtimes/node_modules/@cloudflare/workerd-linux-64/bin/workerd";
+  process.env["SANDWIRE_WORKERD"] ?? "node_modules/@cloudflare/workerd-linux-64/bin/workerd";
 
 const HELLO = 1;
 const DATA = 9;
