@@ -176,6 +176,8 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     port: number,
     options: ExposeOptions,
   ): Promise<{ url: string; port: number; name: string | undefined }> {
+    // Or it would be stale with the run before.
+    if (!this.ctx.container?.running) this.#ended();
     const { url } = this.#ports.expose(this.#name, port, options);
     return { url, port, name: options.name };
   }
