@@ -165,6 +165,18 @@ it("takes ids in lower case when it is told to", async () => {
   expect((await exec("cat mark", same)).stdout).toBe("here");
 });
 
+it("tells the object only what changed since it was told last", async () => {
+  const told = async (options: object) => {
+    await platform.call("isExposed", { id: "told", options });
+    return (await platform.call<{ configured: unknown }>("lookInto", { id: "told" })).configured;
+  };
+  const first = { sleepAfter: "5m", keepAlive: false };
+  expect(await told(first)).toEqual([first]);
+  expect(await told(first)).toEqual([first]);
+  expect(await told({ ...first, keepAlive: true })).toEqual([first, { keepAlive: true }]);
+  expect(await told({})).toEqual([first, { keepAlive: true }]);
+});
+
 it("refuses options that cannot be", async () => {
   await expect(exec("true", { options: { sleepAfter: "soon" } })).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
   const containerTimeouts = { instanceGetTimeoutMS: 1 };
