@@ -205,6 +205,28 @@ describe("a relay's lanes", () => {
     expect(liar.socket.closed?.code).toBe(1008);
   });
 
+  it("closes who sends more than its windows let it, faster than the server reads", () => {
+    const world = new World();
+    world.connect();
+    const [flood, fair] = [world.join(), world.join()];
+    world.hello(flood);
+    world.hello(fair);
+    const large = new Uint8Array(64 << 10).fill(1);
+    for (let index = 0; index < 200; index += 1) {
+      for (const client of [flood, fair]) {
+        if (!client.socket.closed) world.say(client, { lane: 1, channel: 1, kind: DATA, stream: 0, payload: large });
+      }
+      for (const frame of world.trunk.splice(0)) {
+        if (frame.kind === PING && frame.lane === 2) world.answer({ ...frame, kind: PONG, received: 0 });
+      }
+    }
+    expect(flood.socket.closed?.code).toBe(1008);
+    expect(fair.socket.closed).toBeUndefined();
+    expect(fair.socket.heard, "answers to the relay are not for the client").toEqual([]);
+    world.answer({ lane: 2, channel: 0, kind: PONG, nonce: 5, received: 0 });
+    expect(fair.socket.heard).toEqual([{ lane: 1, channel: 0, kind: PONG, nonce: 5, received: 0 }]);
+  });
+
   it("ends a trunk that cannot be trusted", () => {
     const world = new World();
     world.connect();
