@@ -26,8 +26,7 @@ const LARGE = 64 << 10;
 const IN_FLIGHT = 8;
 
 const programs = process.env["SANDWIRE_BIN_DIR"] ?? "../target/release";
-const runtime =
-  process.env["SANDWIRE_WORKERD"] ?? "node_modules/@cloudflare/workerd-linux-64/bin/workerd";
+const runtime = process.env["SANDWIRE_WORKERD"] ?? "node_modules/@cloudflare/workerd-linux-64/bin/workerd";
 
 const HELLO = 1;
 const DATA = 9;
