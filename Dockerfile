@@ -14,7 +14,7 @@ ARG NODE_IMAGE=docker.io/library/node:24-trixie-slim
 FROM ${RUST_IMAGE} AS build
 WORKDIR /src
 COPY . .
-# A profile of Cargo.toml: `release`, or `image-test`, which is built in half the time.
+# A profile of Cargo.toml: `release`, or `image-test`, which is built sooner.
 ARG PROFILE=release
 # Static, so that the one file runs in every image. `resolver` because the C library's look-up of names loads modules
 # of the image that it happens to run in. What was built stays in the builder's cache: only what changed is built anew.

@@ -2,11 +2,31 @@
 # The image and its manifest: linted, built from the Dockerfile as it is, started, and used with the tool `sandwire`.
 #
 #   tests/image.sh            all of it
+#   tests/image.sh clean      removes all that it has made, so that the next run begins anew
 #   PROFILE=release …         with the program as it is released, which takes longer to build
 #
 # No daemon and no registry of images is needed: buildah builds on base images that debootstrap makes, umoci unpacks, runc runs.
-# It needs root. What it makes is kept in target/image; `rm -r target/image` begins anew.
+# It needs root. What it makes is kept in target/image.
 . "$(dirname "$0")/image/common.sh"
+
+# The store is a mount, which would keep target/ from being removed.
+unmount() {
+    buildah umount --all >/dev/null 2>&1 || true
+    umount --lazy "$home/store/overlay" 2>/dev/null || true
+}
+trap unmount EXIT
+
+case ${1:-} in
+    '') ;;
+    clean)
+        buildah rm --all >/dev/null 2>&1 || true
+        unmount
+        trap - EXIT
+        rm -rf "$home"
+        exit
+        ;;
+    *) fail "there is no $1: nothing, or clean" ;;
+esac
 
 # Programs, by the Debian package that brings them.
 declare -A packages=([buildah]=buildah [debootstrap]=debootstrap [umoci]=umoci [runc]=runc [dnsmasq]=dnsmasq-base
@@ -23,7 +43,7 @@ prerequisites() {
     ((${#missing[@]})) || return 0
     command -v apt-get >/dev/null || fail "missing: install ${missing[*]} (here is no apt-get to do it)"
     echo "image: installing: ${missing[*]}"
-    apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$home/apt.log" 2>&1 ||
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >"$home/apt.log" 2>&1 ||
         fail "missing: ${missing[*]}, and apt-get cannot install them: $(tail -5 "$home/apt.log")"
 }
 

@@ -56,7 +56,7 @@ export class Sandbox extends SandboxSurface {
 
   /** The state now, then each change: who is slow sees the newest. Ends when it is closed. */
   states(): AsyncIterable<State> {
-    return this.#driver.states();
+    return this.#driver.states;
   }
 
   /**
@@ -72,7 +72,7 @@ export class Sandbox extends SandboxSurface {
    * ```
    */
   onStateChange(listener: (state: State) => void): () => void {
-    return this.#driver.onStateChange(listener);
+    return this.#driver.states.listen(listener);
   }
 
   /** Measures a round trip to the server, in milliseconds. While there is no connection it waits for one. */

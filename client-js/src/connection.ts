@@ -7,7 +7,7 @@ import { Conn, readPayload } from "./protocol/conn.ts";
 import { LaneError, malformed, WireError } from "./protocol/error.ts";
 import { decode, encode } from "./protocol/frame/codec.ts";
 import { GOAWAY, PING, PONG } from "./protocol/frame/header.ts";
-import { decodeGoAway, encodeGoAway, type GoAway, type Welcome } from "./protocol/frame/payload.ts";
+import { decodeGoAway, encodeGoAway, type GoAway, type Reset, type Welcome } from "./protocol/frame/payload.ts";
 import { CONNECTION, type Frame, type Uint } from "./protocol/frame.ts";
 import type { Epoch } from "./protocol/lane.ts";
 import { DEAD_AFTER } from "./protocol/limits.ts";
@@ -19,9 +19,6 @@ export const LANE = 1;
 
 /** Replies that may wait. A peer that asks for more without reading is answered less: a flood of PINGs is owed one PONG. */
 const MAX_REPLIES = 64;
-
-/** Nonces of our own round trips, apart from those of the connection's signs of life. */
-const FIRST_NONCE = 2 ** 32;
 
 /** A timer that comes so late, in milliseconds, tells of a machine that slept: what was not heard then means nothing. */
 const SLEPT = 2000;
@@ -35,8 +32,8 @@ export interface Owner {
   handleWelcome(welcome: Welcome): void;
   /** The server goes away (lane 0), or ends the lane. */
   handleGoAway(lane: number, goAway: GoAway): void;
-  /** A relay lost the other side of the lane. */
-  handleReset(): void;
+  /** A relay has no other side for the lane any more. */
+  handleReset(reset: Reset): void;
   /** The server broke the lane's rules, and was told. */
   handleBroken(error: LaneError): void;
   /** The connection is over. Comes once, and nothing after it. */
@@ -45,23 +42,24 @@ export interface Owner {
   handleRtt(rtt: number): void;
 }
 
+/** Bytes of frames on all connections of a client. */
+export interface Traffic {
+  up: number;
+  down: number;
+}
+
 /** Why a connection is over. */
 export interface Closed {
   /** `lost`: on another connection the lane may go on; `broken`: a side broke the protocol, and the lane is not to be trusted. */
   readonly how: "lost" | "broken";
-  /** WebSocket's close code. */
-  readonly code: number;
   readonly reason: string;
 }
 
 /** One connection. */
 export class Connection {
-  /** Bytes of frames that went out. */
-  bytesUp = 0;
-  /** Bytes of frames that came in. */
-  bytesDown = 0;
   readonly #transport: Transport;
   readonly #owner: Owner;
+  readonly #traffic: Traffic;
   readonly #conn = new Conn(monotonic());
   #link: Link | undefined;
   #epoch: Epoch | undefined;
@@ -71,16 +69,21 @@ export class Connection {
   #pumping = false;
   #stopTimer: (() => void) | undefined;
   #armed = Number.POSITIVE_INFINITY;
-  #pings = new Map<Uint, { readonly since: number; done?(rtt: number): void }>();
-  #nonce = FIRST_NONCE;
+  /** Round trips that are measured, by their nonces: what is told the answer. */
+  #pings = new Map<Uint, () => void>();
+  #nonce = 0;
 
-  constructor(transport: Transport, owner: Owner) {
+  constructor(transport: Transport, owner: Owner, traffic: Traffic) {
     this.#transport = transport;
     this.#owner = owner;
+    this.#traffic = traffic;
     this.#conn.attach(LANE);
     transport.listen({
       message: bytes => this.#handleMessage(bytes),
-      text: () => this.#fail(malformed("a text message")),
+      text: text => {
+        if (text === "pong") this.#conn.handleSignOfLife(monotonic());
+        else this.#fail(malformed("a text message"));
+      },
       drained: () => this.#pump(),
       closed: (code, reason) => this.#end(closedByPeer(code, reason)),
     });
@@ -113,8 +116,13 @@ export class Connection {
 
   /** Measures a round trip. `done` is not called when the connection is lost before the answer. */
   ping(done?: (rtt: number) => void): void {
-    const nonce = this.#nonce++;
-    this.#pings.set(nonce, { since: monotonic(), ...(done && { done }) });
+    const nonce = ++this.#nonce;
+    const since = monotonic();
+    this.#pings.set(nonce, () => {
+      const rtt = monotonic() - since;
+      this.#owner.handleRtt(rtt);
+      done?.(rtt);
+    });
     this.send({ lane: CONNECTION, channel: 0, kind: PING, nonce });
   }
 
@@ -143,6 +151,12 @@ export class Connection {
     this.#transport.close(code, reason);
   }
 
+  /** Leaves the transport to whoever comes next. */
+  release(): Transport {
+    this.#detach();
+    return this.#transport;
+  }
+
   /** Ends the connection without waiting for anybody. */
   drop(): void {
     this.#detach();
@@ -153,7 +167,7 @@ export class Connection {
 
   #handleMessage(bytes: Uint8Array): void {
     if (this.#closed) return;
-    this.bytesDown += bytes.length;
+    this.#traffic.down += bytes.length;
     try {
       this.#handleFrame(decode(bytes));
     } catch (error) {
@@ -170,9 +184,6 @@ export class Connection {
     if (frame.kind === PONG) this.#handlePong(frame.lane, frame.nonce, now);
     const step = this.#conn.handleFrame(now, frame);
     switch (step.type) {
-      case "done":
-      case "hello":
-        break;
       case "reply":
         this.send(step.frame);
         break;
@@ -188,11 +199,11 @@ export class Connection {
         this.#handleLaneFrame(now, frame);
         break;
       case "goAway":
-        this.#owner.handleGoAway(step.lane, readPayload("GOAWAY", step.payload, decodeGoAway));
-        break;
-      case "reset":
-        this.#owner.handleReset();
-        break;
+      case "reset": {
+        const said = readPayload("GOAWAY or RESET", step.payload, decodeGoAway);
+        if (step.type === "goAway") this.#owner.handleGoAway(step.lane, said);
+        else this.#owner.handleReset(said);
+      }
     }
   }
 
@@ -206,13 +217,12 @@ export class Connection {
   }
 
   #handlePong(lane: number, nonce: Uint, now: number): void {
-    if (lane === LANE) this.#pace.handlePong(Number(nonce), now);
-    const ping = this.#pings.get(nonce);
-    if (lane !== CONNECTION || ping === undefined) return;
-    this.#pings.delete(nonce);
-    const rtt = now - ping.since;
-    this.#owner.handleRtt(rtt);
-    ping.done?.(rtt);
+    if (lane === LANE) {
+      this.#pace.handlePong(Number(nonce), now);
+    } else {
+      this.#pings.get(nonce)?.();
+      this.#pings.delete(nonce);
+    }
   }
 
   /** Hands frames to the transport, as long as it takes them. */
@@ -225,7 +235,7 @@ export class Connection {
       if (frame === undefined) break;
       // A lane does not know its number.
       const bytes = encode(frame, reply === undefined ? LANE : frame.lane);
-      this.bytesUp += bytes.length;
+      this.#traffic.up += bytes.length;
       this.#transport.send(bytes);
       const nonce = this.#pace.handleSent(bytes.length, monotonic());
       if (nonce !== undefined) this.#replies.push({ lane: LANE, channel: 0, kind: PING, nonce });
@@ -268,11 +278,8 @@ export class Connection {
     const now = monotonic();
     this.#link?.with(lane => lane.handleTimeout(now));
     try {
-      const ping = this.#conn.handleTimeout(now);
-      if (ping !== undefined) {
-        if (ping.kind === PING) this.#pings.set(ping.nonce, { since: now });
-        this.send(ping);
-      }
+      // As text: a relay's runtime answers that without waking the relay.
+      if (this.#conn.handleTimeout(now)) this.#transport.send("ping");
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       this.#fail(error);
@@ -289,7 +296,7 @@ export class Connection {
     const reason = `${error.code}: ${error.message}`;
     if (silent) this.#transport.drop();
     else this.#transport.close(error.closeCode, reason);
-    this.#end({ how: silent ? "lost" : "broken", code: error.closeCode, reason });
+    this.#end({ how: silent ? "lost" : "broken", reason });
   }
 
   #end(closed: Closed): void {
@@ -304,7 +311,6 @@ export class Connection {
     this.#stopTimer?.();
     if (this.#epoch !== undefined) this.#link?.detach(this.#epoch);
     this.#link = undefined;
-    this.#pings.clear();
   }
 }
 
@@ -312,6 +318,6 @@ export class Connection {
 function closedByPeer(code: number, reason: string): Closed {
   const broken = (code === 1002 && !reason.startsWith("PEER_SILENT")) || code === 1009;
   const how = broken ? "broken" : "lost";
-  if (code === 1006) return { how, code, reason: reason || "the connection was lost" };
-  return { how, code, reason: `closed by the server: ${code} ${reason}`.trim() };
+  const lost = reason || "the connection was lost";
+  return { how, reason: code === 1006 ? lost : `closed by the server: ${code} ${reason}`.trim() };
 }

@@ -1,7 +1,7 @@
 /** What is behind a client: dials, greets, drives the connection, and dials again when it is lost. */
 
 import type { Channel, Opener } from "./channel.ts";
-import { type Closed, Connection, LANE } from "./connection.ts";
+import { type Closed, Connection, LANE, type Owner, type Traffic } from "./connection.ts";
 import { completeUrl, dial, type Next } from "./dial.ts";
 import { AbortError, ConnectionError, messageOf, RefusedError, type SandwireError } from "./error.ts";
 import { Link } from "./link.ts";
@@ -9,7 +9,7 @@ import type { ConnectOptions } from "./options.ts";
 import { after, monotonic, onWakeUp, randomBytes, runtime, type WebSocketLike } from "./platform.ts";
 import type { LaneError } from "./protocol/error.ts";
 import { HELLO } from "./protocol/frame/header.ts";
-import { encodeHello, type GoAway, type Welcome } from "./protocol/frame/payload.ts";
+import { encodeHello, type GoAway, type Reset, type Welcome } from "./protocol/frame/payload.ts";
 import { CONNECTION } from "./protocol/frame.ts";
 import { DEFAULT_CLIENT_WINDOW, INITIAL_WINDOW, VERSION } from "./protocol/limits.ts";
 import { type State, type Stats, Watched } from "./state.ts";
@@ -34,6 +34,9 @@ const TOKEN_BYTES = 16;
 /** Codes by which a server refuses a lane for good; `LIMIT_EXCEEDED` may be otherwise the next time. */
 const FINAL = /^(PERMISSION_DENIED|VALIDATION_FAILED)$/;
 
+/** Why a relay ends a lane whose sandbox was stopped. */
+const ASLEEP = "asleep";
+
 /** {@link ConnectOptions.connectTimeout} and {@link ConnectOptions.giveUpAfter}, in milliseconds. */
 const CONNECT_TIMEOUT = 10_000;
 const GIVE_UP_AFTER = 600_000;
@@ -45,10 +48,13 @@ interface Greeting {
 }
 
 /** Drives one lane over its connections. Made by {@link Driver.start}. */
-export class Driver implements Opener {
+export class Driver implements Opener, Owner {
   readonly #options: ConnectOptions;
   readonly #target: WebSocketLike | string;
-  readonly #state: Watched<State> = new Watched<State>({ status: "connecting" });
+  /** Changes whenever the server starts; absent before it greeted. */
+  bootId: string | undefined;
+  /** What the connection is doing. */
+  readonly states: Watched<State> = new Watched<State>({ status: "connecting" });
   #link: Link;
   /** Names the lane to the server, and proves that it is ours. */
   #token: Uint8Array = randomBytes(TOKEN_BYTES);
@@ -61,16 +67,16 @@ export class Driver implements Opener {
   #helloAt = 0;
   /** Connections that the server greeted. */
   #connections = 0;
-  #bootId: string | undefined;
   /** Short connections in a row on which nothing came forward. */
   #fruitless = 0;
   /** Counted frames when the connection began: received and sent. */
   #progress = 0;
   #rtt: number | undefined;
   #pinging: Promise<number> | undefined;
-  #bytesUp = 0;
-  #bytesDown = 0;
+  readonly #traffic: Traffic = { up: 0, down: 0 };
   #redialling = false;
+  /** A connection on which HELLO can be said again. */
+  #kept: Transport | undefined;
   /** Ends the pause between two tries. */
   #hurry: (() => void) | undefined;
   #ignoreWakeUps: (() => void) | undefined;
@@ -111,27 +117,14 @@ export class Driver implements Opener {
   open<Up, Down, Result>(kind: string, params: object): Channel<Up, Down, Result> {
     const state = this.state;
     if (state.status === "closed") throw closedError(state.reason);
-    return this.#link.open(kind, params);
+    const channel = this.#link.open<Up, Down, Result>(kind, params);
+    if (state.status === ASLEEP) this.#recover(state.reason);
+    return channel;
   }
 
   /** What the connection is doing now. */
   get state(): State {
-    return this.#state.value;
-  }
-
-  /** Changes whenever the server starts; absent before it greeted. */
-  get bootId(): string | undefined {
-    return this.#bootId;
-  }
-
-  /** The state now, then each change: who is slow sees the newest. Ends when the client is closed. */
-  states(): AsyncIterable<State> {
-    return this.#state;
-  }
-
-  /** Calls `listener` with each change. Returns what ends this. */
-  onStateChange(listener: (state: State) => void): () => void {
-    return this.#state.listen(listener);
+    return this.states.value;
   }
 
   /** Figures of the connection. */
@@ -139,8 +132,8 @@ export class Driver implements Opener {
     const { retained, channels } = this.#link.with(lane => ({ retained: lane.retained, channels: lane.channels }));
     return {
       ...(this.#rtt !== undefined && { rtt: this.#rtt }),
-      bytesUp: this.#bytesUp + (this.#connection?.bytesUp ?? 0),
-      bytesDown: this.#bytesDown + (this.#connection?.bytesDown ?? 0),
+      bytesUp: this.#traffic.up,
+      bytesDown: this.#traffic.down,
       connections: this.#connections,
       channels,
       retained,
@@ -160,7 +153,7 @@ export class Driver implements Opener {
 
   /** Drops the connection and dials again at once, as after a loss: for a network that changed, and for tests. */
   reconnect(): void {
-    if (this.#connection !== undefined) {
+    if (this.#connection) {
       this.#connection.drop();
       this.#lost("a new connection was asked for");
     }
@@ -172,11 +165,9 @@ export class Driver implements Opener {
     this.#farewell ??= new Promise(resolve => {
       const connection = this.#connection;
       connection?.goAway({ reason: "done", message: "" });
+      this.#kept?.close(1000, "done");
       this.#finish(reason);
-      if (connection === undefined) {
-        resolve();
-        return;
-      }
+      if (!connection) return resolve();
       const stop = after(FAREWELL, () => {
         connection.drop();
         resolve();
@@ -190,7 +181,7 @@ export class Driver implements Opener {
   }
 
   async #ping(): Promise<number> {
-    for await (const { status } of this.#state) {
+    for await (const { status } of this.states) {
       const connection = this.#connection;
       if (status === "closed") break;
       if (connection === undefined) continue;
@@ -199,7 +190,7 @@ export class Driver implements Opener {
           stop();
           resolve(value);
         };
-        const stop = this.#state.listen(() => {
+        const stop = this.states.listen(() => {
           if (this.#connection !== connection) settle();
         });
         connection.ping(settle);
@@ -209,10 +200,14 @@ export class Driver implements Opener {
     throw closedError("before the answer came");
   }
 
+  get #window(): number {
+    return Math.max(this.#options.window ?? DEFAULT_CLIENT_WINDOW, INITIAL_WINDOW);
+  }
+
   #newLink(): Link {
     return new Link({
       maxChannels: UNTOLD_CHANNELS,
-      recvWindow: Math.max(this.#options.window ?? DEFAULT_CLIENT_WINDOW, INITIAL_WINDOW),
+      recvWindow: this.#window,
       growth: GROWTH,
     });
   }
@@ -234,34 +229,26 @@ export class Driver implements Opener {
       received,
       attempt: this.#hellos,
       client: name,
-      window: Math.max(this.#options.window ?? DEFAULT_CLIENT_WINDOW, INITIAL_WINDOW),
+      window: this.#window,
       scopes,
     });
-    // A connection that was closed or dropped tells no more, so that all that is told is of the present one.
-    const connection = new Connection(transport, {
-      handleWelcome: welcome => this.#handleWelcome(welcome),
-      handleGoAway: (lane, goAway) => this.#handleGoAway(lane, goAway),
-      handleReset: () => this.#dropped("a relay lost the sandbox"),
-      handleBroken: error => this.#handleBroken(error),
-      handleClosed: closed => this.#handleClosed(closed),
-      handleRtt: rtt => {
-        this.#rtt = rtt;
-      },
-    });
+    // One that was closed or dropped tells no more, so that all that is told is of the present one.
+    const connection = new Connection(transport, this, this.#traffic);
     this.#connection = connection;
     this.#welcomed = false;
     this.#helloAt = monotonic();
     connection.send({ lane: LANE, channel: 0, kind: HELLO, payload });
   }
 
-  #handleWelcome(welcome: Welcome): void {
+  /** Of {@link Owner}. */
+  handleWelcome({ resumed, received, bootId, server, maxChannels }: Welcome): void {
     const connection = this.#connection;
     if (this.#greeting !== undefined) {
-      if (!welcome.resumed && this.#link.with(lane => lane.sent) > 0) {
+      if (!resumed && this.#hellos > 1 && this.#link.with(lane => lane.sent) > 0) {
         this.#replaceLane("the server does not know it any more");
       }
       try {
-        connection?.attach(this.#link, welcome.received);
+        connection?.attach(this.#link, received);
       } catch (error) {
         // The server claims to have what was never sent: nothing of this lane can be trusted.
         const reason = messageOf(error);
@@ -275,26 +262,30 @@ export class Driver implements Opener {
     this.#rtt ??= monotonic() - this.#helloAt;
     connection?.ping();
     this.#connections += 1;
-    this.#bootId = welcome.bootId;
-    this.#link.with(lane => lane.setMaxChannels(welcome.maxChannels));
+    this.bootId = bootId;
+    this.#link.with(lane => lane.setMaxChannels(maxChannels));
     this.#greeting?.resolve();
-    this.#state.set({
+    this.states.set({
       status: "connected",
-      bootId: welcome.bootId,
-      server: welcome.server,
+      bootId,
+      server,
       connections: this.#connections,
       rtt: this.#rtt,
     });
   }
 
-  #handleGoAway(lane: number, goAway: GoAway): void {
-    const reason = goAway.message ? `${goAway.reason}: ${goAway.message}` : goAway.reason;
+  /** Of {@link Owner}. */
+  handleGoAway(lane: number, { reason: code, message, deadlineMs }: GoAway): void {
+    const reason = message ? `${code}: ${message}` : code;
     if (lane === CONNECTION) {
       // What runs in this lane still ends there.
-      const { deadlineMs } = goAway;
-      this.#state.set({ status: "draining", reason, ...(deadlineMs !== undefined && { deadlineMs }) });
-    } else if (!this.#welcomed && FINAL.test(goAway.reason)) {
-      this.#refused(goAway.reason, reason);
+      this.states.set({ status: "draining", reason, ...(deadlineMs !== undefined && { deadlineMs }) });
+    } else if (code === ASLEEP) {
+      this.#newLane(ASLEEP);
+      this.states.set({ status: ASLEEP, reason });
+      this.#lost(reason, true);
+    } else if (!this.#welcomed && FINAL.test(code)) {
+      this.#refused(code, reason);
     } else {
       if (this.#welcomed) this.#newLane(reason);
       this.#dropped(reason);
@@ -308,14 +299,28 @@ export class Driver implements Opener {
     else this.#greeting.reject(new RefusedError(reason, {}, code));
   }
 
-  #handleBroken(error: LaneError): void {
+  /** Of {@link Owner}. */
+  handleReset({ reason, message }: Reset): void {
+    // What was not passed on was never said.
+    if (reason === "no-trunk") this.#hellos -= 1;
+    this.#lost(message || reason, true);
+  }
+
+  /** Of {@link Owner}. */
+  handleRtt(rtt: number): void {
+    this.#rtt = rtt;
+  }
+
+  /** Of {@link Owner}. */
+  handleBroken(error: LaneError): void {
     const reason = `${error.code}: ${error.message}`;
     this.#connection?.goAway({ reason: error.code, message: reason });
     this.#newLane(reason);
     this.#dropped(reason);
   }
 
-  #handleClosed({ how, reason }: Closed): void {
+  /** Of {@link Owner}. */
+  handleClosed({ how, reason }: Closed): void {
     if (how === "broken") this.#newLane(reason);
     this.#lost(reason);
   }
@@ -326,14 +331,18 @@ export class Driver implements Opener {
     this.#lost(reason);
   }
 
-  /** There is no connection any more. */
-  #lost(reason: string): void {
+  /** There is no connection any more; with `keep`, HELLO can be said again where it was. */
+  #lost(reason: string, keep = false): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    this.#bytesUp += connection?.bytesUp ?? 0;
-    this.#bytesDown += connection?.bytesDown ?? 0;
+    this.#kept = keep ? connection?.release() : undefined;
     this.#greeting?.reject(new ConnectionError(reason));
-    if (this.state.status === "closed" || this.#redialling) return;
+    this.#recover(reason);
+  }
+
+  /** Begins to dial again, when somebody needs it. */
+  #recover(reason: string): void {
+    if (this.#redialling || this.#rests()) return;
     const progress = this.#link.with(lane => lane.received + lane.sent);
     const lasted = monotonic() - this.#helloAt > LONGEST_PAUSE;
     this.#fruitless = lasted || progress > this.#progress ? 0 : this.#fruitless + 1;
@@ -346,16 +355,16 @@ export class Driver implements Opener {
     const { giveUpAfter = GIVE_UP_AFTER, redial } = this.#options;
     const since = monotonic();
     let reason = lost;
-    if (typeof this.#target !== "string" && redial === undefined) {
-      this.#finish(`${reason}; see the option redial`);
-      return;
-    }
-    for (let attempt = 1; !this.#isClosed(); attempt++) {
+    for (let attempt = 1; !this.#rests(); attempt++) {
+      if (typeof this.#target !== "string" && !redial && !this.#kept) {
+        this.#finish(`${reason}; see the option redial`);
+        break;
+      }
       // The first try is made at once, unless connections end as soon as they are made.
       const doublings = attempt - 1 + this.#fruitless;
       if (doublings > 0) await this.#pause(attempt, reason, doublings);
-      if (this.#isClosed()) return;
-      this.#state.set({ status: "reconnecting", attempt, reason, retryInMs: 0 });
+      if (this.#rests()) break;
+      this.states.set({ status: "reconnecting", attempt, reason, retryInMs: 0 });
       try {
         await this.#resume(redial ?? (() => this.#target));
         return;
@@ -365,13 +374,14 @@ export class Driver implements Opener {
       }
       if (monotonic() - since > giveUpAfter) this.#finish(`gave up after ${giveUpAfter / 1000} s: ${reason}`);
     }
+    this.#redialling = false;
   }
 
   /** Waits: a random time, so that a server that comes back is not met by all at once. */
   async #pause(attempt: number, reason: string, doublings: number): Promise<void> {
-    const longest = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(doublings, 20));
+    const longest = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** doublings);
     const pause = Math.round(longest * Math.random());
-    this.#state.set({ status: "reconnecting", attempt, reason, retryInMs: pause });
+    this.states.set({ status: "reconnecting", attempt, reason, retryInMs: pause });
     await new Promise<void>(resolve => {
       const stop = after(pause, resolve);
       this.#hurry = () => {
@@ -384,7 +394,8 @@ export class Driver implements Opener {
 
   /** Dials, says HELLO, waits for WELCOME and goes on with the lane. */
   async #resume(next: Next): Promise<void> {
-    const transport = await this.#dial(next);
+    const transport = this.#kept ?? (await this.#dial(next));
+    this.#kept = undefined;
     await new Promise<void>((resolve, reject) => {
       const stop = after(this.#options.connectTimeout ?? CONNECT_TIMEOUT, () => {
         this.#connection?.drop();
@@ -422,17 +433,19 @@ export class Driver implements Opener {
     this.#hellos = 0;
   }
 
-  #isClosed(): boolean {
-    return this.state.status === "closed";
+  /** Whether nobody needs a connection: the client is closed, or it sleeps and nothing is asked of it. */
+  #rests(): boolean {
+    const { status } = this.state;
+    return status === "closed" || (status === ASLEEP && this.#link.with(lane => lane.channels) === 0);
   }
 
   /** The client is over. */
   #finish(reason: string): void {
-    if (this.#isClosed()) return;
+    if (this.state.status === "closed") return;
     this.#ignoreWakeUps?.();
     this.#connection = undefined;
-    this.#state.set({ status: "closed", reason });
-    this.#state.finish();
+    this.states.set({ status: "closed", reason });
+    this.states.finish();
     this.#link.fail(reason);
     this.#greeting?.reject(closedError(reason));
     this.#ending.abort(closedError(reason));

@@ -74,7 +74,7 @@ export type {
 } from "./kinds/process/log.ts";
 export type { LogMatch, PortReady, WaitForLogOptions, WaitForPortOptions } from "./kinds/process/wait.ts";
 export type { Restart, RestartPolicy, StartProcessOptions } from "./kinds/process.ts";
-export type { Metrics, MetricsOptions, SandboxInfo } from "./kinds/sandbox.ts";
+export type { Activity, Metrics, MetricsOptions, SandboxInfo } from "./kinds/sandbox.ts";
 export { type CreateSessionOptions, type DeleteSessionOptions, Session, type SessionInfo } from "./kinds/session.ts";
 export type { AsyncSequence, Data, Encoding } from "./kinds/stream.ts";
 export type { Attached, Terminal, TerminalEvent } from "./kinds/terminal/viewer.ts";

@@ -103,9 +103,6 @@ export class Link implements Opener {
         case "opened":
           // This client serves no channels; the answer goes out with the next frames.
           this.#lane.close(event.id, { ok: false, payload: encode(UNSERVED) });
-          break;
-        case "cancelled":
-          break;
       }
     }
   }

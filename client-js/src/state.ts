@@ -34,6 +34,11 @@ export type State =
       /** Milliseconds that open operations had left when this state began, when the server said it. */
       readonly deadlineMs?: number;
     }
+  /**
+   * Only through a relay: the sandbox was stopped, as it idled or was destroyed. What was open has failed with an
+   * `InterruptedError` whose `context.reason` is `asleep`. Whatever is called next wakes it; nothing else does.
+   */
+  | { readonly status: "asleep"; readonly reason: string }
   /** The client was closed, or gave up. */
   | { readonly status: "closed"; readonly reason: string };
 

@@ -45,21 +45,23 @@ export class WebSocketTransport implements Transport {
 
   constructor(socket: WebSocketLike) {
     this.#socket = socket;
+    on(socket, "message", ({ data }) => {
+      if (this.#closed) return;
+      if (typeof data === "string") this.#events?.text(data);
+      else this.#events?.message(new Uint8Array(data as ArrayBuffer));
+    });
+    on(socket, "close", ({ code, reason }) => this.#end(code ?? 1005, typeof reason === "string" ? reason : ""));
+    // Where a socket fails without a close event, this is its end; where both come, the first counts.
+    on(socket, "error", ({ message }) => {
+      if (socket.readyState !== OPEN) this.#end(1006, message ?? "the connection failed");
+    });
   }
 
   listen(events: TransportEvents): void {
     this.#events = events;
-    on(this.#socket, "message", ({ data }) => {
-      if (this.#closed) return;
-      if (typeof data === "string") events.text();
-      else events.message(new Uint8Array(data as ArrayBuffer));
-    });
-    on(this.#socket, "close", ({ code, reason }) => this.#end(code ?? 1005, typeof reason === "string" ? reason : ""));
-    // Where a socket fails without a close event, this is its end; where both come, the first counts.
-    on(this.#socket, "error", ({ message }) => {
-      if (this.#socket.readyState !== OPEN) this.#end(1006, message ?? "the connection failed");
-    });
-    if (this.#socket.readyState !== OPEN) this.#end(1006, "the connection was lost");
+    if (this.#socket.readyState === OPEN) return;
+    this.#closed = true;
+    events.closed(1006, "");
   }
 
   writable(): boolean {
@@ -72,7 +74,7 @@ export class WebSocketTransport implements Transport {
     return false;
   }
 
-  send(message: Uint8Array<ArrayBuffer>): void {
+  send(message: Uint8Array<ArrayBuffer> | string): void {
     // What is handed to a socket that is about to close is lost with it; the lane sends it again.
     if (this.#socket.readyState === OPEN) this.#socket.send(message);
   }

@@ -18,11 +18,11 @@ export interface Example {
 /** An example that connects by itself. All others may use a `sandbox`; all may use the `url` where it is. */
 const CONNECTS = /\bconnect\(url/;
 
-/** Examples of all sources, and of a page. */
+/** Examples of all sources, and of a page; those for Workers are compiled by `cloudflare/docs.test.ts`. */
 export function examples(packageFolder: string): Example[] {
   const found: Example[] = [];
   const sources = readdirSync(join(packageFolder, "src"), { recursive: true, encoding: "utf8" })
-    .filter(file => file.endsWith(".ts") && !/^(terminal|protocol)/.test(file))
+    .filter(file => file.endsWith(".ts") && !/^(terminal|protocol|relay|cloudflare)/.test(file))
     .sort();
   for (const file of [...sources.map(each => join("src", each)), "README.md"]) {
     const path = join(packageFolder, file);

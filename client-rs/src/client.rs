@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sandwire_link::{Call, Link};
+use sandwire_protocol::ByteString;
 use sandwire_protocol::kind::Kind;
 use sandwire_protocol::limits::DEFAULT_CLIENT_WINDOW;
 use sandwire_protocol::schedule::Class;
@@ -48,6 +49,8 @@ pub struct Builder {
     pub(crate) name: String,
     pub(crate) window: u32,
     pub(crate) scopes: Option<Vec<String>>,
+    pub(crate) terminals: Option<Vec<String>>,
+    pub(crate) paths: Option<Vec<ByteString>>,
     pub(crate) give_up_after: Duration,
 }
 
@@ -87,6 +90,21 @@ impl Builder {
     #[must_use]
     pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.scopes = Some(scopes.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Give up rights: of the terminals only these, by id. Default: all that the token allows.
+    #[must_use]
+    pub fn terminals(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.terminals = Some(ids.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Give up rights: of the files only those below these absolute paths. Commands are not bound by it: leave the scopes
+    /// for them out, too. Default: all that the token allows.
+    #[must_use]
+    pub fn paths(mut self, paths: impl IntoIterator<Item = impl Into<ByteString>>) -> Self {
+        self.paths = Some(paths.into_iter().map(Into::into).collect());
         self
     }
 
@@ -201,6 +219,8 @@ impl Client {
             name: concat!("sandwire/", env!("CARGO_PKG_VERSION")).to_owned(),
             window: DEFAULT_CLIENT_WINDOW,
             scopes: None,
+            terminals: None,
+            paths: None,
             give_up_after: Duration::from_secs(600),
         }
     }

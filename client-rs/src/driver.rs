@@ -86,6 +86,9 @@ impl Driver {
             client: self.builder.name.clone(),
             window: Some(self.builder.window),
             scopes: self.builder.scopes.clone(),
+            terminals: self.builder.terminals.clone(),
+            paths: self.builder.paths.clone(),
+            relayed: false,
         };
         connection.handle().send(Frame { lane: LANE, channel: 0, body: Body::Hello(kind::encode(&hello)?) }).await;
         connection.expect(LANE);

@@ -7,6 +7,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper::header;
 use hyper_util::rt::TokioIo;
+use sandwire_protocol::ByteString;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::http::{Request, Uri};
@@ -28,6 +29,10 @@ struct Ask<'a> {
     ttl: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scopes: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terminals: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paths: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -37,7 +42,7 @@ struct Given {
 
 impl Builder {
     /// A link to the server's page that signs a browser in, once, with the token's rights or those of
-    /// [`scopes`](Builder::scopes). It is good for `ttl`, at most an hour; default: 5 minutes. Whoever has it first can use
+    /// [`scopes`](Builder::scopes), [`terminals`](Builder::terminals) and [`paths`](Builder::paths). It is good for `ttl`, at most an hour; default: 5 minutes. Whoever has it first can use
     /// it.
     ///
     /// ```
@@ -55,8 +60,17 @@ impl Builder {
     /// # Errors
     /// [`Error::Url`], [`Error::Connect`], or [`Error::Refused`] with the server's status.
     pub async fn sign_in_link(self, ttl: Option<Duration>) -> Result<String, Error> {
-        let ask = Ask { session: true, ttl: ttl.map(|ttl| ttl.as_secs()), scopes: self.scopes.as_deref() };
         let target = &self.target;
+        let text = |path: &ByteString| {
+            path.as_str().map(str::to_owned).ok_or_else(|| target.failed(format!("the path {path} is not UTF-8")))
+        };
+        let ask = Ask {
+            session: true,
+            ttl: ttl.map(|ttl| ttl.as_secs()),
+            scopes: self.scopes.as_deref(),
+            terminals: self.terminals.as_deref(),
+            paths: self.paths.as_ref().map(|paths| paths.iter().map(text).collect()).transpose()?,
+        };
         let page = page(target)?;
         let body = serde_json::to_vec(&ask).map_err(|error| target.failed(error.to_string()))?;
         let given = match tokio::time::timeout(target.timeout, post(target, &format!("{page}v1/tickets"), body)).await {

@@ -10,8 +10,8 @@ pub mod header;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::byte_string::bin;
-use crate::kind::command::is_zero;
+use crate::byte_string::{ByteString, bin};
+use crate::kind::command::{is_false, is_zero};
 use crate::schedule::Class;
 
 /// The lane that means the connection itself: PING, PONG and GOAWAY of one hop.
@@ -168,6 +168,18 @@ pub struct Hello {
     /// Scopes for this lane, by name; it never gets more than the connection's token allows. Default: all of those.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<String>>,
+    /// Terminals by id: `pty.*` for these only, `pty.open` only with one of these ids. At most 32, of those that the
+    /// connection's token allows. Default: all of those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terminals: Option<Vec<String>>,
+    /// Absolute paths, without `..`: `file.*` only below these. At most 8, each below one that the connection's token
+    /// allows; with `terminals` at most 2 KiB. Default: all that the token allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paths: Option<Vec<ByteString>>,
+    /// A relay says it of the lanes that it carries: the server cannot see how much waits behind the relay, and sees to
+    /// it that little does. Default: false.
+    #[serde(skip_serializing_if = "is_false")]
+    pub relayed: bool,
 }
 
 /// Payload of WELCOME.

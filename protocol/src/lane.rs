@@ -17,6 +17,7 @@ use crate::channel::{Channel, State};
 use crate::error::LaneError;
 use crate::frame::Body;
 use crate::limits::{DEFAULT_RETAIN, INITIAL_WINDOW, MIN_RETAIN};
+use crate::pace::Pace;
 use crate::replay::Replay;
 use crate::schedule::Scheduler;
 
@@ -109,6 +110,10 @@ pub struct Lane {
     draining: bool,
     /// Why the lane is gone for good.
     gone: Option<String>,
+    /// What is on its way, where that waits where nobody sees it.
+    pace: Option<Pace>,
+    /// The PING that it wants to be sent.
+    ping_due: Option<u64>,
 }
 
 impl Lane {
@@ -137,7 +142,23 @@ impl Lane {
             events: VecDeque::new(),
             draining: false,
             gone: None,
+            pace: None,
+            ping_due: None,
         }
+    }
+
+    /// Whether bulk frames are held back so that few of them wait on the way; see [`pace`](crate::pace). For a lane behind
+    /// a relay. Default: no, they go out as fast as the connection takes them.
+    pub fn set_paced(&mut self, paced: bool) {
+        if self.pace.is_some() != paced {
+            self.pace = paced.then(Pace::default);
+            self.ping_due = None;
+        }
+    }
+
+    /// Whether it is.
+    pub const fn is_paced(&self) -> bool {
+        self.pace.is_some()
     }
 
     /// A connection carries the lane from here on. The peer has received this many of our frames; what came after
@@ -159,6 +180,9 @@ impl Lane {
         self.ack_due = false;
         self.attached = true;
         self.epoch += 1;
+        // Nothing of this connection is on its way yet, and what was on that of another is nobody's.
+        self.pace = self.pace.as_ref().map(|_| Pace::default());
+        self.ping_due = None;
         Ok(Epoch(self.epoch))
     }
 

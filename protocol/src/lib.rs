@@ -13,6 +13,7 @@ pub mod frame;
 pub mod kind;
 pub mod lane;
 pub mod limits;
+pub mod pace;
 pub mod replay;
 pub mod schedule;
 pub mod window;

@@ -23,6 +23,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("R-PREVIEW-3", "tests/it/preview.rs"),
     ("R-PREVIEW-4", "server/src/http/preview/headers.rs"),
     ("R-HELLO-1", "client-rs/src/driver.rs"),
+    ("R-HELLO-10", "tests/it/grants.rs"),
     ("R-RESUME-6", "server/src/lanes.rs"),
     ("R-GOAWAY-3", "server/src/conn.rs"),
     ("R-RELAY-3", "protocol/PROTOCOL.md"),

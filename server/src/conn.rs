@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sandwire_link::{Closed, Connection, Handle, Inbound, Socket};
+use sandwire_link::{Closed, Connection, Handle, Inbound, Link, Socket};
 use sandwire_protocol::frame::{Body, CONNECTION, Frame, GoAway, Hello, Welcome};
 use sandwire_protocol::kind;
 use sandwire_protocol::lane::Role;
@@ -18,7 +18,7 @@ use crate::server::{Phase, Server};
 /// Serves a connection whose upgrade is done, until it ends; at the latest when the session ends that it belongs to.
 pub(crate) async fn serve(server: Arc<Server>, socket: Socket, access: Access, session: Option<Open>) {
     let connection = Connection::new(socket, Role::Server, server.lanes_per_connection).await;
-    let mut served = Served { server, access, lanes: BTreeMap::new(), handle: connection.handle() };
+    let mut served = Served { server, access, lanes: BTreeMap::new(), handle: connection.handle(), relay: false };
     let closed = served.run(connection, session).await;
     tracing::info!(reason = %closed, lanes = served.lanes.len(), "disconnected");
     for (key, entry) in served.lanes.into_values() {
@@ -31,6 +31,8 @@ struct Served {
     access: Access,
     lanes: BTreeMap<u32, (LaneKey, Entry)>,
     handle: Handle,
+    /// Whether the peer is a relay: it said so, or it carried more than one lane.
+    relay: bool,
 }
 
 impl Served {
@@ -87,6 +89,7 @@ impl Served {
             Err(error) => return self.refuse(lane, &error).await,
         };
         let link = &greeting.entry.link;
+        self.pace(hello, link);
         // An older connection of the lane may still read: from here on nothing of it counts.
         link.supersede();
         let bounds = self.server.lanes.bounds();
@@ -116,6 +119,15 @@ impl Served {
         if first {
             self.enter(self.server.phase()).await;
         }
+    }
+
+    /// What waits behind a relay nobody sees here: little may be on its way there.
+    fn pace(&mut self, hello: &Hello, link: &Link) {
+        if !self.relay && (hello.relayed || !self.lanes.is_empty()) {
+            self.relay = true;
+            self.lanes.values().for_each(|(_, entry)| entry.link.set_paced(true));
+        }
+        link.set_paced(self.relay);
     }
 
     /// Answers a HELLO with the reason why not. A direct client's connection has nothing left to carry.

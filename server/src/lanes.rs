@@ -13,7 +13,7 @@ use sandwire_protocol::{Code, Error};
 use sha2::{Digest, Sha256};
 use tokio::task::AbortHandle;
 
-use crate::auth::Access;
+use crate::auth::{Access, Grant};
 use crate::config::Settings;
 
 /// Bounds of lanes.
@@ -99,10 +99,10 @@ impl Lanes {
     /// Finds the lane that a HELLO names, or makes it.
     ///
     /// # Errors
-    /// `PERMISSION_DENIED` when the scopes are more than the connection has, or the lane may do what this connection
+    /// `PERMISSION_DENIED` when what is asked for is more than the connection has, or the lane may do what this connection
     /// may not; `LIMIT_EXCEEDED` when there are too many lanes, or nothing is left to retain bytes in.
     pub(crate) fn greet(&self, hello: &Hello, access: &Access) -> Result<Greeting, Error> {
-        let access = access.narrow(hello.scopes.as_deref())?;
+        let access = access.narrow(&Grant::of(hello))?;
         let key: LaneKey = Sha256::digest(&hello.token).into();
         let mut entries = self.lock();
         if self.bounds.ttl.is_zero()
@@ -240,6 +240,29 @@ mod tests {
         assert!(lanes.greet(&hello(3), &access).unwrap().resumed);
         assert!(lanes.greet(&hello(0), &access).unwrap().resumed, "a client that does not count");
         assert_eq!(lanes.len(), 1);
+    }
+
+    /// R-HELLO-10: on a relay's connection each client has what its own HELLO says, also of a lane that is there.
+    #[tokio::test]
+    async fn a_lane_is_not_resumed_by_who_may_do_less() {
+        let lanes = Lanes::new(Bounds::of(&Settings::default()));
+        let access = Access::full("relay");
+        let least = Hello { version: 1, token: vec![7; 16], ..Hello::default() };
+        let terminals = |ids: &[&str]| Some(ids.iter().map(|id| (*id).to_owned()).collect());
+        let narrow = Hello { terminals: terminals(&["a"]), paths: Some(vec!["/w".into()]), ..least.clone() };
+        assert!(!lanes.greet(&narrow, &access).unwrap().resumed);
+        for other in [
+            Hello { terminals: terminals(&["b"]), ..narrow.clone() },
+            Hello { terminals: terminals(&[]), ..narrow.clone() },
+            Hello { paths: Some(vec!["/w/deeper".into()]), ..narrow.clone() },
+            Hello { scopes: terminals(&["info"]), ..narrow.clone() },
+        ] {
+            assert_eq!(lanes.greet(&other, &access).err().unwrap().code, Code::PermissionDenied, "{other:?}");
+        }
+        // Who may do more goes on with it as it is.
+        let greeting = lanes.greet(&least, &access).unwrap();
+        assert!(greeting.resumed && !greeting.entry.access.sees_terminal("b"));
+        assert!(lanes.greet(&narrow, &access).unwrap().resumed);
     }
 
     #[tokio::test]

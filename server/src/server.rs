@@ -59,7 +59,7 @@ pub(crate) struct Counts {
 }
 
 /// Long messages that may be on their way in at once. A connection that is slow with one is silent, and not for long.
-pub(crate) const LONG_MESSAGES: usize = 8;
+pub(crate) const LONG_MESSAGES: usize = 6;
 
 /// Bytes of a channel's end that its place pays for. A longer one takes more places until it is sent: clients that ask
 /// and do not read must not cost more than what they may open.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the base images that the Dockerfile takes from a public registry, out of Debian's packages and this machine's Rust and
-# Node.js: the tests need no registry. Each is made once; `rm -r target/image` makes them again.
+# Node.js: the tests need no registry. Each is made once; after `tests/image.sh clean` again.
 . "$(dirname "$0")/common.sh"
 
 release=trixie

@@ -17,9 +17,10 @@ fail() {
 # One line for each thing that was shown to work.
 ok() { echo "image: ok: $*"; }
 
-# `buildah` with a store of its own. Chroot isolation: it needs no daemon and no runtime.
+# `buildah` with a store, and caches, of its own. Chroot isolation: it needs no daemon and no runtime.
 buildah() {
-    BUILDAH_ISOLATION=chroot command buildah --root "$home/store" --runroot "$home/run" --storage-driver overlay "$@"
+    mkdir -p "$home/tmp"
+    TMPDIR=$home/tmp BUILDAH_ISOLATION=chroot command buildah --root "$home/store" --runroot "$home/run" --storage-driver overlay "$@"
 }
 
 # Whether an image is there already.

@@ -13,7 +13,7 @@ use crate::common::{collect, run, shell};
 const TOKEN: &str = "a-token-for-everything";
 
 /// Sends these bytes and reads to the end of the connection.
-async fn raw(server: &Server, request: &str) -> String {
+pub(crate) async fn raw(server: &Server, request: &str) -> String {
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     stream.write_all(request.replace('\n', "\r\n").as_bytes()).await.unwrap();
     let mut answer = Vec::new();

@@ -314,7 +314,7 @@ async fn messages_that_never_end_cost_little_and_hold_nobody() {
     }
     assert_eq!(crate::common::run(&other, &shell("echo here")).await.0, b"here\n");
     let grown = server.rss().saturating_sub(idle);
-    // Eight of them whole, 80 KiB of each of the others, and tables.
+    // Six of them whole, 80 KiB of each of the others, and tables.
     assert!(grown < 60 << 20, "{grown}");
     drop(unfinished);
     // Long messages of others are read again.

@@ -16,6 +16,7 @@ mod drain;
 mod examples;
 mod exec;
 mod fairness;
+mod grants;
 mod host;
 mod hostile;
 mod kinds;

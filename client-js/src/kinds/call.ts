@@ -2,7 +2,7 @@
 
 import { bytesOf, utf8 } from "../bytes.ts";
 import type { Channel, Item, Opener } from "../channel.ts";
-import { AbortError, type SandwireError, TimeoutError } from "../error.ts";
+import { AbortError, InterruptedError, type SandwireError, TimeoutError } from "../error.ts";
 import { type AbortSignalLike, after } from "../platform.ts";
 import type { Chunk } from "../web.ts";
 
@@ -113,6 +113,13 @@ export const unary = async <Result>(
   options?: CallOptions,
   late?: string,
 ): Promise<Result> => begin<never, never, Result>(opener, kind, params, options, late).result();
+
+/**
+ * Whether what followed something is to be picked up again: its lane was lost. Not when the sandbox was put to sleep: only
+ * what a user asks for wakes it.
+ */
+export const isResumable = (error: unknown): boolean =>
+  error instanceof InterruptedError && error.context["reason"] !== "asleep";
 
 /** The error of an aborted signal, with its reason as the cause. */
 export function aborted(signal: AbortSignalLike): SandwireError {

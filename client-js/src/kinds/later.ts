@@ -83,6 +83,7 @@ const SANDBOX: Forms<Omit<SandboxCalls, keyof Ports>> = {
   info: PROMISE,
   getMetrics: PROMISE,
   metrics: SEQUENCE,
+  activity: SEQUENCE,
   createSession: PROMISE,
   listSessions: PROMISE,
   deleteSession: PROMISE,

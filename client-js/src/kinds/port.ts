@@ -1,8 +1,8 @@
 /** Ports in the sandbox: `tcp.connect`, and the waiting for them. */
 
-import { InterruptedError, SandwireError } from "../error.ts";
+import { SandwireError } from "../error.ts";
 import type { ByteSink, ByteStream } from "../web.ts";
-import { begin, type Call, type CallOptions, fromWire, pick } from "./call.ts";
+import { begin, type Call, type CallOptions, fromWire, isResumable, pick } from "./call.ts";
 import type {
   ExposedPort,
   ExposePortOptions,
@@ -212,7 +212,7 @@ async function* watched(
       await call().result();
       return;
     } catch (error) {
-      if (!(error instanceof InterruptedError)) throw error;
+      if (!isResumable(error)) throw error;
     }
     yield* there.values();
     there.clear();

@@ -28,6 +28,8 @@ export interface StartProcessOptions extends LaunchOptions {
   readonly restart?: RestartPolicy | Restart | undefined;
   /** Forget it and its log as soon as it has ended and nobody reads. Default: false. */
   readonly autoRemove?: boolean | undefined;
+  /** It keeps the sandbox awake until it has ended, restarts included. Default: false. */
+  readonly keepAlive?: boolean | undefined;
   /** Largest log in bytes. Default and upper bound: the server's setting. */
   readonly logBytes?: number | undefined;
   /** Gives up the start. It does not end a process that was started. */
@@ -69,7 +71,7 @@ export class Processes extends Terminals {
     const info = await this.call<WireInfo>(
       "process.start",
       {
-        ...pick(options, "id", "stdin", "timeout_ms", "grace_ms", "auto_remove", "log_bytes"),
+        ...pick(options, "id", "stdin", "timeout_ms", "grace_ms", "auto_remove", "keep_alive", "log_bytes"),
         ...this.launch(command, options),
         restart:
           typeof restart === "string" ? { policy: restart } : restart && pick(restart, "policy", "max", "backoff_ms"),

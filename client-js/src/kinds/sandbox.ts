@@ -1,7 +1,6 @@
 /** `sandbox.*`: what the sandbox is and how it fares. */
 
-import { InterruptedError } from "../error.ts";
-import { begin, type Call, type CallOptions, fromWire, pick } from "./call.ts";
+import { begin, type Call, type CallOptions, fromWire, isResumable, pick } from "./call.ts";
 import { Ports } from "./port.ts";
 import { iterable } from "./sequence.ts";
 import { SessionCalls, sessionOf, type WireSession } from "./session/calls.ts";
@@ -82,6 +81,20 @@ export interface Metrics {
   readonly idle: number;
 }
 
+/** What goes on in a sandbox, for whoever decides whether it may sleep. Connections, viewers and watches do not count. */
+export interface Activity {
+  /** Whether there is work that sleep would end: any of `commands`, `terminals` and `kept` is not 0. */
+  readonly busy: boolean;
+  /** Commands that run, whether or not their client is connected. */
+  readonly commands: number;
+  /** Terminals that live. */
+  readonly terminals: number;
+  /** Background processes that were started with `keepAlive` and have not ended. */
+  readonly kept: number;
+  /** Milliseconds since anybody did anything, as in {@link Metrics}. */
+  readonly idle: number;
+}
+
 /** What only the sandbox as a whole can do. */
 export class SandboxCalls extends Ports {
   /** What the sandbox and its server are. */
@@ -111,24 +124,22 @@ export class SandboxCalls extends Ports {
    * ```
    */
   metrics({ interval = 1000, ...options }: MetricsOptions = {}): AsyncSequence<Metrics> {
-    type Readings = Call<never, { readonly sample?: object }, object>;
-    const start = (): Readings => begin(this.endpoint, "sandbox.metrics", { interval_ms: interval }, options);
-    let call = start();
-    async function* samples(): AsyncGenerator<Metrics, void> {
-      for (;;) {
-        for (let item = await call.next(); item; item = await call.next()) {
-          if (item.type === "event" && item.event.sample) yield fromWire(item.event.sample);
-        }
-        try {
-          await call.result();
-          return;
-        } catch (error) {
-          if (!(error instanceof InterruptedError)) throw error;
-          call = start();
-        }
-      }
-    }
-    return iterable(samples(), () => call.cancel());
+    return this.#told("sandbox.metrics", { interval_ms: interval }, "sample", options);
+  }
+
+  /**
+   * Tells what goes on now, and whenever that changes, until the loop is left. To ask counts as nothing that goes on.
+   *
+   * @example
+   * ```ts
+   * for await (const { busy, commands, terminals } of sandbox.activity()) {
+   *   console.log(busy, commands, terminals); // false 0 0
+   *   break;
+   * }
+   * ```
+   */
+  activity(options: CallOptions = {}): AsyncSequence<Activity> {
+    return this.#told("sandbox.activity", {}, "activity", options);
   }
 
   /**
@@ -158,5 +169,27 @@ export class SandboxCalls extends Ports {
   /** Ends a session, its shell and what its commands left behind; see {@link Session.delete}. */
   deleteSession(id: string, options?: DeleteSessionOptions): Promise<void> {
     return new SessionCalls(this.endpoint, id).delete(options);
+  }
+
+  /** The events of this name, of one call after the other. */
+  #told<T>(kind: string, params: object, event: string, options: CallOptions): AsyncSequence<T> {
+    type Events = Call<never, Readonly<Record<string, unknown>>, object>;
+    const start = (): Events => begin(this.endpoint, kind, params, options);
+    let call = start();
+    async function* events(): AsyncGenerator<T, void> {
+      for (;;) {
+        for (let item = await call.next(); item; item = await call.next()) {
+          if (item.type === "event" && item.event[event]) yield fromWire(item.event[event]);
+        }
+        try {
+          await call.result();
+          return;
+        } catch (error) {
+          if (!isResumable(error)) throw error;
+          call = start();
+        }
+      }
+    }
+    return iterable(events(), () => call.cancel());
   }
 }

@@ -1,8 +1,7 @@
 /** Whole trees of files: searched, watched, as archives. */
 
-import { InterruptedError } from "../error.ts";
 import type { ByteStream, Content } from "../web.ts";
-import { begin, type Call, type CallOptions, fromWire, type Path, pick } from "./call.ts";
+import { begin, type Call, type CallOptions, fromWire, isResumable, type Path, pick } from "./call.ts";
 import type { FileInfo, GlobOptions, ProgressOptions } from "./file/info.ts";
 import { Files } from "./file.ts";
 import { iterable } from "./sequence.ts";
@@ -176,7 +175,7 @@ export class Trees extends Files {
           await call.result();
           return;
         } catch (error) {
-          if (!(error instanceof InterruptedError)) throw error;
+          if (!isResumable(error)) throw error;
           await start();
           yield { type: "overflow" };
         }

@@ -23,7 +23,7 @@ export type Step =
   /** The peer goes away: the connection (lane 0) or one lane. Payload as it came. */
   | { readonly type: "goAway"; readonly lane: number; readonly payload: Uint8Array }
   /** A relay lost the other side of this lane. */
-  | { readonly type: "reset"; readonly lane: number };
+  | { readonly type: "reset"; readonly lane: number; readonly payload: Uint8Array };
 
 const DONE: Step = { type: "done" };
 const LANE: Step = { type: "lane" };
@@ -65,7 +65,7 @@ export class Conn {
       case GOAWAY:
         return lane === CONNECTION || this.#forget(lane) ? { type: "goAway", lane, payload: frame.payload } : DONE;
       case RESET:
-        return this.#forget(lane) ? { type: "reset", lane } : DONE;
+        return this.#forget(lane) ? { type: "reset", lane, payload: frame.payload } : DONE;
       case PING:
         if (lane === CONNECTION) {
           return { type: "reply", frame: { lane, channel: 0, kind: PONG, nonce: frame.nonce, received: 0 } };

@@ -52,10 +52,10 @@ describe("connecting", () => {
     const server = await serve();
     const driver = await connect(server.address);
     const heard: State[] = [];
-    driver.onStateChange(state => heard.push(state));
+    driver.states.listen(state => heard.push(state));
     const watched = (async () => {
       const seen = [];
-      for await (const state of driver.states()) seen.push(state.status);
+      for await (const state of driver.states) seen.push(state.status);
       return seen;
     })();
     expect(await run(driver, "echo hi")).toEqual({ stdout: "hi\n", code: 0 });

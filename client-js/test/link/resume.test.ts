@@ -36,7 +36,7 @@ describe("a lost connection", () => {
       await proxy.cutRandomly(seed, 2_000, 200_000);
       const driver = await connect(proxy.url);
       const states: string[] = [];
-      driver.onStateChange(state => states.push(state.status));
+      driver.states.listen(state => states.push(state.status));
       const down = Array.from({ length: 40 }, (_, index) => {
         const last = 1_000 + 997 * index;
         const command = digest(exec(driver, `seq 1 ${last}; exit ${index}`));
@@ -123,7 +123,7 @@ describe("a lost connection", () => {
     await proxy.stall("up");
     await proxy.stall("down");
     await new Promise<void>(resolve => {
-      const stop = driver.onStateChange(state => {
+      const stop = driver.states.listen(state => {
         if (state.status !== "reconnecting") return;
         stop();
         resolve();

@@ -155,6 +155,11 @@ impl Link {
         self.with(|state| state.lane.set_send_window(bytes));
     }
 
+    /// Whether few bulk frames may be on their way at once; see [`Lane::set_paced`].
+    pub fn set_paced(&self, paced: bool) {
+        self.with(|state| state.lane.set_paced(paced));
+    }
+
     /// Refuses new channels of the peer from here on.
     pub fn drain(&self) {
         self.with(|state| state.lane.drain());
@@ -267,6 +272,11 @@ impl Link {
             }
             if let Some(Frame { channel, body: Body::Close(_), .. }) = &frame {
                 state.held.remove(channel);
+            }
+            if let Some(frame) = &frame
+                && state.lane.is_paced()
+            {
+                state.lane.handle_sent(frame.encoded_len(), Instant::now());
             }
             frame
         })

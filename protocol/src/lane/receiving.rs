@@ -19,6 +19,12 @@ impl Lane {
     /// # Errors
     /// A [`LaneError`] when the peer broke the rules; the lane must then be given up.
     pub fn handle_frame(&mut self, now: Instant, frame: Frame) -> Result<(), LaneError> {
+        if let Body::Pong { nonce, .. } = frame.body {
+            self.note_held();
+            if let Some(pace) = &mut self.pace {
+                pace.handle_pong(nonce, now);
+            }
+        }
         if let Body::Ack { received } | Body::Pong { received, .. } = frame.body {
             return self.acknowledged(received);
         }

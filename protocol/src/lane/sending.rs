@@ -1,9 +1,12 @@
 //! What a lane says next, and whether it may.
 
+use std::time::Instant;
+
 use super::{Epoch, Lane, LaneEvent};
 use crate::channel::Side;
 use crate::frame::{Body, Frame};
 use crate::limits::RETAIN_RESERVE;
+use crate::pace::Pace;
 use crate::schedule::Class;
 
 impl Lane {
@@ -17,6 +20,9 @@ impl Lane {
             self.ack_by = None;
             self.ack_due = false;
             return Some(Frame { lane: 0, channel: 0, body: Body::Ack { received: self.received } });
+        }
+        if let Some(nonce) = self.ping_due.take() {
+            return Some(Frame { lane: 0, channel: 0, body: Body::Ping { nonce } });
         }
         if let Some(frame) = self.replay.resend() {
             return Some(frame);
@@ -34,6 +40,7 @@ impl Lane {
     pub fn has_transmit(&self) -> bool {
         self.attached
             && (self.ack_due
+                || self.ping_due.is_some()
                 || self.replay.has_resend()
                 || self.first_class().is_some_and(|class| self.may_send(class)))
     }
@@ -43,7 +50,11 @@ impl Lane {
         if !self.has_transmit() {
             return None;
         }
-        if self.ack_due { Some(Class::Control) } else { self.first_class().or(Some(Class::Bulk)) }
+        if self.ack_due || self.ping_due.is_some() {
+            Some(Class::Control)
+        } else {
+            self.first_class().or(Some(Class::Bulk))
+        }
     }
 
     /// Whether nothing is under way from here: every channel is over, and the peer has acknowledged all that was sent.
@@ -53,7 +64,23 @@ impl Lane {
 
     /// Whether frames wait only because too much is retained.
     pub fn is_retain_bound(&self) -> bool {
-        self.first_class().is_some_and(|class| !self.may_send(class))
+        self.first_class().is_some_and(|class| !self.may_retain(class))
+    }
+
+    /// A frame of so many bytes, as [`poll_transmit`](Self::poll_transmit) gave it, is handed to the connection.
+    pub fn handle_sent(&mut self, bytes: usize, now: Instant) {
+        if let Some(pace) = &mut self.pace {
+            self.ping_due = pace.handle_sent(bytes as u64, now).or(self.ping_due);
+        }
+        self.note_held();
+    }
+
+    /// What is on its way holds something back.
+    pub(super) fn note_held(&mut self) {
+        let waits = self.first_class() == Some(Class::Bulk);
+        if let Some(pace) = self.pace.as_mut().filter(|pace| waits && pace.is_full()) {
+            pace.hold();
+        }
     }
 
     pub(super) fn queue_outbox(&mut self, id: u32) {
@@ -78,9 +105,14 @@ impl Lane {
         }
     }
 
+    fn may_send(&self, class: Class) -> bool {
+        let on_its_way = self.pace.as_ref().is_some_and(Pace::is_full);
+        self.may_retain(class) && (class != Class::Bulk || !on_its_way)
+    }
+
     /// Bulk leaves room for interactive frames, and these for control frames, so that a flood which fills the limit
     /// cannot hold a key or the credit that ends the jam.
-    fn may_send(&self, class: Class) -> bool {
+    fn may_retain(&self, class: Class) -> bool {
         let reserve = match class {
             Class::Control => 0,
             Class::Interactive => RETAIN_RESERVE / 2,

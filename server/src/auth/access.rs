@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use sandwire_protocol::kind::{Open, Scope, process, pty};
 use sandwire_protocol::{Code, Error};
 
+use super::grant::{Grant, check_size};
 use crate::sandbox::fs::PathPolicy;
 
 /// What a connection or a lane may do.
@@ -17,10 +18,10 @@ pub(crate) struct Access {
     /// Whose access this is, for logs.
     pub(crate) name: String,
     scopes: BTreeSet<Scope>,
-    /// Roots of what `file.*` may touch; none means everything.
-    paths: Option<Arc<[PathBuf]>>,
-    /// The same as the file system sees them: resolved once, when the token was read.
+    /// What `file.*` may touch, resolved once: when the token was read, or this part of it was asked for.
     policy: Arc<PathPolicy>,
+    /// Terminals that `pty.*` may touch, by id; none means all.
+    terminals: Option<Arc<BTreeSet<String>>>,
     /// When the token expires from which this was made; none means never.
     expires: Option<SystemTime>,
 }
@@ -48,7 +49,18 @@ impl Access {
             }
         }
         let policy = Arc::new(PathPolicy::limited(paths.as_deref(), paths.as_deref()));
-        Self { name: name.to_owned(), scopes, paths: paths.map(Arc::from), policy, expires: None }
+        Self { name: name.to_owned(), scopes, policy, terminals: None, expires: None }
+    }
+
+    /// What a ticket says: its paths were resolved when it was made, and links that were put there since are not followed.
+    pub(crate) fn of_ticket(
+        name: &str,
+        scopes: Vec<Scope>,
+        paths: Option<Vec<PathBuf>>,
+        terminals: Option<BTreeSet<String>>,
+    ) -> Self {
+        let policy = Arc::new(PathPolicy::resolved(paths));
+        Self { policy, terminals: terminals.map(Arc::new), ..Self::new(name, scopes, None) }
     }
 
     /// The same, until then.
@@ -77,9 +89,19 @@ impl Access {
         self.scopes.iter().copied()
     }
 
-    /// Roots of what `file.*` may touch; none means everything.
-    pub(crate) fn paths(&self) -> Option<&[PathBuf]> {
-        self.paths.as_deref()
+    /// Roots of what `file.*` may touch, as they really are; none means everything.
+    pub(crate) fn paths(&self) -> Option<Vec<PathBuf>> {
+        self.policy.readable().map(|roots| roots.map(PathBuf::from).collect())
+    }
+
+    /// Terminals that `pty.*` may touch, by id; none means all.
+    pub(crate) fn terminals(&self) -> Option<&BTreeSet<String>> {
+        self.terminals.as_deref()
+    }
+
+    /// Whether `pty.*` may touch this terminal.
+    pub(crate) fn sees_terminal(&self, id: &str) -> bool {
+        self.terminals.as_ref().is_none_or(|terminals| terminals.contains(id))
     }
 
     /// The limit on paths, as `file.*` holds it.
@@ -98,6 +120,7 @@ impl Access {
         {
             self.require(Scope::Pty)?;
         }
+        self.check_terminal(open)?;
         // What a session knows is for those who may run commands in it.
         if let Open::ProcessStart(process::Start { session: Some(_), .. })
         | Open::PtyOpen(pty::Open { session: Some(_), .. }) = open
@@ -125,12 +148,75 @@ impl Access {
         Err(Error::new(Code::PermissionDenied, message).with("scope", scope.name()))
     }
 
-    /// The part of it that these scopes name; all of it without.
+    /// Whether a channel touches a terminal that it may. `pty.list` shows only those.
+    fn check_terminal(&self, open: &Open) -> Result<(), Error> {
+        if self.terminals.is_none() || !matches!(open.scope(), Scope::Pty | Scope::PtyRead) {
+            return Ok(());
+        }
+        let id = if let Open::PtyList(_) = open {
+            return Ok(());
+        } else if let Open::PtyOpen(open) = open {
+            open.id.as_deref()
+        } else if let Open::PtyAttach(pty::Attach { id, .. })
+        | Open::PtySnapshot(pty::Snapshot { id, .. })
+        | Open::PtyResize(pty::ResizeParams { id, .. })
+        | Open::PtyClose(pty::Close { id, .. }) = open
+        {
+            Some(id.as_str())
+        } else {
+            // Whatever else there may be of terminals one day: not without a look at it here.
+            None
+        };
+        match id {
+            Some(id) if self.sees_terminal(id) => Ok(()),
+            Some(id) => {
+                let message = format!("this connection or lane is for certain terminals, and {id:?} is none of them");
+                Err(Error::new(Code::PermissionDenied, message).with("terminal", id))
+            }
+            None => {
+                let message = "this connection or lane is for certain terminals: name one of them as `id`";
+                Err(Error::new(Code::PermissionDenied, message).with("terminal", ""))
+            }
+        }
+    }
+
+    /// The part of it that is asked for; what is not named is as it is.
     ///
     /// # Errors
-    /// `VALIDATION_FAILED` for a name that is no scope, `PERMISSION_DENIED` for a scope that it does not have.
-    pub(crate) fn narrow(&self, names: Option<&[String]>) -> Result<Access, Error> {
-        let Some(names) = names else { return Ok(self.clone()) };
+    /// `VALIDATION_FAILED` for a name that is no scope, a path that is not absolute, or too many of them;
+    /// `PERMISSION_DENIED` for what it does not have.
+    pub(crate) fn narrow(&self, grant: &Grant) -> Result<Access, Error> {
+        grant.check()?;
+        let scopes = match &grant.scopes {
+            Some(names) => self.narrow_scopes(names)?,
+            None => self.scopes.clone(),
+        };
+        let terminals = match &grant.terminals {
+            Some(ids) => {
+                if let Some(id) = ids.iter().find(|id| !self.sees_terminal(id)) {
+                    let message = format!("the terminal {id:?} is not one that the token or ticket allows");
+                    return Err(Error::new(Code::PermissionDenied, message).with("terminal", id.as_str()));
+                }
+                Some(Arc::new(ids.iter().cloned().collect()))
+            }
+            None => self.terminals.clone(),
+        };
+        let policy = match &grant.paths {
+            Some(paths) => {
+                let policy = self.policy.narrowed(paths).map_err(|path| {
+                    let path = path.display().to_string();
+                    let message = format!("the path {path} is not below one that the token or ticket allows");
+                    Error::new(Code::PermissionDenied, message).with("path", path)
+                })?;
+                check_size(policy.readable().into_iter().flatten().map(|path| path.as_os_str().len()).sum())?;
+                Arc::new(policy)
+            }
+            None => Arc::clone(&self.policy),
+        };
+        Ok(Access { scopes, terminals, policy, ..self.clone() })
+    }
+
+    fn narrow_scopes(&self, names: &[String]) -> Result<BTreeSet<Scope>, Error> {
         let mut scopes = BTreeSet::new();
         for name in names {
             let scope = Scope::ALL.iter().copied().find(|scope| scope.name() == name).ok_or_else(|| {
@@ -139,17 +225,17 @@ impl Access {
             self.require(scope)?;
             scopes.insert(scope);
         }
-        Ok(Access { scopes: Access::new(&self.name, scopes, None).scopes, ..self.clone() })
+        Ok(Access::new(&self.name, scopes, None).scopes)
     }
 
     /// Whether it may do all that the other may.
     pub(crate) fn covers(&self, other: &Access) -> bool {
-        let paths = match (&self.paths, &other.paths) {
+        let terminals = match (&self.terminals, &other.terminals) {
             (None, _) => true,
             (Some(_), None) => false,
-            (Some(mine), Some(theirs)) => theirs.iter().all(|path| mine.iter().any(|root| path.starts_with(root))),
+            (Some(mine), Some(theirs)) => theirs.is_subset(mine),
         };
-        paths && other.scopes.is_subset(&self.scopes)
+        terminals && self.policy.covers(&other.policy) && other.scopes.is_subset(&self.scopes)
     }
 }
 
@@ -262,10 +348,11 @@ mod tests {
     fn a_lane_is_narrowed_never_widened() {
         let access = Access::new("t", [Scope::Exec, Scope::Process], None);
         let names = |names: &[&str]| -> Vec<String> { names.iter().map(|name| (*name).to_owned()).collect() };
-        let lane = access.narrow(Some(&names(&["process-read"]))).unwrap();
+        let scopes = |of: &[&str]| access.narrow(&Grant { scopes: Some(names(of)), ..Grant::default() });
+        let lane = scopes(&["process-read"]).unwrap();
         assert_eq!(lane.scopes().collect::<Vec<_>>(), [Scope::ProcessRead]);
-        assert_eq!(access.narrow(Some(&names(&["file-read"]))).unwrap_err().code, Code::PermissionDenied);
-        assert_eq!(access.narrow(Some(&names(&["root"]))).unwrap_err().code, Code::ValidationFailed);
+        assert_eq!(scopes(&["file-read"]).unwrap_err().code, Code::PermissionDenied);
+        assert_eq!(scopes(&["root"]).unwrap_err().code, Code::ValidationFailed);
         assert!(access.covers(&lane));
         assert!(!lane.covers(&access));
     }

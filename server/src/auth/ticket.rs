@@ -1,6 +1,6 @@
 //! Tickets: short-lived signed proofs for who cannot send a header, a browser for example.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,6 +11,7 @@ use sandwire_protocol::{Code, Error};
 use serde::{Deserialize, Serialize};
 
 use super::access::Access;
+use super::grant::Grant;
 
 /// Life of a ticket when the request names none.
 const DEFAULT_TTL: Duration = Duration::from_secs(60);
@@ -32,6 +33,10 @@ pub(crate) struct TicketRequest {
     pub(crate) ttl: Option<u64>,
     /// Scopes by name, at most those of who asks. Default: all of those.
     pub(crate) scopes: Option<Vec<String>>,
+    /// Terminals that `pty.*` may touch, by id, at most those of who asks. Default: all of those.
+    pub(crate) terminals: Option<Vec<String>>,
+    /// Absolute paths below which `file.*` may work, each below one of who asks. Default: all of those.
+    pub(crate) paths: Option<Vec<PathBuf>>,
     /// Whether it is good for one connection only. Default: false.
     pub(crate) once: bool,
     /// Whether it is to sign in with in a browser, once, and for nothing else. Default: false.
@@ -49,7 +54,11 @@ impl TicketRequest {
         if !(1..=MAX_TTL.as_secs()).contains(&ttl) {
             return Err(Error::new(Code::ValidationFailed, "`ttl` is 1 to 3600 seconds").with("ttl", ttl));
         }
-        let access = access.narrow(self.scopes.as_deref())?;
+        let access = access.narrow(&Grant {
+            scopes: self.scopes.clone(),
+            terminals: self.terminals.clone(),
+            paths: self.paths.clone(),
+        })?;
         let left = access.expires().map(|expires| expires.duration_since(SystemTime::now()).unwrap_or_default());
         let ttl = left.map_or(ttl, |left| ttl.min(left.as_secs()));
         Ok((access, Duration::from_secs(ttl)))
@@ -66,7 +75,9 @@ struct Claims {
     jti: String,
     once: bool,
     scopes: Vec<Scope>,
+    /// As they really were when the ticket was made.
     paths: Option<Vec<PathBuf>>,
+    terminals: Option<BTreeSet<String>>,
 }
 
 /// Mints and checks tickets. The key is drawn at the start, so that no ticket outlives the server.
@@ -135,7 +146,8 @@ impl Tickets {
             jti: format!("{:032x}", u128::from_be_bytes(number)),
             once: request.once,
             scopes: access.scopes().collect(),
-            paths: access.paths().map(<[PathBuf]>::to_vec),
+            paths: access.paths(),
+            terminals: access.terminals().cloned(),
         };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encode)
             .map(|ticket| (ticket, ttl))
@@ -159,7 +171,7 @@ impl Tickets {
                 return None;
             }
         }
-        Some(Access::new(&claims.sub, claims.scopes, claims.paths))
+        Some(Access::of_ticket(&claims.sub, claims.scopes, claims.paths, claims.terminals))
     }
 }
 
@@ -221,6 +233,7 @@ mod tests {
             once: false,
             scopes: vec![],
             paths: None,
+            terminals: None,
         };
         let old = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &old, &tickets.encode).unwrap();
         assert!(tickets.access(&old).is_none());

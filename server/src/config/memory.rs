@@ -3,7 +3,7 @@
 use sandwire_protocol::limits::{INITIAL_WINDOW, MAX_DATA, MAX_FRAME, OUTBOX};
 
 use super::Settings;
-use crate::auth::{MAX_SESSIONS, MAX_TICKETS};
+use crate::auth::{MAX_GRANT, MAX_SESSIONS, MAX_TICKETS};
 use crate::http::{MAX_HEAD, proxy};
 use crate::lanes::GROWTH;
 use crate::sandbox::buffer;
@@ -81,13 +81,13 @@ impl Settings {
     fn connections(&self) -> u64 {
         let tls = if self.tls_cert.is_some() { TLS } else { 0 };
         let each = CONNECTION + tls + GROWING * sandwire_link::SHORT as u64;
-        let sessions = (MAX_SESSIONS + MAX_TICKETS) as u64 * SESSION;
+        let sessions = (MAX_SESSIONS + MAX_TICKETS) as u64 * (SESSION + MAX_GRANT as u64);
         self.max_connections() as u64 * each + sessions + LONG_MESSAGES as u64 * (GROWING + 1) * MAX_FRAME as u64
     }
 
     fn lanes(&self) -> u64 {
         // The last frame of each goes a little beyond what it may retain.
-        let each = MAX_DATA as u64 + self.max_channels_per_lane() as u64 * REFUSED;
+        let each = (MAX_DATA + MAX_GRANT) as u64 + self.max_channels_per_lane() as u64 * REFUSED;
         (self.retained_bytes() + GROWTH) as u64 + self.max_lanes() as u64 * each
     }
 

@@ -101,7 +101,9 @@ async fn handle(viewer: &Viewer, event: &Up) -> Result<(), Error> {
 
 #[expect(clippy::unused_async, reason = "all kinds have one shape")]
 pub(super) async fn list(_: List, _: &Channel<PtyList>, context: &Context) -> Result<Listing, Error> {
-    Ok(Listing { terminals: context.sandbox.terminals.list() })
+    let mut terminals = context.sandbox.terminals.list();
+    terminals.retain(|terminal| context.access.sees_terminal(&terminal.id));
+    Ok(Listing { terminals })
 }
 
 pub(super) async fn snapshot(

@@ -41,14 +41,17 @@ async fn it_is_0_while_the_server_serves_and_1_while_it_drains_and_after() {
 }
 
 #[test]
-fn it_asks_by_tls_where_the_server_has_it_whoever_signed_the_certificate() {
+fn a_server_with_tls_is_healthy_for_who_knows_that_it_has_it() {
     let pair = Pair::new();
     let server = pair.serve(&[]);
     let (cert, key) = (pair.path("cert.pem"), pair.path("key.pem"));
-    let served = health(&server, &["--tls-cert", &cert, "--tls-key", &key]);
+    let tls = ["--tls-cert", &cert, "--tls-key", &key];
+    let served = health(&server, &tls);
     assert!(served.status.success(), "{served:?}");
-    let plain = health(&server, &[]);
-    assert!(said(&plain).contains("are its settings the same?"), "{plain:?}");
+    let plain = Server::start(&[]);
+    for mistaken in [health(&server, &[]), health(&plain, &tls)] {
+        assert!(said(&mistaken).contains("are its settings the same?"), "{mistaken:?}");
+    }
 }
 
 #[test]

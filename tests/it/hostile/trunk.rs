@@ -60,6 +60,11 @@ impl Trunk {
             self.heard.counted += u64::from(body.is_counted());
         }
         match body {
+            // The server asks how much is on its way to the client behind a relay.
+            Body::Ping { nonce } if lane != 0 => {
+                let received = if lane == 1 { self.heard.counted } else { 0 };
+                self.raw.send(lane, 0, Body::Pong { nonce, received }).await;
+            }
             Body::Welcome(_) => self.heard.welcomed.push(lane),
             Body::GoAway(payload) => {
                 let go_away: GoAway = kind::decode(&payload).unwrap();
@@ -203,4 +208,65 @@ async fn two_hundred_lanes_fit_on_one_connection() {
         trunk.hello(lane).await;
     }
     assert!(trunk.heard.ended.is_empty());
+}
+
+/// R-PACE-1: a client behind a relay that does not say what has arrived gets so much bulk and no more, and keys go on. A
+/// client on a connection of its own is not asked.
+#[tokio::test]
+async fn little_is_on_its_way_to_a_client_behind_a_relay() {
+    let server = Server::start();
+    for relayed in [true, false] {
+        let mut raw = Raw::connect(&server).await;
+        let token: [u8; 16] = std::array::from_fn(|_| fastrand::u8(..));
+        let window = Some(64 << 20);
+        let hello = Hello { version: 1, token: token.to_vec(), window, relayed, ..Hello::default() };
+        raw.send(1, 0, Body::Hello(kind::encode(&hello).unwrap())).await;
+        let flood = crate::common::argv(&["head", "-c", "2000000", "/dev/zero"]);
+        raw.send(1, 1, Body::Open { kind: "exec".to_owned(), class: None, params: kind::encode(&flood).unwrap() })
+            .await;
+        let (mut bulk, mut nonces, mut closed) = (0, Vec::new(), false);
+        // The answer to a unary call is interactive: when it comes, bulk that could come before it has come.
+        let info = |id: u32| frame(1, id, open("sandbox.info", b"\x80"));
+        let mut asked = 3;
+        raw.send_bytes(info(asked)).await;
+        let mut quiet = 0;
+        while !closed && (quiet < 20 || !relayed) {
+            quiet += usize::from(bulk >= 200_000);
+            match raw.next().await.unwrap() {
+                Frame { channel: 1, body: Body::Data { data, .. }, .. } => {
+                    bulk += data.len();
+                    quiet = 0;
+                }
+                Frame { lane: 1, body: Body::Ping { nonce }, .. } => {
+                    nonces.push(nonce);
+                    quiet = 0;
+                }
+                Frame { channel: 1, body: Body::Close(_), .. } => closed = true,
+                Frame { body: Body::Close(_), .. } => {
+                    asked += 2;
+                    raw.send_bytes(info(asked)).await;
+                }
+                _ => {}
+            }
+        }
+        if !relayed {
+            assert!((closed, bulk, nonces.is_empty()) == (true, 2_000_000, true), "{bulk} {nonces:?}");
+            continue;
+        }
+        assert!(!closed && (200_000..400_000).contains(&bulk), "{bulk}");
+        assert!(nonces.len() > 3);
+        let mut pending: Vec<u64> = nonces;
+        while !closed {
+            for nonce in pending.drain(..) {
+                raw.send(1, 0, Body::Pong { nonce, received: 0 }).await;
+            }
+            match raw.next().await.unwrap() {
+                Frame { channel: 1, body: Body::Data { data, .. }, .. } => bulk += data.len(),
+                Frame { lane: 1, body: Body::Ping { nonce }, .. } => pending.push(nonce),
+                Frame { channel: 1, body: Body::Close(_), .. } => closed = true,
+                _ => {}
+            }
+        }
+        assert_eq!(bulk, 2_000_000, "each byte");
+    }
 }

@@ -3,7 +3,7 @@
 import { Button } from "../ui/button.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Spinner } from "../ui/states.tsx";
-import { access, start, state } from "./connection.ts";
+import { access, start, state, wake } from "./connection.ts";
 
 /** Stands there while something is wrong with the connection. */
 export function ConnectionBanner() {
@@ -23,6 +23,16 @@ export function ConnectionBanner() {
         <div class="banner">
           <Icon name="warning" />
           <span class="banner-text">The server is shutting down and takes no new work: {now.reason}</span>
+        </div>
+      )}
+      {access.value.is === "open" && now.status === "asleep" && (
+        <div class="banner">
+          <Icon name="info" />
+          <span class="banner-text">
+            The sandbox sleeps, and what ran in it has ended. Whatever you do next wakes it.{" "}
+            <span class="muted">({now.reason})</span>
+          </span>
+          <Button onClick={wake}>Wake it</Button>
         </div>
       )}
       {now.status === "closed" && (

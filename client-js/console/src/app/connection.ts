@@ -89,6 +89,12 @@ export function address(): string {
   return url.href;
 }
 
+/** Wakes a sandbox that sleeps. How that goes, the state tells. */
+export function wake(): void {
+  const now = accessNow.value;
+  if (now.is === "open") now.client.info().catch(() => {});
+}
+
 /** Looks at the traffic for as long as the page lives; not while nobody sees it. */
 export function watchTraffic(): void {
   let before = { at: performance.now(), up: 0, down: 0 };
@@ -107,7 +113,7 @@ export function watchTraffic(): void {
     };
     before = now;
     looks += 1;
-    if (looks % LOOKS_PER_PING !== 0 || pinging) return;
+    if (looks % LOOKS_PER_PING !== 0 || pinging || stateNow.value.status !== "connected") return;
     pinging = true;
     const done = () => {
       pinging = false;

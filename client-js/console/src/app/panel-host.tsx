@@ -5,7 +5,7 @@ import { Component, type ComponentChildren, type ComponentType } from "preact";
 import { useEffect } from "preact/hooks";
 import { Button } from "../ui/button.tsx";
 import { EmptyState, ErrorState, Loading } from "../ui/states.tsx";
-import { access, start } from "./connection.ts";
+import { access, start, state } from "./connection.ts";
 import { type PanelEntry, type PanelProps, panels } from "./panels.ts";
 import { navigate, route } from "./routes.ts";
 
@@ -52,6 +52,8 @@ export function PanelHost() {
   }
   if (!generations.has(now.client)) generations.set(now.client, ++generation);
   const key = generations.get(now.client);
+  // What a panel asks by itself would wake the sandbox: only a person does.
+  const awake = state.value.status !== "asleep";
   return (
     <>
       {panels
@@ -62,7 +64,7 @@ export function PanelHost() {
               <Lazy
                 entry={entry}
                 client={now.client}
-                active={entry.id === panel}
+                active={entry.id === panel && awake}
                 path={entry.id === panel ? path : []}
               />
             </Boundary>

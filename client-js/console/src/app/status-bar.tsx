@@ -70,6 +70,8 @@ function describeState(now: State): { tone: Tone; text: string } {
       return { tone: "warn", text: "Reconnecting…" };
     case "draining":
       return { tone: "warn", text: "Server is shutting down" };
+    case "asleep":
+      return { tone: "warn", text: "Asleep" };
     case "closed":
       return { tone: "danger", text: "Not connected" };
   }

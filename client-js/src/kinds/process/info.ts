@@ -26,6 +26,8 @@ export interface ProcessInfo {
   readonly exit?: Exit;
   /** How often it was started again. */
   readonly restarts: number;
+  /** Whether it keeps the sandbox awake until it has ended. */
+  readonly keepAlive: boolean;
   /** Offset of the oldest byte that its log still has. */
   readonly logStart: number;
   /** Offset behind the newest byte. */
@@ -43,5 +45,10 @@ export function infoOf({ state, exit: ended, ...more }: WireInfo): ProcessInfo {
   const exit = ended && exitOf(ended);
   const status =
     state !== "exited" ? state : exit?.success ? "completed" : exit?.signal || exit?.timedOut ? "killed" : "failed";
-  return { ...fromWire<Omit<ProcessInfo, "status" | "exit">>(more), status, ...(exit && { exit }) };
+  return {
+    keepAlive: false,
+    ...fromWire<Omit<ProcessInfo, "status" | "exit" | "keepAlive">>(more),
+    status,
+    ...(exit && { exit }),
+  };
 }

@@ -1,8 +1,8 @@
 /** Logs of background processes: followed from any place, picked up again where they were. */
 
-import { InterruptedError, SandwireError } from "../../error.ts";
+import { SandwireError } from "../../error.ts";
 import type { Endpoint } from "../base.ts";
-import { begin, type CallOptions, unary } from "../call.ts";
+import { begin, type CallOptions, isResumable, unary } from "../call.ts";
 import { type Exit, exitOf, nameOf, type OutputStream, type WireExit } from "../command.ts";
 import { type Data, dataOf, decoding, type Encoding, gather } from "../stream.ts";
 import type { WireInfo } from "./info.ts";
@@ -162,7 +162,7 @@ export async function* followLog<E extends Encoding>(
       return;
     } catch (error) {
       if (lost && (error as SandwireError).code === "PROCESS_NOT_FOUND") throw lost;
-      if (!(error instanceof InterruptedError) || error === lost || boot === undefined) throw error;
+      if (!isResumable(error) || error === lost || boot === undefined) throw error;
       lost = error;
     } finally {
       call.cancel();

@@ -1,10 +1,10 @@
 /** {@link Terminal}: a viewer of a terminal. */
 
-import { AbortError, InterruptedError, SandwireError } from "../../error.ts";
+import { AbortError, SandwireError } from "../../error.ts";
 import type { AbortSignalLike } from "../../platform.ts";
 import type { Chunk } from "../../web.ts";
 import type { Endpoint } from "../base.ts";
-import { begin, type Call, pick, unary } from "../call.ts";
+import { begin, type Call, isResumable, pick, unary } from "../call.ts";
 import { type Exit, exitOf, type Signal, type WireExit } from "../command.ts";
 import { iterable } from "../sequence.ts";
 import type { AsyncSequence } from "../stream.ts";
@@ -164,7 +164,7 @@ export class Terminal implements AsyncIterable<TerminalEvent> {
         return;
       } catch (lost) {
         try {
-          if (!(lost instanceof InterruptedError)) throw lost;
+          if (!isResumable(lost)) throw lost;
           // The lane is gone, the terminal may not be: another start of the server knows nothing of it.
           const params = { id: this.id, ...pick(this.#viewing, "cols", "rows", "read_only") };
           this.#call = begin(this.#endpoint, "pty.attach", params, { signal: this.#viewing.signal });

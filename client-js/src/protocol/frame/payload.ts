@@ -46,12 +46,22 @@ export interface Welcome {
  * either side: the lane ends now and will not be resumed.
  */
 export interface GoAway {
-  /** A stable name: `draining`, `done`, or the name of a lane error. */
+  /** A stable name: `draining`, `done`, `asleep` (from a relay: the sandbox was stopped), or the name of a lane error. */
   readonly reason: string;
   /** What happened, for a person; empty for nothing. */
   readonly message: string;
   /** Milliseconds until open channels are ended. */
   readonly deadlineMs?: number | undefined;
+}
+
+/**
+ * Payload of RESET, by which a relay says that its trunk was lost: the client says HELLO again.
+ */
+export interface Reset {
+  /** A stable name: `trunk-lost`; `no-trunk` when the last HELLO, and what came behind it, was not passed on. */
+  readonly reason: string;
+  /** What happened, for a person; empty for nothing. */
+  readonly message: string;
 }
 
 /** Writes HELLO; fields that have their default are left out. */
@@ -82,8 +92,8 @@ export function decodeWelcome(bytes: Uint8Array): Welcome {
 export const encodeGoAway = ({ reason, message, deadlineMs }: GoAway): Uint8Array =>
   encode({ reason, message: message || undefined, deadline_ms: deadlineMs });
 
-/** Reads GOAWAY. Throws a {@link ValueError}. */
-export function decodeGoAway(bytes: Uint8Array): GoAway {
+/** Reads GOAWAY, or RESET, which has of its fields the first two. Throws a {@link ValueError}. */
+export function decodeGoAway(bytes: Uint8Array): GoAway & Reset {
   const { deadline_ms, ...same } = decodeKnown(bytes, { reason: "", message: "", deadline_ms: -1 });
   return { ...same, deadlineMs: deadline_ms < 0 ? undefined : deadline_ms };
 }

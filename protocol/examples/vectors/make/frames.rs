@@ -1,6 +1,7 @@
 //! Each kind of frame, at its edges.
 
 use bytes::Bytes;
+use sandwire_protocol::ByteString;
 use sandwire_protocol::frame::header::kind as number;
 use sandwire_protocol::frame::{Body, Frame, GoAway, Hello, Outcome, Reset, Welcome};
 use sandwire_protocol::kind::encode;
@@ -134,6 +135,9 @@ fn hello_and_welcome(make: &mut Maker) {
         client: "sandwire-rs/0.1.0".to_owned(),
         window: Some(256 << 10),
         scopes: Some(vec!["exec".to_owned(), "file-read".to_owned()]),
+        terminals: Some(vec!["work".to_owned()]),
+        paths: Some(vec!["/workspace/site".into(), ByteString::new(b"/caf\xe9".as_slice())]),
+        relayed: true,
     };
     make.case("every field", u32::MAX, 0, Body::Hello(packed(&full)));
     let newer = Value::map([

@@ -8,6 +8,7 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -36,6 +37,8 @@ pub(crate) enum Need {
 pub(crate) struct PathPolicy {
     read: Option<Vec<Root>>,
     write: Option<Vec<Root>>,
+    /// What else has to permit a path.
+    outer: Option<Arc<PathPolicy>>,
 }
 
 /// An allowed directory (or single file), as it really is, links resolved when the policy was made.
@@ -64,7 +67,50 @@ impl PathPolicy {
                 })
                 .collect()
         };
-        Self { read: read.map(resolve), write: write.map(resolve) }
+        Self { read: read.map(resolve), write: write.map(resolve), outer: None }
+    }
+
+    /// The same, and only what is below these roots: absolute paths without `..`. A root that does not exist yet holds
+    /// where it would be made.
+    ///
+    /// # Errors
+    /// The root that may not be read and changed as it is.
+    pub(crate) fn narrowed<'a>(self: &Arc<Self>, roots: &'a [PathBuf]) -> Result<Self, &'a Path> {
+        let mut own = Vec::with_capacity(roots.len());
+        for root in roots {
+            let path = resolve_there(root);
+            // The root may have been swapped for a link in this moment: what it was resolved to is what is compared.
+            if !self.permits(Need::Read, &path) || !self.permits(Need::Write, &path) {
+                return Err(root);
+            }
+            own.push(Root::real(path));
+        }
+        let outer = self.is_limited().then(|| Arc::clone(self));
+        Ok(Self { read: Some(own.clone()), write: Some(own), outer })
+    }
+
+    /// Only what is below these, which were resolved before: links that stand there now are not followed.
+    pub(crate) fn resolved(roots: Option<Vec<PathBuf>>) -> Self {
+        let own: Option<Vec<Root>> = roots.map(|roots| roots.into_iter().map(Root::real).collect());
+        Self { read: own.clone(), write: own, outer: None }
+    }
+
+    /// The roots of what may be read, as they really are; none is no limit.
+    pub(crate) fn readable(&self) -> Option<impl Iterator<Item = &Path>> {
+        self.read.as_ref().map(|roots| roots.iter().map(|root| root.path.as_path()))
+    }
+
+    /// Whether all that the other permits is permitted.
+    pub(crate) fn covers(&self, other: &PathPolicy) -> bool {
+        [Need::Read, Need::Write].into_iter().all(|need| match (self.roots(need), other.roots(need)) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(_), Some(theirs)) => theirs.iter().all(|root| self.permits(need, &root.path)),
+        })
+    }
+
+    const fn is_limited(&self) -> bool {
+        self.read.is_some() || self.write.is_some()
     }
 
     fn roots(&self, need: Need) -> Option<&[Root]> {
@@ -77,14 +123,34 @@ impl PathPolicy {
     /// Whether something that exists and really is at `real` may be used.
     fn permits(&self, need: Need, real: &Path) -> bool {
         self.roots(need).is_none_or(|roots| roots.iter().any(|root| real.starts_with(&root.path)))
+            && self.outer.as_ref().is_none_or(|outer| outer.permits(need, real))
     }
 
     /// Whether the name `real` may be made, replaced or removed. The root itself is not an entry of the root.
     fn permits_entry(&self, need: Need, real: &Path) -> bool {
         self.roots(need).is_none_or(|roots| {
             roots.iter().any(|root| real.starts_with(&root.path) && (root.file || real != root.path))
-        })
+        }) && self.outer.as_ref().is_none_or(|outer| outer.permits_entry(need, real))
     }
+}
+
+impl Root {
+    /// One that was resolved.
+    fn real(path: PathBuf) -> Self {
+        let file = path.symlink_metadata().is_ok_and(|found| !found.is_dir() && !found.is_symlink());
+        Self { path, file }
+    }
+}
+
+/// Where a path is or would be: links are resolved as far as it exists.
+fn resolve_there(path: &Path) -> PathBuf {
+    path.ancestors()
+        .find_map(|ancestor| {
+            let real = std::fs::canonicalize(ancestor).ok()?;
+            let rest = path.strip_prefix(ancestor).ok()?;
+            Some(if rest.as_os_str().is_empty() { real } else { real.join(rest) })
+        })
+        .unwrap_or_else(|| path.to_owned())
 }
 
 /// A name in an opened directory. The name is one component and is not followed.

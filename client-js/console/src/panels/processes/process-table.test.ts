@@ -25,6 +25,7 @@ function info(id: string, change: Partial<ProcessInfo> = {}): ProcessInfo {
     status: "running",
     startedAt,
     restarts: 0,
+    keepAlive: false,
     logStart: 0,
     logEnd: 0,
     ...change,

@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { TerminalInfo } from "../../../../src/index.ts";
 import type { Client } from "../../app/client.ts";
+import { state } from "../../app/connection.ts";
 import { confirm } from "../../app/dialogs.ts";
 import { toastError } from "../../app/toasts.ts";
 import { Badge, Button, Dialog, EmptyState, ErrorState, formatDuration, Loading } from "../../ui/index.ts";
@@ -23,7 +24,8 @@ export function ListDialog(props: { client: Client; store: TerminalStore; onClos
     let timer: ReturnType<typeof setTimeout> | undefined;
     const look = async () => {
       try {
-        list.value = await client.listTerminals();
+        // Looking must not wake a sandbox.
+        if (state.value.status !== "asleep") list.value = await client.listTerminals();
         error.value = undefined;
       } catch (failure) {
         error.value = failure;

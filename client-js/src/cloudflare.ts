@@ -1,0 +1,21 @@
+/**
+ * sandwire for Cloudflare Workers: the Durable Object of a sandbox, and what a Worker does with it. A Worker that was written
+ * for `@cloudflare/sandbox` imports this instead.
+ *
+ * @packageDocumentation
+ */
+
+export { ContainerProxy } from "@cloudflare/containers";
+export * from "./cloudflare/errors/classes.ts";
+export { asyncIterableToSSEStream, parseSSEStream, responseToAsyncIterable } from "./cloudflare/events.ts";
+export { collectFile, streamFile } from "./cloudflare/file/collect.ts";
+export { type Connections, getSandbox } from "./cloudflare/get-sandbox.ts";
+export { CodeInterpreter } from "./cloudflare/interpreter.ts";
+export { isDurableObjectCodeUpdateReset, isPlatformTransientError, isSandboxError } from "./cloudflare/platform.ts";
+export type { ExposeOptions } from "./cloudflare/ports.ts";
+export { proxyToSandbox, type SandboxEnv } from "./cloudflare/proxy.ts";
+export { Sandbox, type SandboxConfiguration } from "./cloudflare/sandbox.ts";
+export { proxyTerminal } from "./cloudflare/surface.ts";
+export type { TunnelsHandler } from "./cloudflare/tunnels.ts";
+export * from "./cloudflare/types.ts";
+export type { Grant } from "./relay/grant.ts";

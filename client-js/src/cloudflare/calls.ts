@@ -1,0 +1,49 @@
+/** What can be called in a sandbox and in each of its sessions alike: every line leads to the family that does it. */
+
+import { exec, execStream } from "./command.ts";
+import type { Context } from "./context.ts";
+import * as file from "./file.ts";
+import { later } from "./later.ts";
+import * as process from "./process.ts";
+import type { ExecutionSession } from "./types.ts";
+import * as watch from "./watch.ts";
+
+/** The calls of a session: all but `terminal`, which is a request, and what sets it up. */
+export type Calls = Omit<ExecutionSession, "id" | "terminal" | "setEnvVars">;
+
+/** The calls in a context. They are closures, so that a session can cross RPC. */
+export function callsIn(context: Context): Calls {
+  return {
+    exec: (command, options) => exec(context, command, options),
+    execStream: (command, options) => execStream(context, command, options),
+    startProcess: (command, options) => process.startProcess(context, command, options),
+    listProcesses: () => process.listProcesses(context),
+    getProcess: id => process.getProcess(context, id),
+    killProcess: (id, signal) => process.killProcess(context, id, signal),
+    killAllProcesses: () => process.killAllProcesses(context),
+    cleanupCompletedProcesses: () => process.cleanupCompletedProcesses(context),
+    getProcessLogs: id => process.getProcessLogs(context, id),
+    streamProcessLogs: (id, options) => process.streamProcessLogs(context, id, options),
+    writeFile: (path, content, options) => file.writeFile(context, path, content, options),
+    readFile: ((path, options) => file.readFile(context, path, options)) as Calls["readFile"],
+    readFileStream: path => file.readFileStream(context, path),
+    mkdir: (path, options) => file.mkdir(context, path, options),
+    deleteFile: path => file.deleteFile(context, path),
+    renameFile: (from, to) => file.renameFile(context, from, to),
+    moveFile: (from, to) => file.moveFile(context, from, to),
+    listFiles: (path, options) => file.listFiles(context, path, options),
+    exists: path => file.exists(context, path),
+    watch: (path, options) => watch.watch(context, path, options),
+    checkChanges: (path, options) => watch.checkChanges(context, path, options),
+    gitCheckout: () => later("gitCheckout"),
+    createCodeContext: () => later("createCodeContext"),
+    runCode: () => later("runCode"),
+    runCodeStream: () => later("runCodeStream"),
+    listCodeContexts: () => later("listCodeContexts"),
+    deleteCodeContext: () => later("deleteCodeContext"),
+    mountBucket: () => later("mountBucket"),
+    unmountBucket: () => later("unmountBucket"),
+    createBackup: () => later("createBackup"),
+    restoreBackup: () => later("restoreBackup"),
+  };
+}

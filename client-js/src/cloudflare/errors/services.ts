@@ -1,0 +1,407 @@
+/** Errors of ports, Git, the interpreter, backups and of the sandbox as a whole. */
+
+import { SandboxError } from "./base.ts";
+import type {
+  BackupCreateContext,
+  BackupExpiredContext,
+  BackupNotFoundContext,
+  BackupRestoreContext,
+  CodeExecutionContext,
+  ContainerUnavailableContext,
+  ContextNotFoundContext,
+  GitContext,
+  InterpreterNotReadyContext,
+  InvalidBackupConfigContext,
+  InvalidPortContext,
+  OperationInterruptedContext,
+  PortAlreadyExposedContext,
+  PortContext,
+  PortErrorContext,
+  RPCTransportContext,
+  ValidationFailedContext,
+} from "./contexts.ts";
+
+/** The port is exposed already. */
+export class PortAlreadyExposedError extends SandboxError<PortAlreadyExposedContext, "PORT_ALREADY_EXPOSED"> {
+  override readonly name: string = "PortAlreadyExposedError";
+
+  /** The port. */
+  get port(): number {
+    return this.context.port;
+  }
+
+  /** Its name. */
+  get portName(): string | undefined {
+    return this.context.portName;
+  }
+}
+
+/** The port is not exposed. */
+export class PortNotExposedError extends SandboxError<PortContext, "PORT_NOT_EXPOSED"> {
+  override readonly name: string = "PortNotExposedError";
+
+  /** The port. */
+  get port(): number {
+    return this.context.port;
+  }
+}
+
+/** The port cannot be used. */
+export class InvalidPortError extends SandboxError<InvalidPortContext, "INVALID_PORT_NUMBER" | "INVALID_PORT"> {
+  override readonly name: string = "InvalidPortError";
+
+  /** The port. */
+  get port(): number {
+    return this.context.port;
+  }
+
+  /** Why not. */
+  get reason(): string {
+    return this.context.reason;
+  }
+}
+
+/** Nobody answers on the port. */
+export class ServiceNotRespondingError extends SandboxError<PortErrorContext, "SERVICE_NOT_RESPONDING"> {
+  override readonly name: string = "ServiceNotRespondingError";
+
+  /** The port. */
+  get port(): number {
+    return this.context.port;
+  }
+
+  /** Its name. */
+  get portName(): string | undefined {
+    return this.context.portName;
+  }
+}
+
+/** Somebody uses the port. */
+export class PortInUseError extends SandboxError<PortContext, "PORT_IN_USE"> {
+  override readonly name: string = "PortInUseError";
+
+  /** The port. */
+  get port(): number {
+    return this.context.port;
+  }
+}
+
+/** Something else is wrong with the port. */
+export class PortError extends SandboxError<PortErrorContext, "PORT_OPERATION_ERROR"> {
+  override readonly name: string = "PortError";
+
+  /** The port. */
+  get port(): number {
+    return this.context.port;
+  }
+
+  /** Its name. */
+  get portName(): string | undefined {
+    return this.context.portName;
+  }
+
+  /** What was said of it. */
+  get stderr(): string | undefined {
+    return this.context.stderr;
+  }
+}
+
+/** Preview URLs need a domain of your own: `*.workers.dev` has no wildcard. */
+export class CustomDomainRequiredError extends SandboxError<object, "CUSTOM_DOMAIN_REQUIRED"> {
+  override readonly name: string = "CustomDomainRequiredError";
+}
+
+/** There is no such repository, or it may not be read. */
+export class GitRepositoryNotFoundError extends SandboxError<GitContext, "GIT_REPOSITORY_NOT_FOUND"> {
+  override readonly name: string = "GitRepositoryNotFoundError";
+
+  /** The repository. */
+  get repository(): string | undefined {
+    return this.context.repository;
+  }
+}
+
+/** The repository wants other credentials. */
+export class GitAuthenticationError extends SandboxError<GitContext, "GIT_AUTH_FAILED"> {
+  override readonly name: string = "GitAuthenticationError";
+
+  /** The repository. */
+  get repository(): string | undefined {
+    return this.context.repository;
+  }
+}
+
+/** The repository has no such branch. */
+export class GitBranchNotFoundError extends SandboxError<GitContext, "GIT_BRANCH_NOT_FOUND"> {
+  override readonly name: string = "GitBranchNotFoundError";
+
+  /** The branch. */
+  get branch(): string | undefined {
+    return this.context.branch;
+  }
+
+  /** The repository. */
+  get repository(): string | undefined {
+    return this.context.repository;
+  }
+}
+
+/** The repository cannot be reached. */
+export class GitNetworkError extends SandboxError<GitContext, "GIT_NETWORK_ERROR"> {
+  override readonly name: string = "GitNetworkError";
+
+  /** The repository. */
+  get repository(): string | undefined {
+    return this.context.repository;
+  }
+
+  /** The branch. */
+  get branch(): string | undefined {
+    return this.context.branch;
+  }
+
+  /** The directory. */
+  get targetDir(): string | undefined {
+    return this.context.targetDir;
+  }
+}
+
+/** The repository could not be cloned. */
+export class GitCloneError extends SandboxError<GitContext, "GIT_CLONE_FAILED"> {
+  override readonly name: string = "GitCloneError";
+
+  /** The repository. */
+  get repository(): string | undefined {
+    return this.context.repository;
+  }
+
+  /** The directory. */
+  get targetDir(): string | undefined {
+    return this.context.targetDir;
+  }
+
+  /** What was said of it. */
+  get stderr(): string | undefined {
+    return this.context.stderr;
+  }
+
+  /** The exit code, when there is one. */
+  get exitCode(): number | undefined {
+    return this.context.exitCode;
+  }
+}
+
+/** The branch could not be checked out. */
+export class GitCheckoutError extends SandboxError<GitContext, "GIT_CHECKOUT_FAILED"> {
+  override readonly name: string = "GitCheckoutError";
+
+  /** The branch. */
+  get branch(): string | undefined {
+    return this.context.branch;
+  }
+
+  /** The repository. */
+  get repository(): string | undefined {
+    return this.context.repository;
+  }
+
+  /** What was said of it. */
+  get stderr(): string | undefined {
+    return this.context.stderr;
+  }
+}
+
+/** This is no URL of a repository. */
+export class InvalidGitUrlError extends SandboxError<ValidationFailedContext, "INVALID_GIT_URL"> {
+  override readonly name: string = "InvalidGitUrlError";
+
+  /** What is wrong with it. */
+  get validationErrors(): ValidationFailedContext["validationErrors"] {
+    return this.context.validationErrors;
+  }
+}
+
+/** Git said something else. */
+export class GitError extends SandboxError<GitContext, "GIT_OPERATION_FAILED"> {
+  override readonly name: string = "GitError";
+
+  /** The repository. */
+  get repository(): string | undefined {
+    return this.context.repository;
+  }
+
+  /** The branch. */
+  get branch(): string | undefined {
+    return this.context.branch;
+  }
+
+  /** The directory. */
+  get targetDir(): string | undefined {
+    return this.context.targetDir;
+  }
+
+  /** What was said of it. */
+  get stderr(): string | undefined {
+    return this.context.stderr;
+  }
+
+  /** The exit code, when there is one. */
+  get exitCode(): number | undefined {
+    return this.context.exitCode;
+  }
+}
+
+/** The interpreter is starting. */
+export class InterpreterNotReadyError extends SandboxError<InterpreterNotReadyContext, "INTERPRETER_NOT_READY"> {
+  override readonly name: string = "InterpreterNotReadyError";
+
+  /** Seconds until it is worth another try. */
+  get retryAfter(): number | undefined {
+    return this.context.retryAfter;
+  }
+
+  /** How far it is, in per cent. */
+  get progress(): number | undefined {
+    return this.context.progress;
+  }
+}
+
+/** No code context of that id is known. */
+export class ContextNotFoundError extends SandboxError<ContextNotFoundContext, "CONTEXT_NOT_FOUND"> {
+  override readonly name: string = "ContextNotFoundError";
+
+  /** The context. */
+  get contextId(): string {
+    return this.context.contextId;
+  }
+}
+
+/** Code could not be run. */
+export class CodeExecutionError extends SandboxError<CodeExecutionContext, "CODE_EXECUTION_ERROR"> {
+  override readonly name: string = "CodeExecutionError";
+
+  /** The context. */
+  get contextId(): string | undefined {
+    return this.context.contextId;
+  }
+
+  /** Name of the error that the code raised. */
+  get ename(): string | undefined {
+    return this.context.ename;
+  }
+
+  /** Its message. */
+  get evalue(): string | undefined {
+    return this.context.evalue;
+  }
+
+  /** Its stack. */
+  get traceback(): string[] | undefined {
+    return this.context.traceback;
+  }
+}
+
+/** There is no such backup. */
+export class BackupNotFoundError extends SandboxError<BackupNotFoundContext, "BACKUP_NOT_FOUND"> {
+  override readonly name: string = "BackupNotFoundError";
+
+  /** The backup. */
+  get backupId(): string {
+    return this.context.backupId;
+  }
+}
+
+/** The backup is too old. */
+export class BackupExpiredError extends SandboxError<BackupExpiredContext, "BACKUP_EXPIRED"> {
+  override readonly name: string = "BackupExpiredError";
+
+  /** The backup. */
+  get backupId(): string {
+    return this.context.backupId;
+  }
+
+  /** Since when. */
+  get expiredAt(): string | undefined {
+    return this.context.expiredAt;
+  }
+}
+
+/** Options of a backup are not valid. */
+export class InvalidBackupConfigError extends SandboxError<InvalidBackupConfigContext, "INVALID_BACKUP_CONFIG"> {
+  override readonly name: string = "InvalidBackupConfigError";
+
+  /** Why not. */
+  get reason(): string {
+    return this.context.reason;
+  }
+}
+
+/** A backup could not be made. */
+export class BackupCreateError extends SandboxError<BackupCreateContext, "BACKUP_CREATE_FAILED"> {
+  override readonly name: string = "BackupCreateError";
+
+  /** The directory. */
+  get dir(): string {
+    return this.context.dir;
+  }
+
+  /** The backup, when it had an id. */
+  get backupId(): string | undefined {
+    return this.context.backupId;
+  }
+}
+
+/** A backup could not be restored. */
+export class BackupRestoreError extends SandboxError<BackupRestoreContext, "BACKUP_RESTORE_FAILED"> {
+  override readonly name: string = "BackupRestoreError";
+
+  /** The directory. */
+  get dir(): string {
+    return this.context.dir;
+  }
+
+  /** The backup. */
+  get backupId(): string {
+    return this.context.backupId;
+  }
+}
+
+/** The sandbox cannot be reached now: try again. */
+export class ContainerUnavailableError extends SandboxError<ContainerUnavailableContext, "CONTAINER_UNAVAILABLE"> {
+  override readonly name: string = "ContainerUnavailableError";
+
+  /** Why. */
+  get reason(): ContainerUnavailableContext["reason"] {
+    return this.context.reason;
+  }
+
+  /** Milliseconds until it is worth another try. */
+  get retryAfterMs(): number | undefined {
+    return this.context.retryAfterMs;
+  }
+}
+
+/** The connection to the sandbox failed; the next call makes a new one. */
+export class RPCTransportError extends SandboxError<RPCTransportContext, "RPC_TRANSPORT_ERROR"> {
+  override readonly name: string = "RPCTransportError";
+
+  /** How it failed. */
+  get kind(): RPCTransportContext["kind"] {
+    return this.context.kind;
+  }
+
+  /** What was said below. */
+  get originalMessage(): string {
+    return this.context.originalMessage;
+  }
+}
+
+/** An operation was interrupted, and nobody knows how it ended: nothing is made up. */
+export class OperationInterruptedError extends SandboxError<OperationInterruptedContext, "OPERATION_INTERRUPTED"> {
+  override readonly name: string = "OperationInterruptedError";
+
+  /** Why. */
+  get reason(): OperationInterruptedContext["reason"] {
+    return this.context.reason;
+  }
+}

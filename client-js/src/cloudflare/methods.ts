@@ -1,0 +1,215 @@
+/** The methods of a sandbox that each session has too: in the default session, unless a session is named. */
+
+import { Container } from "@cloudflare/containers";
+import type { Calls } from "./calls.ts";
+import { TUNNELS, type TunnelsHandler } from "./tunnels.ts";
+import type * as Types from "./types.ts";
+
+/** Gives the calls in a session. A symbol, so that nobody reaches it by RPC. */
+export const IN: unique symbol = Symbol("sandwire.in");
+
+/** A call that may name its session. */
+interface InSession {
+  /** The session; the default one when there is none. */
+  readonly sessionId?: string | undefined;
+}
+
+/** A container with the methods of a sandbox. Where they lead says the class that extends it. */
+export abstract class SandboxMethods<Env> extends Container<Env> {
+  /** The calls in a session; absent: the default one. */
+  abstract [IN](sessionId?: string): Calls;
+
+  /**
+   * Runs a command in a shell, and waits for its end. One that fails resolves: look at `exitCode`.
+   *
+   * @throws `SessionTerminatedError` when it ended the session's shell, `OperationInterruptedError` when nobody knows how it
+   * ended, a `CommandError` with what it had written when its `timeout` was over: then it is ended, too.
+   */
+  exec(command: string, options?: Types.ExecOptions): Promise<Types.ExecResult> {
+    return this[IN]().exec(command, options);
+  }
+
+  /** Runs a command, and gives what it writes as server-sent events while it runs. Cancelling the stream ends it. */
+  execStream(command: string, options?: Types.StreamOptions): Promise<ReadableStream<Uint8Array>> {
+    return this[IN](options?.sessionId).execStream(command, options);
+  }
+
+  /** Starts a process that goes on by itself. */
+  startProcess(command: string, options?: Types.ProcessOptions, sessionId?: string): Promise<Types.Process> {
+    return this[IN](options?.sessionId ?? sessionId).startProcess(command, options);
+  }
+
+  /** The processes, ended ones too as long as they are remembered. */
+  listProcesses(sessionId?: string): Promise<Types.Process[]> {
+    return this[IN](sessionId).listProcesses();
+  }
+
+  /** A process by its id; `null` when it is not known. */
+  getProcess(id: string, sessionId?: string): Promise<Types.Process | null> {
+    return this[IN](sessionId).getProcess(id);
+  }
+
+  /** Sends a signal to a process and what it started. Default: `SIGTERM`. */
+  killProcess(id: string, signal?: string, sessionId?: string): Promise<void> {
+    return this[IN](sessionId).killProcess(id, signal);
+  }
+
+  /** Ends all processes. Returns how many there were. */
+  killAllProcesses(sessionId?: string): Promise<number> {
+    return this[IN](sessionId).killAllProcesses();
+  }
+
+  /** Forgets the processes that have ended. Returns how many there were. */
+  cleanupCompletedProcesses(sessionId?: string): Promise<number> {
+    return this[IN](sessionId).cleanupCompletedProcesses();
+  }
+
+  /** What a process has written so far, as much as is kept. */
+  getProcessLogs(id: string, sessionId?: string): Promise<Awaited<ReturnType<Calls["getProcessLogs"]>>> {
+    return this[IN](sessionId).getProcessLogs(id);
+  }
+
+  /** What a process wrote and writes, as server-sent events, until it ends. */
+  streamProcessLogs(processId: string, options?: { signal?: AbortSignal }): Promise<ReadableStream<Uint8Array>> {
+    return this[IN]().streamProcessLogs(processId, options);
+  }
+
+  /** Writes a file: all of it or nothing. */
+  writeFile(
+    path: string,
+    content: string | ReadableStream<Uint8Array>,
+    options?: { encoding?: string } & InSession,
+  ): Promise<Types.WriteFileResult> {
+    return this[IN](options?.sessionId).writeFile(path, content, options);
+  }
+
+  /** Reads a file: `encoding: "none"` as a stream of its bytes, however large it is. */
+  readFile(path: string, options: { encoding: "none" } & InSession): Promise<Types.ReadFileStreamResult>;
+  readFile(
+    path: string,
+    options?: { encoding?: Exclude<Types.FileEncoding, "none"> } & InSession,
+  ): Promise<Types.ReadFileResult>;
+  readFile(
+    path: string,
+    options?: { encoding?: Types.FileEncoding } & InSession,
+  ): Promise<Types.ReadFileResult | Types.ReadFileStreamResult> {
+    const read = this[IN](options?.sessionId).readFile as (
+      path: string,
+      options?: { encoding?: Types.FileEncoding },
+    ) => Promise<Types.ReadFileResult | Types.ReadFileStreamResult>;
+    return read(path, options);
+  }
+
+  /** Reads a file as server-sent events, for `streamFile` and `collectFile`. */
+  readFileStream(path: string, options: InSession = {}): Promise<ReadableStream<Uint8Array>> {
+    return this[IN](options.sessionId).readFileStream(path);
+  }
+
+  /** Watches a directory: what changes, as server-sent events. */
+  watch(path: string, options?: Types.WatchOptions): Promise<ReadableStream<Uint8Array>> {
+    return this[IN](options?.sessionId).watch(path, options);
+  }
+
+  /** Whether a directory changed since a version that an earlier call said. */
+  checkChanges(path: string, options?: Types.CheckChangesOptions): Promise<Types.CheckChangesResult> {
+    return this[IN](options?.sessionId).checkChanges(path, options);
+  }
+
+  /** Makes a directory. */
+  mkdir(path: string, options?: { recursive?: boolean } & InSession): Promise<Types.MkdirResult> {
+    return this[IN](options?.sessionId).mkdir(path, options);
+  }
+
+  /** Removes a file. */
+  deleteFile(path: string, sessionId?: string): Promise<Types.DeleteFileResult> {
+    return this[IN](sessionId).deleteFile(path);
+  }
+
+  /** Gives a file another name. */
+  renameFile(oldPath: string, newPath: string, sessionId?: string): Promise<Types.RenameFileResult> {
+    return this[IN](sessionId).renameFile(oldPath, newPath);
+  }
+
+  /** Moves a file, also from one file system to another. */
+  moveFile(sourcePath: string, destinationPath: string, sessionId?: string): Promise<Types.MoveFileResult> {
+    return this[IN](sessionId).moveFile(sourcePath, destinationPath);
+  }
+
+  /** What is in a directory. */
+  listFiles(path: string, options?: Types.ListFilesOptions & InSession): Promise<Types.ListFilesResult> {
+    return this[IN](options?.sessionId).listFiles(path, options);
+  }
+
+  /** Whether there is something of this name. */
+  exists(path: string, sessionId?: string): Promise<Types.FileExistsResult> {
+    return this[IN](sessionId).exists(path);
+  }
+
+  /** Not supported by this version: its methods reject with `NOT_SUPPORTED`. */
+  get tunnels(): TunnelsHandler {
+    return TUNNELS;
+  }
+
+  /** {@link exists}. */
+  pathExists(path: string, sessionId?: string): Promise<Types.FileExistsResult> {
+    return this.exists(path, sessionId);
+  }
+
+  /** {@link killProcess}. */
+  stopProcess(id: string, signal?: string, sessionId?: string): Promise<void> {
+    return this.killProcess(id, signal, sessionId);
+  }
+
+  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  gitCheckout(
+    repoUrl: string,
+    options?: Parameters<Calls["gitCheckout"]>[1] & InSession,
+  ): Promise<Types.GitCheckoutResult> {
+    return this[IN](options?.sessionId).gitCheckout(repoUrl, options);
+  }
+
+  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  createCodeContext(options?: Types.CreateContextOptions): Promise<Types.CodeContext> {
+    return this[IN]().createCodeContext(options);
+  }
+
+  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  runCode(code: string, options?: Types.RunCodeOptions): Promise<Types.ExecutionResult> {
+    return this[IN]().runCode(code, options);
+  }
+
+  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  runCodeStream(code: string, options?: Types.RunCodeOptions): Promise<ReadableStream<Uint8Array>> {
+    return this[IN]().runCodeStream(code, options);
+  }
+
+  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  listCodeContexts(): Promise<Types.CodeContext[]> {
+    return this[IN]().listCodeContexts();
+  }
+
+  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  deleteCodeContext(contextId: string): Promise<void> {
+    return this[IN]().deleteCodeContext(contextId);
+  }
+
+  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  mountBucket(bucket: string, mountPath: string, options: Types.MountBucketOptions): Promise<void> {
+    return this[IN]().mountBucket(bucket, mountPath, options);
+  }
+
+  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  unmountBucket(mountPath: string): Promise<void> {
+    return this[IN]().unmountBucket(mountPath);
+  }
+
+  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  createBackup(options: Types.BackupOptions): Promise<Types.DirectoryBackup> {
+    return this[IN]().createBackup(options);
+  }
+
+  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  restoreBackup(backup: Types.DirectoryBackup): Promise<Types.RestoreBackupResult> {
+    return this[IN]().restoreBackup(backup);
+  }
+}

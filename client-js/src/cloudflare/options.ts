@@ -1,0 +1,94 @@
+/** What `getSandbox` takes: ids and timeouts, and the rules they must keep. */
+
+import { invalid } from "./errors.ts";
+import type { SandboxOptions } from "./types.ts";
+
+/** Milliseconds that a sandbox has to start. */
+export type ContainerTimeouts = Required<NonNullable<SandboxOptions["containerTimeouts"]>>;
+
+/** Ids that would be taken for something else in a host name. */
+const RESERVED = new Set(["www", "api", "admin", "root", "system", "cloudflare", "workers"]);
+
+/** Default, environment variable, least and most of each timeout, in milliseconds. */
+const TIMEOUTS = {
+  instanceGetTimeoutMS: { value: 30_000, variable: "SANDBOX_INSTANCE_TIMEOUT_MS", min: 5000, max: 300_000 },
+  portReadyTimeoutMS: { value: 90_000, variable: "SANDBOX_PORT_TIMEOUT_MS", min: 10_000, max: 600_000 },
+  waitIntervalMS: { value: 300, variable: "SANDBOX_POLL_INTERVAL_MS", min: 100, max: 5000 },
+} as const;
+
+/**
+ * The id under which a sandbox is kept.
+ *
+ * @throws SandboxError `VALIDATION_FAILED` when it has not 1 to 63 characters, a hyphen at an edge, or is reserved.
+ */
+export function sandboxId(id: string, normalize = false): string {
+  const name = normalize ? id.toLowerCase() : id;
+  const wrong =
+    name.length < 1 || name.length > 63
+      ? "it must have 1 to 63 characters"
+      : name.startsWith("-") || name.endsWith("-")
+        ? "it may not begin or end with a hyphen"
+        : RESERVED.has(name.toLowerCase())
+          ? "this name is reserved"
+          : undefined;
+  if (wrong !== undefined) throw invalid("id", `${JSON.stringify(id)} is no id for a sandbox: ${wrong}`);
+  return name;
+}
+
+/** The timeouts in force: what was said, else the environment's, else the defaults. */
+export function timeouts(said: SandboxOptions["containerTimeouts"], env: unknown): ContainerTimeouts {
+  const variables = (env ?? {}) as Readonly<Record<string, unknown>>;
+  const one = (name: keyof typeof TIMEOUTS): number => {
+    const { value, variable, min, max } = TIMEOUTS[name];
+    const given = said?.[name] ?? Number(variables[variable] ?? Number.NaN);
+    return given >= min && given <= max ? given : value;
+  };
+  return {
+    instanceGetTimeoutMS: one("instanceGetTimeoutMS"),
+    portReadyTimeoutMS: one("portReadyTimeoutMS"),
+    waitIntervalMS: one("waitIntervalMS"),
+  };
+}
+
+/**
+ * Checks what was said of timeouts.
+ *
+ * @throws SandboxError `VALIDATION_FAILED` when one is out of its range.
+ */
+export function checkTimeouts(said: NonNullable<SandboxOptions["containerTimeouts"]>): void {
+  for (const [name, { min, max }] of Object.entries(TIMEOUTS)) {
+    const value = said[name as keyof typeof TIMEOUTS];
+    if (value === undefined || (value >= min && value <= max)) continue;
+    throw invalid(name, `${name} is ${value}: it must be ${min} to ${max} milliseconds`);
+  }
+}
+
+/**
+ * Checks names of variables.
+ *
+ * @throws SandboxError `VALIDATION_FAILED` when no shell takes one.
+ */
+export function checkVariables(variables: Readonly<Record<string, unknown>>): void {
+  for (const name of Object.keys(variables)) {
+    if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) continue;
+    throw invalid(name, `${JSON.stringify(name)} is no name of a variable: it takes A-Z a-z 0-9 _, no digit first`);
+  }
+}
+
+/**
+ * Checks a duration.
+ *
+ * @throws SandboxError `VALIDATION_FAILED` when it is neither a number of seconds nor like `30s`, `10m`, `1h`.
+ */
+export function checkDuration(sleepAfter: string | number): void {
+  const right = typeof sleepAfter === "number" ? sleepAfter > 0 : /^[1-9]\d*[smh]$/.test(sleepAfter);
+  if (right) return;
+  throw invalid("sleepAfter", `sleepAfter is ${JSON.stringify(sleepAfter)}: say seconds, or a text as 30s, 10m, 1h`);
+}
+
+/** Seconds of a duration that was checked. */
+export function seconds(sleepAfter: string | number): number {
+  if (typeof sleepAfter === "number") return sleepAfter;
+  const unit = { s: 1, m: 60, h: 3600 }[sleepAfter.slice(-1)] ?? 1;
+  return Number.parseInt(sleepAfter, 10) * unit;
+}

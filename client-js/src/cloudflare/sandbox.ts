@@ -1,0 +1,485 @@
+/** {@link Sandbox}: the Durable Object of one sandbox; its life, its connection, its ports. */
+
+import type { StopParams } from "@cloudflare/containers";
+import type { Sandbox as Client } from "../client.ts";
+import type { Grant } from "../relay/grant.ts";
+import { Relay } from "../relay/relay.ts";
+import { isAtWork } from "./activity.ts";
+import { type Calls, callsIn } from "./calls.ts";
+import type { Context } from "./context.ts";
+import { unavailable, whereabouts, withEngine } from "./engine.ts";
+import { attempt, createError, invalid } from "./errors.ts";
+import { CONTROL_PORT, HostContainer } from "./host.ts";
+import { IN, SandboxMethods } from "./methods.ts";
+import { checkDuration, checkTimeouts, checkVariables, seconds, timeouts } from "./options.ts";
+import { checkPort, ExposedPorts, type ExposeOptions } from "./ports.ts";
+import { invalidToken, notAnswering, stale, watched } from "./preview.ts";
+import { type Call, Operations, type Reply } from "./remote.ts";
+import { type Route, routeOf, withRoute } from "./route.ts";
+import { createSession, deleteSession, exportTo, type Variables } from "./sessions.ts";
+import { Settings, sameSecret } from "./settings.ts";
+import { terminal } from "./terminal.ts";
+import type * as Types from "./types.ts";
+
+/** What `getSandbox` tells the object: only what changed. */
+export type SandboxConfiguration = Pick<
+  Types.SandboxOptions,
+  "sleepAfter" | "keepAlive" | "containerTimeouts" | "labels"
+>;
+
+/** Times in a row that a sandbox may fail to say whether it works, before it is taken for dead and stopped. */
+const UNANSWERED = 3;
+
+/**
+ * The Durable Object of one sandbox. Starts its container when something needs it, lets it sleep when nothing does, and
+ * carries all that is asked of it, by Workers and by browsers, over one connection. What it is told lasts beyond its
+ * eviction.
+ *
+ * @example
+ * ```ts
+ * import { getSandbox, proxyToSandbox } from "sandwire/cloudflare";
+ * export { Sandbox } from "sandwire/cloudflare";
+ *
+ * export default {
+ *   async fetch(request, env) {
+ *     const preview = await proxyToSandbox(request, env);
+ *     if (preview) return preview;
+ *     const { stdout } = await getSandbox(env.Sandbox, "my-sandbox").exec("uname -s");
+ *     return new Response(stdout);
+ *   },
+ * };
+ * ```
+ */
+export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types.ISandbox {
+  override defaultPort: number = CONTROL_PORT;
+  override sleepAfter: string | number = "10m";
+  override pingEndpoint: string = "sandbox/healthz";
+  override envVars: Record<string, string> = {};
+  readonly #settings: Settings;
+  readonly #ports: ExposedPorts;
+  readonly #relay: Relay;
+  readonly #operations: Operations = new Operations();
+  /** The variables of the class, under those that were set. */
+  #ownVariables: Readonly<Record<string, string>> = {};
+  #starting: Promise<void> | undefined;
+  #destroying: Promise<void> | undefined;
+  #unanswered = 0;
+
+  /** Made by the platform. */
+  constructor(ctx: DurableObjectState<object>, env: Env) {
+    const settings = new Settings(ctx.storage.kv);
+    const admits = (request: Request) =>
+      sameSecret(request.headers.get("Authorization") ?? "", `Bearer ${settings.token}`);
+    super(withEngine(ctx, env, admits), env);
+    this.#settings = settings;
+    this.#ports = new ExposedPorts(ctx.storage.kv);
+    this.#relay = new Relay(ctx, { dial: () => this.#dial() });
+    ctx.blockConcurrencyWhile(() => this.#restore());
+  }
+
+  // Settings.
+
+  /** Sets several of the options of `getSandbox` at once. What is absent stays. */
+  async configure(configuration: SandboxConfiguration): Promise<void> {
+    const { sleepAfter, keepAlive, containerTimeouts, labels } = configuration;
+    if (sleepAfter !== undefined) checkDuration(sleepAfter);
+    if (containerTimeouts !== undefined) checkTimeouts(containerTimeouts);
+    this.#settings.set({
+      ...(sleepAfter !== undefined && { sleepAfter }),
+      ...(keepAlive !== undefined && { keepAlive }),
+      ...(containerTimeouts !== undefined && { containerTimeouts }),
+      ...(labels !== undefined && { labels }),
+    });
+    if (sleepAfter !== undefined) this.sleepAfter = sleepAfter;
+    if (labels !== undefined) this.labels = { ...labels };
+    if (sleepAfter !== undefined || keepAlive !== undefined) this.renewActivityTimeout();
+  }
+
+  /** Inactivity after which the sandbox sleeps: seconds, or `30s`, `10m`, `1h`. */
+  setSleepAfter(sleepAfter: string | number): Promise<void> {
+    return this.configure({ sleepAfter });
+  }
+
+  /** Whether the sandbox never sleeps by itself: then `destroy()` has to end it. */
+  setKeepAlive(keepAlive: boolean): Promise<void> {
+    return this.configure({ keepAlive });
+  }
+
+  /** Milliseconds that it has to start. */
+  setContainerTimeouts(containerTimeouts: NonNullable<Types.SandboxOptions["containerTimeouts"]>): Promise<void> {
+    return this.configure({ containerTimeouts });
+  }
+
+  /** Labels of the container, from its next start on. */
+  setLabels(labels: Record<string, string>): Promise<void> {
+    return this.configure({ labels });
+  }
+
+  /** Takes what the stock package takes; there is one way to the sandbox, and it does everything. */
+  async setTransport(_transport: Types.SandboxTransport): Promise<void> {}
+
+  /**
+   * Variables for all that runs from now on; `undefined` or `null` takes one away. They last until `destroy()`. Wakes nothing.
+   *
+   * @throws SandboxError `VALIDATION_FAILED` when no shell takes such a name; then none is set.
+   */
+  async setEnvVars(envVars: Record<string, string | undefined>): Promise<void> {
+    checkVariables(envVars);
+    const changes = changesOf(envVars);
+    this.#settings.set({ variables: { ...this.#variables, ...changes } });
+    this.#applyVariables();
+    if (!this.ctx.container?.running) return;
+    await exportTo(await this.#client(), this.#defaultSession, changes);
+  }
+
+  // Sessions.
+
+  /** Makes a session: a shell of its own, with its directory and variables. */
+  async createSession(options: Types.SessionOptions = {}): Promise<Types.ExecutionSession> {
+    return this.#session(await createSession(await this.#client(), options, this.#variables));
+  }
+
+  /** A session by its id. Whether it is there shows with the first call. */
+  async getSession(sessionId: string): Promise<Types.ExecutionSession> {
+    return this.#session(sessionId);
+  }
+
+  /** Ends a session and what runs in it. */
+  async deleteSession(sessionId: string): Promise<Types.SessionDeleteResult> {
+    if (sessionId === this.#defaultSession) {
+      throw invalid("sessionId", "the default session cannot be deleted: destroy() ends the whole sandbox");
+    }
+    return deleteSession(await this.#client(), sessionId);
+  }
+
+  /** Where the container is: `null` when it does not say, `undefined` before the first call that needed it. */
+  async getContainerPlacementId(): Promise<string | null | undefined> {
+    return this.#settings.now.placementId;
+  }
+
+  // Ports.
+
+  /**
+   * Exposes a port: the address under which it is reached through `proxyToSandbox`, until `unexposePort` or the end of the
+   * container's run. Wakes nothing.
+   */
+  async exposePort(
+    port: number,
+    options: ExposeOptions,
+  ): Promise<{ url: string; port: number; name: string | undefined }> {
+    const { url } = this.#ports.expose(this.#name, port, options);
+    return { url, port, name: options.name };
+  }
+
+  /** Takes the address of a port away. Not an error when it has none. Wakes nothing. */
+  async unexposePort(port: number): Promise<void> {
+    this.#ports.unexpose(port);
+  }
+
+  /** The addresses that can be reached now. Wakes nothing. */
+  async getExposedPorts(hostname: string): Promise<{ url: string; port: number; status: "active"; name?: string }[]> {
+    return this.ctx.container?.running ? this.#ports.list(this.#name, hostname) : [];
+  }
+
+  /** Whether the port can be reached now. Wakes nothing. */
+  async isPortExposed(port: number): Promise<boolean> {
+    return this.ctx.container?.running === true && this.#ports.has(port);
+  }
+
+  /** Whether the token is that of the port, also of one that has to be exposed again. Wakes nothing. */
+  validatePortToken(port: number, token: string): Promise<boolean> {
+    return this.#ports.validate(port, token);
+  }
+
+  /** Carries a WebSocket to a port in the sandbox. Starts the sandbox. */
+  async wsConnect(request: Request, port: number): Promise<Response> {
+    checkPort(port);
+    return this.#toPort(request, port);
+  }
+
+  /** A request to a port in the sandbox: by default to its server, which wants a token. Starts the sandbox. */
+  override containerFetch(
+    target: Request | string | URL,
+    portOrInit?: number | RequestInit,
+    port: number = this.defaultPort,
+  ): Promise<Response> {
+    const [init, at] = typeof portOrInit === "number" ? [undefined, portOrInit] : [portOrInit, port];
+    return this.#toPort(new Request(target as Request, init), at);
+  }
+
+  // Connections.
+
+  /** A terminal over a WebSocket. */
+  terminal(request: Request, options: Types.PtyOptions = {}): Promise<Response> {
+    return terminal(this.#context(this.#defaultSession), request, options);
+  }
+
+  /**
+   * Takes a client of the package `sandwire`, a browser's or another one's: its WebSocket is one more lane on the connection
+   * to the sandbox, with the rights of the grant. Starts nothing before it wants something.
+   */
+  async accept(request: Request, grant: Grant = {}): Promise<Response> {
+    return this.#relay.accept(request, grant);
+  }
+
+  override async fetch(request: Request): Promise<Response> {
+    const route = routeOf(request);
+    return route === undefined ? super.fetch(request) : this.#follow(route, withRoute(request, undefined));
+  }
+
+  override webSocketMessage(socket: WebSocket, message: ArrayBuffer | string): void {
+    this.#relay.webSocketMessage(socket, message);
+  }
+
+  override webSocketClose(socket: WebSocket, code: number, reason: string): void {
+    this.#relay.webSocketClose(socket, code, reason);
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.#relay.webSocketError(socket);
+  }
+
+  // Life.
+
+  /** Stops the container; clients stay connected. The next call starts it again. */
+  override async stop(signal?: Parameters<SandboxMethods<Env>["stop"]>[0]): Promise<void> {
+    this.#relay.sleep("asleep");
+    await super.stop(signal);
+  }
+
+  /** Ends the sandbox and forgets its files, variables and addresses. Not an error when it never ran. */
+  override destroy(): Promise<void> {
+    this.#destroying ??= this.#destroy().finally(() => {
+      this.#destroying = undefined;
+    });
+    return this.#destroying;
+  }
+
+  override async onActivityExpired(): Promise<void> {
+    if (!this.ctx.container?.running) return;
+    if (this.#settings.now.keepAlive || (await this.#isAtWork())) this.renewActivityTimeout();
+    else await this.stop();
+  }
+
+  override async onStart(): Promise<void> {}
+
+  override async onStop(_params?: StopParams): Promise<void> {
+    // Who did not hear it before hears it now, and nobody starts it anew for what is over.
+    this.#relay.sleep("ended");
+    this.#settings.set({ workspace: undefined });
+    this.#ports.restarted();
+  }
+
+  override onError(error: unknown): unknown {
+    // Who waits for the container is told by what he waits for.
+    return error;
+  }
+
+  // For the Worker's side.
+
+  /** Not for users: a call from `getSandbox`. */
+  async invoke(call: Call): Promise<Reply> {
+    if (call.name !== undefined && this.ctx.id.name === undefined) this.#settings.set({ name: call.name });
+    this.renewActivityTimeout();
+    try {
+      return await this.#operations.run(call, () => this.#target(call));
+    } finally {
+      this.renewActivityTimeout();
+    }
+  }
+
+  /** Not for users: ends a call of {@link invoke}. */
+  async cancelOperation(operation: string): Promise<void> {
+    this.#operations.cancel(operation);
+  }
+
+  [IN](session: string | null | undefined = this.#defaultSession): Calls {
+    return callsIn(this.#context(session ?? undefined));
+  }
+
+  async #target({ session, process }: Call): Promise<object> {
+    const calls = this[IN](session);
+    if (process !== undefined) return (await calls.getProcess(process)) ?? unknownProcess(process);
+    return session === undefined ? this : typeof session === "string" ? this.#session(session) : calls;
+  }
+
+  get #name(): string {
+    return this.ctx.id.name ?? this.#settings.now.name ?? this.ctx.id.toString();
+  }
+
+  get #defaultSession(): string {
+    return `sandbox-${this.#name}`;
+  }
+
+  get #variables(): Variables {
+    return this.#settings.now.variables ?? {};
+  }
+
+  #context(session: string | undefined): Context {
+    const settings = this.#settings;
+    return {
+      client: () => this.#client(),
+      env: () => ({ ...this.#variables }),
+      ...(session !== undefined && { session }),
+      get cwd() {
+        return settings.now.workspace ?? "/workspace";
+      },
+      id: this.#name,
+    };
+  }
+
+  #session(id: string): Types.ExecutionSession {
+    return {
+      id,
+      ...this[IN](id),
+      terminal: (request, options = {}) => terminal(this.#context(id), request, options),
+      setEnvVars: async envVars => {
+        checkVariables(envVars);
+        await exportTo(await this.#client(), id, changesOf(envVars));
+      },
+    };
+  }
+
+  /** The connected client of a sandbox that runs. */
+  async #client(): Promise<Client> {
+    try {
+      await this.#start();
+    } catch (error) {
+      throw unavailable(error);
+    }
+    const client = await this.#relay.client();
+    if (this.#settings.now.workspace === undefined) this.#settings.set(await attempt({}, () => whereabouts(client)));
+    return client;
+  }
+
+  /** Starts the container, unless it runs; who comes meanwhile waits for the same start. */
+  async #start(): Promise<void> {
+    await this.#destroying;
+    if (this.ctx.container?.running && (await this.getState()).status === "healthy") return;
+    const { containerTimeouts } = this.#settings.now;
+    const { instanceGetTimeoutMS, portReadyTimeoutMS, waitIntervalMS } = timeouts(containerTimeouts, this.env);
+    this.#starting ??= this.startAndWaitForPorts({
+      ports: [CONTROL_PORT],
+      cancellationOptions: { instanceGetTimeoutMS, portReadyTimeoutMS, waitInterval: waitIntervalMS },
+    }).finally(() => {
+      this.#starting = undefined;
+    });
+    await this.#starting;
+  }
+
+  /** The relay's connection to the server in the container. */
+  async #dial(): Promise<WebSocket> {
+    await this.#start();
+    const port = this.ctx.container?.getTcpPort(CONTROL_PORT);
+    const response = await port?.fetch("http://sandbox/v1/connect", {
+      headers: {
+        Upgrade: "websocket",
+        Authorization: `Bearer ${this.#settings.token}`,
+        "Sec-WebSocket-Protocol": "sandwire.v1",
+      },
+    });
+    const socket = response?.webSocket;
+    if (!socket) throw new Error(`the sandbox's server answered the upgrade with ${response?.status}`);
+    socket.accept();
+    return socket;
+  }
+
+  async #follow(route: Route, request: Request): Promise<Response> {
+    switch (route.to) {
+      case "connect":
+        return this.accept(request, route.grant);
+      case "terminal":
+        return terminal(this.#context(route.session), request, route.options);
+      case "port":
+        checkPort(route.port);
+        return this.#toPort(request, route.port);
+      case "preview":
+        return this.#preview(request, route.port, route.token);
+    }
+  }
+
+  async #toPort(request: Request, port: number): Promise<Response> {
+    try {
+      await this.#start();
+    } catch (error) {
+      const { errorResponse, httpStatus } = unavailable(error);
+      return Response.json(errorResponse, { status: httpStatus });
+    }
+    return this.#forward(request, port);
+  }
+
+  async #preview(request: Request, port: number, token: string): Promise<Response> {
+    const admission = await this.#ports.admit(port, token);
+    if (admission === "invalid") return invalidToken();
+    if (admission === "stale" || !this.ctx.container?.running) return stale();
+    return this.#forward(request, port);
+  }
+
+  /** To the port and back, by the runtime itself. What flows in an answer is work; an open WebSocket is none. */
+  async #forward(request: Request, port: number): Promise<Response> {
+    const touch = () => this.renewActivityTimeout();
+    touch();
+    try {
+      const url = request.url.replace(/^https:/, "http:");
+      const response = await this.ctx.container?.getTcpPort(port).fetch(url, request);
+      return response === undefined ? stale() : watched(response, touch);
+    } catch {
+      return this.ctx.container?.running ? notAnswering(port) : stale();
+    }
+  }
+
+  async #isAtWork(): Promise<boolean> {
+    try {
+      const client = await this.#relay.client();
+      const working = await isAtWork(client, seconds(this.sleepAfter) * 1000);
+      this.#unanswered = 0;
+      return working;
+    } catch {
+      this.#unanswered += 1;
+      return this.#unanswered < UNANSWERED;
+    }
+  }
+
+  async #destroy(): Promise<void> {
+    this.#relay.sleep("destroyed");
+    this.#ports.clear();
+    this.#settings.set({ variables: {}, workspace: undefined, placementId: undefined });
+    this.#applyVariables();
+    await super.destroy();
+  }
+
+  /** After the class's own fields are set, and before the first event. */
+  async #restore(): Promise<void> {
+    const { container } = this.ctx;
+    if (container instanceof HostContainer) await container.refresh();
+    // Fields of a class that extends this one are set when its constructor is through.
+    else await Promise.resolve();
+    const { sleepAfter, labels } = this.#settings.now;
+    this.#ownVariables = this.envVars;
+    // A class that names the token wants to know it.
+    const { SANDWIRE_TOKEN: token } = this.envVars as { SANDWIRE_TOKEN?: string };
+    if (token !== undefined) this.#settings.set({ token });
+    if (sleepAfter !== undefined) this.sleepAfter = sleepAfter;
+    if (labels !== undefined) this.labels = { ...labels };
+    this.#applyVariables();
+    this.renewActivityTimeout();
+  }
+
+  /** What the container gets at its next start. */
+  #applyVariables(): void {
+    const { token } = this.#settings;
+    const all: Variables = { ...this.#ownVariables, ...this.#variables, SANDWIRE_TOKEN: token };
+    this.envVars = Object.fromEntries(Object.entries(all).filter((one): one is [string, string] => one[1] !== null));
+  }
+}
+
+/** What is said of variables, as it is kept. */
+const changesOf = (envVars: Readonly<Record<string, string | undefined>>): Variables =>
+  Object.fromEntries(Object.entries(envVars).map(([name, value]) => [name, value ?? null]));
+
+/** In the place of a process that is not known (any more). */
+function unknownProcess(processId: string): Pick<Types.Process, "getStatus"> {
+  const message = `no process ${processId} is known: it may have ended long ago`;
+  const fail = () => Promise.reject(createError("PROCESS_NOT_FOUND", message, { processId }));
+  return { getStatus: async () => "error" as const, ...{ waitForLog: fail, waitForPort: fail, waitForExit: fail } };
+}

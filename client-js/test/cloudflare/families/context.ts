@@ -1,0 +1,78 @@
+/** A context over a real server, as the Durable Object has one, for the tests of one file. */
+
+import { afterAll, beforeAll } from "vitest";
+import type { Context } from "../../../src/cloudflare/context.ts";
+import { SandboxError } from "../../../src/cloudflare/errors.ts";
+import { parseSSEStream } from "../../../src/cloudflare/events.ts";
+import { connect, type Sandbox } from "../../../src/index.ts";
+import { Server } from "../../harness/server.ts";
+
+/** What the tests of a file use. */
+export interface Family {
+  readonly server: Server;
+  readonly client: Sandbox;
+  /** In the default session, as a sandbox is without options. */
+  readonly context: Context;
+  /** With no session. */
+  readonly sessionless: Context;
+  /** Variables that both have. */
+  readonly env: Record<string, string | null>;
+}
+
+/** Starts a server before the tests of the file, and stops it after them. */
+export function family(): Family {
+  let server: Server | undefined;
+  let client: Sandbox | undefined;
+  const env: Record<string, string | null> = {};
+  beforeAll(async () => {
+    server = await Server.start();
+    client = await connect(server.url);
+  });
+  afterAll(async () => {
+    await client?.close();
+    await server?.stop();
+  });
+  const there = <T>(value: T | undefined): T => {
+    if (value === undefined) throw new Error("there is nothing before the tests begin");
+    return value;
+  };
+  const bare = (): Context => ({
+    client: async () => there(client),
+    env: () => env,
+    cwd: there(server).workspace,
+    id: "test",
+  });
+  return {
+    get server() {
+      return there(server);
+    },
+    get client() {
+      return there(client);
+    },
+    get context() {
+      return { ...bare(), session: "sandbox-test" };
+    },
+    get sessionless() {
+      return bare();
+    },
+    env,
+  };
+}
+
+/** All events of a stream. */
+export async function events<T extends object>(stream: ReadableStream<Uint8Array>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const event of parseSSEStream<T>(stream)) all.push(event);
+  return all;
+}
+
+/** What it rejects with, which must be an error of the drop-in. */
+export async function failure(work: Promise<unknown>): Promise<SandboxError> {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof SandboxError) return error;
+    throw error;
+  }
+  throw new Error("it did not fail");
+}

@@ -1,0 +1,81 @@
+/** What goes beyond the stock package: clients of `sandwire` through the Worker, and an object that the tests can look into. */
+
+import { Sandbox as Base, type Grant, getSandbox } from "../../../src/cloudflare.ts";
+import { connect } from "../../../src/index.ts";
+import app, { type Env as AppEnv } from "./app.ts";
+
+interface Env {
+  readonly Sandbox: DurableObjectNamespace<Sandbox>;
+}
+
+/** A class of the Worker's own, with methods of its own. */
+export class Sandbox extends Base<Env> {
+  override envVars: Record<string, string> = { OF_THE_CLASS: "yes", SANDWIRE_TOKEN: "a token of the class's own" };
+  readonly #born: string = crypto.randomUUID();
+  #expired = 0;
+
+  /** A method of the Worker's own: it is called by RPC, and calls the sandbox's. */
+  async shout(text: string): Promise<string> {
+    const { stdout } = await this.exec(`echo ${text} | tr a-z A-Z`);
+    return stdout;
+  }
+
+  /** Which object it is, how often it asked whether it may sleep. */
+  async lookInto(): Promise<{ born: string; expired: number; sleepAfter: string | number }> {
+    return { born: this.#born, expired: this.#expired, sleepAfter: this.sleepAfter };
+  }
+
+  /** The platform takes the object away. */
+  async evict(): Promise<void> {
+    this.ctx.abort("evicted by the test");
+  }
+
+  override async onActivityExpired(): Promise<void> {
+    this.#expired += 1;
+    await super.onActivityExpired();
+  }
+}
+
+/** The client over a WebSocket that the Worker got from the container's own server, with the token of the class. */
+async function passThrough(sandbox: Sandbox, token: string): Promise<string> {
+  const headers = { Upgrade: "websocket", Authorization: `Bearer ${token}`, "Sec-WebSocket-Protocol": "sandwire.v1" };
+  const { status, webSocket } = await sandbox.fetch(new Request("http://sandbox/v1/connect", { headers }));
+  if (!webSocket) return `refused with ${status}`;
+  webSocket.accept();
+  await using client = await connect(webSocket);
+  return (await client.exec("echo through")).stdout;
+}
+
+export default {
+  async fetch(request, env) {
+    const { pathname, searchParams } = new URL(request.url);
+    const sandbox = () => getSandbox(env.Sandbox, searchParams.get("id") ?? "test");
+    switch (pathname) {
+      case "/connect": {
+        const grant = JSON.parse(searchParams.get("options") ?? "{}") as Grant;
+        return sandbox().connect(request, grant);
+      }
+      case "/v1/connect":
+        return sandbox().fetch(request);
+      case "/terminal":
+        return sandbox().terminal(request, { cols: 100, rows: 30 });
+      case "/passThrough":
+        return Response.json(await passThrough(sandbox(), searchParams.get("arg") ?? ""));
+      case "/shout":
+        return Response.json(await sandbox().shout(searchParams.get("arg") ?? ""));
+      case "/lookInto":
+        return Response.json(await sandbox().lookInto());
+      case "/evict":
+        return Response.json(
+          await sandbox()
+            .evict()
+            .then(
+              () => "alive",
+              (error: Error) => error.message,
+            ),
+        );
+      default:
+        return app.fetch(request, env as unknown as AppEnv);
+    }
+  },
+} satisfies ExportedHandler<Env>;
