@@ -68,6 +68,18 @@ describe("src/protocol", () => {
   });
 });
 
+describe("the relay's machine", () => {
+  const folder = fileURLToPath(new URL("../src/relay/", import.meta.url));
+  it.each(["client.ts", "grant.ts", "header.ts", "lanes.ts"])("%s is as pure", file => {
+    const source = readFileSync(join(folder, file), "utf8");
+    expect(code(source)).not.toMatch(IMPURE);
+    expect(code(source)).not.toMatch(/\b(?:WebSocket|DurableObject\w*|setTimeout|Response|Request)\b/);
+    for (const { fileName } of ts.preProcessFile(source).importedFiles) {
+      expect(fileName).toMatch(/^(?:\.\.\/protocol\/|\.\/(?:client|grant|header)\.ts$)/);
+    }
+  });
+});
+
 /** What the compiler says of this module. */
 function diagnostics(options: ts.CompilerOptions, source: string): string {
   const name = join(ROOT, "it.ts");

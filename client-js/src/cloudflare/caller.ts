@@ -106,9 +106,17 @@ function cancellable(
   ended: () => void,
 ): ReadableStream<Uint8Array> {
   const reader = source.getReader();
+  let abort = () => {};
+  const end = () => {
+    signal?.removeEventListener("abort", abort);
+    ended();
+  };
   return new ReadableStream<Uint8Array>({
     start(controller) {
-      const abort = () => controller.error(signal?.reason);
+      abort = () => {
+        controller.error(signal?.reason);
+        void reader.cancel(signal?.reason).catch(() => {});
+      };
       if (signal?.aborted) abort();
       else signal?.addEventListener("abort", abort, { once: true });
     },
@@ -116,15 +124,15 @@ function cancellable(
       try {
         const { done, value } = await reader.read();
         if (!done) return controller.enqueue(value);
-        ended();
+        end();
         controller.close();
       } catch (error) {
-        ended();
+        end();
         controller.error(interruptedByPlatform(error, "stream") ?? error);
       }
     },
     async cancel(reason) {
-      ended();
+      end();
       await cancel();
       await reader.cancel(reason).catch(() => {});
     },

@@ -157,7 +157,11 @@ export class HostContainer implements Engine {
     const headers = this.#headers(request.headers);
     headers.set("X-Sandwire-Host", host);
     const response = await fetch(new Request(url, new Request(request, { headers, redirect: "manual" })));
-    return unlessRefused(response, port);
+    const refusal = await refusalIn(response);
+    if (refusal instanceof Response) return refusal;
+    // It is known here before `monitor` hears of it.
+    if (refusal === "SANDBOX_NOT_RUNNING") this.#running = false;
+    throw notListening(port);
   }
 
   async #isRunning(): Promise<boolean> {
@@ -201,19 +205,15 @@ export class HostContainer implements Engine {
   }
 }
 
-/**
- * The program's answer.
- *
- * @throws Error when it is the host's own: it does not run, or nothing listens.
- */
-async function unlessRefused(response: Response, port: number): Promise<Response> {
+/** The host's code when it does not run, or nothing listens, or nobody may go there; else the program's answer. */
+async function refusalIn(response: Response): Promise<Response | string> {
   const type = response.headers.get("Content-Type");
   if (![403, 409, 502].includes(response.status) || type !== "application/json") return response;
   const length = Number(response.headers.get("Content-Length") ?? Number.NaN);
   if (!(length <= MAX_REFUSAL)) return response;
   const text = await response.text();
-  if (/"code":\s*"(SANDBOX_NOT_RUNNING|CONNECT_FAILED|PERMISSION_DENIED)"/.test(text)) throw notListening(port);
-  return new Response(text, response);
+  const code = /"code":\s*"(SANDBOX_NOT_RUNNING|CONNECT_FAILED|PERMISSION_DENIED)"/.exec(text)?.[1];
+  return code ?? new Response(text, response);
 }
 
 /** As the runtime says it of a port without a listener. */

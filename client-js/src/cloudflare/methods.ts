@@ -155,6 +155,16 @@ export abstract class SandboxMethods<Env> extends Container<Env> {
     return this.exists(path, sessionId);
   }
 
+  /** {@link runCode}. */
+  interpret(code: string, options?: Types.RunCodeOptions): Promise<Types.ExecutionResult> {
+    return this.runCode(code, options);
+  }
+
+  /** {@link mountBucket}. */
+  mountStorage(bucket: string, mountPath: string, options: Types.MountBucketOptions): Promise<void> {
+    return this.mountBucket(bucket, mountPath, options);
+  }
+
   /** {@link killProcess}. */
   stopProcess(id: string, signal?: string, sessionId?: string): Promise<void> {
     return this.killProcess(id, signal, sessionId);

@@ -82,5 +82,8 @@ export function watched(response: Response, touch: () => void): Response {
       controller.enqueue(chunk);
     },
   });
-  return new Response(response.body.pipeThrough(flow), response);
+  const body = response.body.pipeThrough(flow);
+  // What is compressed on the way has another length.
+  const known = Number.isFinite(length) && !response.headers.has("Content-Encoding");
+  return new Response(known ? body.pipeThrough(new FixedLengthStream(length)) : body, response);
 }

@@ -2,6 +2,7 @@
 
 import type { StopParams } from "@cloudflare/containers";
 import type { Sandbox as Client } from "../client.ts";
+import type { SessionInfo } from "../kinds/session.ts";
 import type { Grant } from "../relay/grant.ts";
 import { Relay } from "../relay/relay.ts";
 import { isAtWork } from "./activity.ts";
@@ -64,6 +65,8 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   #starting: Promise<void> | undefined;
   #destroying: Promise<void> | undefined;
   #unanswered = 0;
+  /** Whether the workspace and the placement are those of the present run. */
+  #located = false;
 
   /** Made by the platform. */
   constructor(ctx: DurableObjectState<object>, env: Env) {
@@ -152,6 +155,12 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     return deleteSession(await this.#client(), sessionId);
   }
 
+  /** The sessions that there are. */
+  async listSessions(): Promise<readonly SessionInfo[]> {
+    const client = await this.#client();
+    return attempt({}, () => client.listSessions());
+  }
+
   /** Where the container is: `null` when it does not say, `undefined` before the first call that needed it. */
   async getContainerPlacementId(): Promise<string | null | undefined> {
     return this.#settings.now.placementId;
@@ -167,6 +176,8 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     port: number,
     options: ExposeOptions,
   ): Promise<{ url: string; port: number; name: string | undefined }> {
+    // Or it would be stale with the run before.
+    if (!this.ctx.container?.running) this.#ended();
     const { url } = this.#ports.expose(this.#name, port, options);
     return { url, port, name: options.name };
   }
@@ -179,6 +190,11 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   /** The addresses that can be reached now. Wakes nothing. */
   async getExposedPorts(hostname: string): Promise<{ url: string; port: number; status: "active"; name?: string }[]> {
     return this.ctx.container?.running ? this.#ports.list(this.#name, hostname) : [];
+  }
+
+  /** The address of a port that can be reached now, else `null`. Wakes nothing. */
+  async getExposedPort(port: number, hostname: string): Promise<{ url: string; port: number; name?: string } | null> {
+    return (await this.getExposedPorts(hostname)).find(exposed => exposed.port === port) ?? null;
   }
 
   /** Whether the port can be reached now. Wakes nothing. */
@@ -264,10 +280,8 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   override async onStart(): Promise<void> {}
 
   override async onStop(_params?: StopParams): Promise<void> {
-    // Who did not hear it before hears it now, and nobody starts it anew for what is over.
-    this.#relay.sleep("ended");
-    this.#settings.set({ workspace: undefined });
-    this.#ports.restarted();
+    // It may be told late, when the next run has begun.
+    if (!this.ctx.container?.running) this.#ended();
   }
 
   override onError(error: unknown): unknown {
@@ -348,7 +362,10 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
       throw unavailable(error);
     }
     const client = await this.#relay.client();
-    if (this.#settings.now.workspace === undefined) this.#settings.set(await attempt({}, () => whereabouts(client)));
+    if (!this.#located) {
+      this.#settings.set(await attempt({}, () => whereabouts(client)));
+      this.#located = true;
+    }
     return client;
   }
 
@@ -358,13 +375,26 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     if (this.ctx.container?.running && (await this.getState()).status === "healthy") return;
     const { containerTimeouts } = this.#settings.now;
     const { instanceGetTimeoutMS, portReadyTimeoutMS, waitIntervalMS } = timeouts(containerTimeouts, this.env);
+    if (!this.ctx.container?.running) this.#ended();
     this.#starting ??= this.startAndWaitForPorts({
       ports: [CONTROL_PORT],
       cancellationOptions: { instanceGetTimeoutMS, portReadyTimeoutMS, waitInterval: waitIntervalMS },
-    }).finally(() => {
-      this.#starting = undefined;
-    });
+    })
+      .then(() => this.#settings.set({ ran: true }))
+      .finally(() => {
+        this.#starting = undefined;
+      });
     await this.#starting;
+  }
+
+  /** A run of the container is over; what belonged to it is, too. */
+  #ended(): void {
+    if (!this.#settings.now.ran) return;
+    this.#settings.set({ ran: false });
+    this.#located = false;
+    this.#ports.restarted();
+    // Who did not hear it before hears it now, and nobody starts it anew for what is over.
+    this.#relay.sleep("ended");
   }
 
   /** The relay's connection to the server in the container. */

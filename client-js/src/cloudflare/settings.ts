@@ -18,6 +18,8 @@ export interface Remembered {
   readonly labels?: Readonly<Record<string, string>>;
   /** Token of the server in the container; drawn once. */
   readonly token?: string;
+  /** Whether a run of the container has begun whose end was not handled. */
+  readonly ran?: boolean;
   /** Directory in the sandbox from which relative paths count, as the sandbox said. */
   readonly workspace?: string | undefined;
   /** Placement of the container, as it was last seen. */

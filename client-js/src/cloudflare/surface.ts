@@ -43,6 +43,8 @@ export function sharedMethods(caller: Caller): Methods {
     // What some expect to find.
     pathExists: (...args: unknown[]) => caller.call("exists", args),
     stopProcess: (...args: unknown[]) => caller.call("killProcess", args),
+    interpret: (...args: unknown[]) => caller.call("runCode", args),
+    mountStorage: (...args: unknown[]) => caller.call("mountBucket", args),
     exec: (command: string, options?: ExecOptions) => exec(caller, command, options),
     execStream: (command: string, options?: object) => caller.abortable("execStream", [command, options], 1),
     readFile: (path: string, options: { encoding?: FileEncoding } = {}) =>

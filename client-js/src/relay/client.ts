@@ -25,6 +25,41 @@ export interface Kept {
   readonly busy: boolean;
 }
 
+/**
+ * How much is on its way in one direction, which no runtime tells: every so many bytes a PING goes behind them, and its PONG
+ * proves that they were read.
+ */
+export class Gauge {
+  #sent = 0;
+  #proven = 0;
+  /** The PING that is on its way: its nonce, and what was sent before it. */
+  #probe: { readonly nonce: number; readonly behind: number } | undefined;
+
+  /** Bytes were handed over. Returns how many are on their way, as far as is known. */
+  add(bytes: number): number {
+    this.#sent += bytes;
+    return this.#sent - this.#proven;
+  }
+
+  /** Whether a PING is on its way. */
+  get asks(): boolean {
+    return this.#probe !== undefined;
+  }
+
+  /** A PING with this nonce is sent behind everything. */
+  ask(nonce: number): void {
+    this.#probe = { nonce, behind: this.#sent };
+  }
+
+  /** A PONG came. Returns whether it is the answer. */
+  prove(nonce: number | bigint): boolean {
+    if (this.#probe?.nonce !== nonce) return false;
+    this.#proven = this.#probe.behind;
+    this.#probe = undefined;
+    return true;
+  }
+}
+
 /** One client. `Socket` is whatever the shell knows it by. */
 export class Client<Socket> {
   readonly socket: Socket;
@@ -42,13 +77,12 @@ export class Client<Socket> {
   attempt = 0;
   /** A frame came that a trunk is needed for. */
   asked = false;
-  /** Bytes that were handed to the client's socket, and how many of these it has certainly read. */
-  sent = 0;
-  read = 0;
-  /** Bytes that it may leave unread. */
+  /** What is on its way to the client, which may leave it unread. */
+  readonly down = new Gauge();
+  /** What of it is on its way to the server. */
+  up = new Gauge();
+  /** Bytes that may be on their way in each direction. */
   patience = 0;
-  /** The PING that will tell how much it has read: its nonce, and what was sent before it. */
-  probe: { readonly nonce: number; readonly behind: number } | undefined;
 
   constructor(socket: Socket, grant: Grant) {
     this.socket = socket;

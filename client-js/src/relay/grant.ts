@@ -11,9 +11,9 @@ import { decodeFields, encode, type Fields } from "../protocol/msgpack.ts";
 export interface Grant {
   /** Only these scopes, by the names of PROTOCOL.md, section 15. Default: all. */
   readonly scopes?: readonly string[] | undefined;
-  /** Only these terminals, by id: the client can use no other, and open none but with one of these ids. Default: all. */
+  /** Only these terminals, by id, at most 32: the client can use no other, and open only one of these ids. Default: all. */
   readonly terminals?: readonly string[] | undefined;
-  /** Files only below these directories. Default: everywhere. */
+  /** Files only below these directories: absolute, at most 8. Default: everywhere. */
   readonly paths?: readonly string[] | undefined;
   /** Of the scopes only those that look and change nothing. Default: false. */
   readonly readOnly?: boolean | undefined;
@@ -55,11 +55,12 @@ function both(asked: readonly string[] | undefined, granted: readonly string[]):
   return granted.filter(name => asked?.includes(name) ?? true);
 }
 
-/** The directories that lie in both lists of directories: of two that contain each other, the inner one. */
+/**
+ * The granted directories, but those of which the client asked for nothing. What it asked for inside one is not taken from it:
+ * a name that lies inside may be a link that leads out of it.
+ */
 function roots(asked: readonly string[] | undefined, granted: readonly string[]): readonly string[] {
-  if (!asked) return granted;
-  const inner = asked.flatMap(a => granted.flatMap(b => (contains(b, a) ? [a] : contains(a, b) ? [b] : [])));
-  return [...new Set(inner)];
+  return granted.filter(root => asked?.some(path => contains(path, root) || contains(root, path)) ?? true);
 }
 
 /** Whether a path is the directory or lies below it, by its name alone: one with `..` in it does not. */

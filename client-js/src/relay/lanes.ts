@@ -14,7 +14,7 @@ import { decodeWelcome, encodeGoAway, type GoAway } from "../protocol/frame/payl
 import { CONNECTION, type Uint } from "../protocol/frame.ts";
 import { DEFAULT_RETAIN } from "../protocol/limits.ts";
 import { encode as encodeValue } from "../protocol/msgpack.ts";
-import { Client, type Kept } from "./client.ts";
+import { Client, Gauge, type Kept } from "./client.ts";
 import { type Grant, narrowed } from "./grant.ts";
 import { channelOf, checkFromClient, kindOf, laneOf, setLane } from "./header.ts";
 
@@ -42,8 +42,11 @@ const LOST = "the relay lost its connection to the sandbox";
 /** What clients are told when the sandbox ended on purpose. */
 const STOPPED: GoAway = { reason: "asleep", message: "the sandbox was stopped" };
 
-/** Bytes after which a client is asked whether it reads. */
+/** Bytes after which a client, or the server, is asked whether it reads. */
 const PROBE = 1 << 20;
+
+/** Added to nonces of our own PINGs in a client's lane, so that they are none of the client's. */
+const OURS = 2 ** 32;
 
 /** Channels of a client that are remembered: more than a server lets anybody open. */
 const MOST_CHANNELS = 1 << 16;
@@ -130,6 +133,7 @@ export class Lanes<Socket> {
     if (kind === HELLO) throw unexpected("HELLO is for servers");
     if (kind === CLOSE) client.channels.delete(channelOf(frame));
     else if (kind === WELCOME) this.#handleWelcome(client, frame);
+    else if (kind === PONG && this.#isOurs(client, frame)) return;
     setLane(frame, client.lane);
     if (kind === GOAWAY) client.forget();
     if (kind === GOAWAY || kind === RESET) this.#over(client);
@@ -197,6 +201,7 @@ export class Lanes<Socket> {
       setLane(frame, trunk);
       if (kind === OPEN) this.#handleOpen(client, frame);
       this.#outside.toTrunk(frame);
+      if (kind !== GOAWAY && client.up.add(frame.length) >= PROBE) this.#probeServer(client);
     }
     if (kind === GOAWAY) {
       client.forget();
@@ -226,6 +231,7 @@ export class Lanes<Socket> {
     if (this.#connected) {
       client.phase = "carried";
       client.trunk = this.#freeLane();
+      client.up = new Gauge();
       this.#carried.set(client.trunk, client);
       this.#outside.toTrunk(encode({ lane: client.trunk, channel: 0, kind: HELLO, payload }));
     } else {
@@ -248,7 +254,7 @@ export class Lanes<Socket> {
     if (said.kind === PING) {
       this.#send(client, pong(said.nonce));
     } else if (said.kind === PONG) {
-      this.#handleProof(client, said.nonce);
+      client.down.prove(said.nonce);
     } else if (said.kind === GOAWAY) {
       // All its lanes are over: it has one.
       if (client.lane !== 0) this.#pass(client, kind, frame);
@@ -272,27 +278,38 @@ export class Lanes<Socket> {
   }
 
   /**
-   * Sends to a client, and sees to it that it reads: no runtime tells how much waits for a client, so that one that gives
-   * credit for what it does not read would cost memory without a bound.
+   * Sends to a client, and sees to it that it reads: one that gives credit for what it does not read would cost memory
+   * without a bound.
    */
   #send(client: Client<Socket>, frame: Uint8Array): void {
     this.#outside.toClient(client.socket, frame);
-    client.sent += frame.length;
-    const unread = client.sent - client.read;
+    const unread = client.down.add(frame.length);
     if (unread < PROBE) return;
-    if (client.probe === undefined) {
+    if (!client.down.asks) {
       const nonce = this.#outside.random();
-      client.probe = { nonce, behind: client.sent };
+      client.down.ask(nonce);
       this.#outside.toClient(client.socket, encode({ lane: CONNECTION, channel: 0, kind: PING, nonce }));
     } else if (unread > client.patience) {
       this.#drop(client, 1008, "it does not read what it asked for");
     }
   }
 
-  #handleProof(client: Client<Socket>, nonce: Uint): void {
-    if (client.probe?.nonce !== nonce) return;
-    client.read = client.probe.behind;
-    client.probe = undefined;
+  /** The same up: a client that sends more than its windows let it, and faster than the server reads, is not waited for. */
+  #probeServer(client: Client<Socket>): void {
+    if (!client.up.asks) {
+      const nonce = OURS + this.#outside.random();
+      client.up.ask(nonce);
+      this.#outside.toTrunk(encode({ lane: client.trunk, channel: 0, kind: PING, nonce }));
+    } else if (client.up.add(0) > client.patience) {
+      this.#drop(client, 1008, "it sends more than its windows let it");
+    }
+  }
+
+  /** Whether this PONG answers us. What it acknowledges the client learns by the next one. */
+  #isOurs(client: Client<Socket>, frame: Uint8Array): boolean {
+    if (!client.up.asks) return false;
+    const said = decode(frame);
+    return said.kind === PONG && client.up.prove(said.nonce);
   }
 
   /** Has it say HELLO again, and tells it whether the last one was passed on. */

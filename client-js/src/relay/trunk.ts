@@ -137,18 +137,22 @@ export class Trunk {
     this.#owner.handleDisconnected();
   }
 
-  /** Looks again and again whether it lives and whether it is needed, as long as it stands. */
+  /** Looks whether it lives and whether it is needed, whenever one of that may have changed, as long as it stands. */
   #watch(): void {
     const { idleAfter } = this.#options;
-    this.#stopTimer = after(Math.min(PING_AFTER, idleAfter), () => {
-      const now = monotonic();
-      if (now - this.#heard >= DEAD_AFTER) {
+    const now = monotonic();
+    const silentAt = this.#heard + (this.#pinged ? DEAD_AFTER : PING_AFTER);
+    const idleAt = this.#used + idleAfter > now ? this.#used + idleAfter : now + idleAfter;
+    this.#stopTimer = after(Math.max(0, Math.min(silentAt, idleAt) - now), () => {
+      const then = monotonic();
+      const silence = then - this.#heard;
+      if (silence >= DEAD_AFTER) {
         this.drop(1001, "PEER_SILENT: the sandbox is silent");
-      } else if (now - this.#used >= idleAfter && !this.#owner.isBusy()) {
+      } else if (then - this.#used >= idleAfter && !this.#owner.isBusy()) {
         // Without it the object can sleep. Lanes that have nothing open lose nothing.
         this.drop(1000, "nothing is open");
       } else {
-        if (now - this.#heard >= PING_AFTER && !this.#pinged) this.#ping();
+        if (silence >= PING_AFTER && !this.#pinged) this.#ping();
         this.#watch();
       }
     });

@@ -102,6 +102,22 @@ describe("a preview address", () => {
     expect(headers["set-cookie"]).toEqual(["a=1", "b=2"]);
   });
 
+  it("says how long an answer is, and gives all of it", async () => {
+    const { headers, text } = await platform.get(`${address}/large`);
+    expect(headers["content-length"]).toBe(`${3 << 20}`);
+    expect(text.length).toBe(3 << 20);
+  });
+
+  it("can be had before the sandbox runs, and holds then", async () => {
+    const id = "early";
+    const at = await freePort();
+    const url = await expose(at, id);
+    expect((await platform.get(url)).status).toBe(410);
+    expect((await platform.info(id)).state).toBe("absent");
+    await serve(at, id);
+    expect((await platform.get(url)).status).toBe(200);
+  });
+
   it("streams both ways at once", async () => {
     const { host } = new URL(address);
     let heard = "";

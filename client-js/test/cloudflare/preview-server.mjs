@@ -7,6 +7,9 @@ const server = createServer((request, response) => {
   const { url, method, headers } = request;
   if (url === "/redirect") {
     response.writeHead(302, { Location: "/elsewhere", "Set-Cookie": ["a=1", "b=2"] }).end();
+  } else if (url === "/large") {
+    const body = Buffer.alloc(3 << 20, "x");
+    response.writeHead(200, { "Content-Length": body.length }).end(body);
   } else if (url === "/echo") {
     // Each piece goes back before the next one comes.
     response.writeHead(200, { "Content-Type": "application/octet-stream" });

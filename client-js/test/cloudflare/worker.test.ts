@@ -135,7 +135,7 @@ it("says where its container is, as far as that is known", async () => {
 });
 
 it("gives a Worker a WebSocket of the container, which the client takes", async () => {
-  expect(await platform.call("passThrough", { args: ["a token of the class's own"] })).toBe("through\n");
+  expect(await platform.call("passThrough", { args: ["the-class-has-a-token-of-its-own"] })).toBe("through\n");
   expect(await platform.call("passThrough", { args: ["another one"] })).toBe("refused with 401");
 });
 
@@ -163,6 +163,18 @@ it("takes ids in lower case when it is told to", async () => {
   await exec("echo here > mark", { id: "lower" });
   const same = { id: "LOWER", options: { normalizeId: true } };
   expect((await exec("cat mark", same)).stdout).toBe("here");
+});
+
+it("tells the object only what changed since it was told last", async () => {
+  const told = async (options: object) => {
+    await platform.call("isExposed", { id: "told", options });
+    return (await platform.call<{ configured: unknown }>("lookInto", { id: "told" })).configured;
+  };
+  const first = { sleepAfter: "5m", keepAlive: false };
+  expect(await told(first)).toEqual([first]);
+  expect(await told(first)).toEqual([first]);
+  expect(await told({ ...first, keepAlive: true })).toEqual([first, { keepAlive: true }]);
+  expect(await told({})).toEqual([first, { keepAlive: true }]);
 });
 
 it("refuses options that cannot be", async () => {

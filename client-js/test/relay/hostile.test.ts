@@ -153,7 +153,7 @@ it("answers for its own hop", async () => {
   expect(await workers.stats("hop")).toMatchObject({ connected: false });
 });
 
-it("a client that gives credit for what it does not read is closed", async () => {
+it("a client that says to have read what it does not read gets no more than a lane's worth", async () => {
   await using neighbour = await connect(workers.url("liar"));
   await neighbour.exec("true");
   const socket = await raw("liar");
@@ -164,16 +164,17 @@ it("a client that gives credit for what it does not read is closed", async () =>
   socket.pause();
   socket.send(open("yes"));
   const offered = async () => (await proxy.counters()).down - downBefore;
-  // It acknowledges about what was sent, and never more, which would be seen.
-  await until("it to be closed", async () => {
-    socket.send(encode({ lane: 1, channel: 0, kind: ACK, received: Math.floor((await offered()) / 66_000) }));
-    return (await workers.stats("liar")).clients === 1;
-  });
+  await until("the first of it", async () => (await offered()) > 200 << 10);
+  // It acknowledges about what was sent, and never more, which would be seen; and guesses what it was asked in between.
+  for (let lie = 1; lie <= 500 && (await workers.stats("liar")).clients > 1; lie += 1) {
+    const received = Math.floor((await offered()) / 66_000);
+    socket.send(encode({ lane: 1, channel: 0, kind: ACK, received }));
+    socket.send(encode({ lane: 1, channel: 0, kind: PONG, nonce: lie, received }));
+  }
   const bytes = await offered();
   process.stdout.write(`a client that lies: ${bytes} bytes came for it, workerd grew by ${workers.rss - before}\n`);
-  expect(bytes).toBeGreaterThan(4 << 20);
-  expect(bytes).toBeLessThan(24 << 20);
-  expect(workers.rss - before).toBeLessThan(96 << 20);
+  expect(bytes).toBeLessThan(12 << 20);
+  expect(workers.rss - before).toBeLessThan(64 << 20);
   expect((await neighbour.exec("echo on")).stdout).toBe("on\n");
 });
 
@@ -188,12 +189,9 @@ it("a client that does not read costs its own window, and hurts nobody", async (
   socket.pause();
   socket.send(open("yes"));
   const offered = async () => (await proxy.counters()).down - downBefore;
-  await until("all that its window lets through", async () => (await offered()) > 3 << 20);
-  const times: number[] = [];
-  for (let index = 0; index < 30; index += 1) {
-    const start = performance.now();
+  await until("the first of it", async () => (await offered()) > 200 << 10);
+  for (let index = 0; index < 100; index += 1) {
     expect((await neighbour.exec(`echo ${index}`)).stdout).toBe(`${index}\n`);
-    times.push(performance.now() - start);
   }
   const bytes = await offered();
   process.stdout.write(
@@ -201,7 +199,6 @@ it("a client that does not read costs its own window, and hurts nobody", async (
   );
   expect(bytes).toBeLessThan(6 << 20);
   expect(workers.rss - before).toBeLessThan(64 << 20);
-  expect((await workers.counted()).dials).toBeGreaterThan(0);
   // What it left unread is there, whole, when it reads on.
   let lines = 0;
   socket.on("message", (data: Buffer) => {
@@ -209,5 +206,5 @@ it("a client that does not read costs its own window, and hurts nobody", async (
     if (came.kind === DATA) lines += came.payload.length;
   });
   socket.resume();
-  await until("what it left unread", () => lines > 3 << 20);
+  await until("what it left unread", () => lines > 180 << 10);
 });

@@ -150,10 +150,7 @@ it("finds a trunk that went silent, and makes another", async () => {
   await proxy.stall("down");
   await proxy.stall("up");
   const command = sandbox.exec("echo through");
-  await until("it to be given up", async () => {
-    const { dials } = await workers.counted();
-    return dials > 1;
-  });
+  await until("it to be given up", async () => (await workers.counted()).dials > 1);
   await proxy.resume("down");
   await proxy.resume("up");
   expect((await command).stdout).toBe("through\n");

@@ -44,10 +44,11 @@ export function modules(entry = "index.js"): Map<string, string> {
  * run. Fails with what to do when none is.
  */
 export function runtime(...paths: string[]): string {
-  const programs = paths.map(path => join(HERE, "node_modules", path));
+  // Those that the package itself needs for its tests, as workerd, are there once.
+  const programs = [PACKAGE, HERE].flatMap(folder => paths.map(path => join(folder, "node_modules", path)));
   const program = programs.find(existsSync);
   if (program === undefined) {
-    throw new Error(`${programs[0]} is not there: \`npm ci --prefix client-js/test/runtimes\` installs the runtimes`);
+    throw new Error(`${programs[0]} is not there: \`tests/run modules\` installs the runtimes`);
   }
   return program;
 }

@@ -4,5 +4,6 @@ export { type ErrorResponse, SandboxError } from "./base.ts";
 export type { ErrorCode, OperationType, StockErrorCode } from "./codes.ts";
 export type * from "./contexts.ts";
 export * from "./mount.ts";
-export * from "./services.ts";
+export * from "./network.ts";
+export * from "./runtime.ts";
 export * from "./work.ts";

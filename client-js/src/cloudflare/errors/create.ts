@@ -2,7 +2,8 @@
 
 import { type ErrorResponse, SandboxError } from "./base.ts";
 import { type ErrorCode, type OperationType, statusOf } from "./codes.ts";
-import * as services from "./services.ts";
+import * as network from "./network.ts";
+import * as runtime from "./runtime.ts";
 import * as work from "./work.ts";
 
 type AnyErrorClass = new (
@@ -39,33 +40,33 @@ const CLASSES: Readonly<Partial<Record<ErrorCode, AnyErrorClass>>> = {
   SESSION_DESTROYED: work.SessionDestroyedError,
   SESSION_TERMINATED: work.SessionTerminatedError,
   VALIDATION_FAILED: work.ValidationFailedError,
-  PORT_ALREADY_EXPOSED: services.PortAlreadyExposedError,
-  PORT_NOT_EXPOSED: services.PortNotExposedError,
-  INVALID_PORT_NUMBER: services.InvalidPortError,
-  INVALID_PORT: services.InvalidPortError,
-  SERVICE_NOT_RESPONDING: services.ServiceNotRespondingError,
-  PORT_IN_USE: services.PortInUseError,
-  PORT_OPERATION_ERROR: services.PortError,
-  CUSTOM_DOMAIN_REQUIRED: services.CustomDomainRequiredError,
-  GIT_REPOSITORY_NOT_FOUND: services.GitRepositoryNotFoundError,
-  GIT_AUTH_FAILED: services.GitAuthenticationError,
-  GIT_BRANCH_NOT_FOUND: services.GitBranchNotFoundError,
-  GIT_NETWORK_ERROR: services.GitNetworkError,
-  GIT_CLONE_FAILED: services.GitCloneError,
-  GIT_CHECKOUT_FAILED: services.GitCheckoutError,
-  INVALID_GIT_URL: services.InvalidGitUrlError,
-  GIT_OPERATION_FAILED: services.GitError,
-  INTERPRETER_NOT_READY: services.InterpreterNotReadyError,
-  CONTEXT_NOT_FOUND: services.ContextNotFoundError,
-  CODE_EXECUTION_ERROR: services.CodeExecutionError,
-  BACKUP_NOT_FOUND: services.BackupNotFoundError,
-  BACKUP_EXPIRED: services.BackupExpiredError,
-  INVALID_BACKUP_CONFIG: services.InvalidBackupConfigError,
-  BACKUP_CREATE_FAILED: services.BackupCreateError,
-  BACKUP_RESTORE_FAILED: services.BackupRestoreError,
-  CONTAINER_UNAVAILABLE: services.ContainerUnavailableError,
-  RPC_TRANSPORT_ERROR: services.RPCTransportError,
-  OPERATION_INTERRUPTED: services.OperationInterruptedError,
+  PORT_ALREADY_EXPOSED: network.PortAlreadyExposedError,
+  PORT_NOT_EXPOSED: network.PortNotExposedError,
+  INVALID_PORT_NUMBER: network.InvalidPortError,
+  INVALID_PORT: network.InvalidPortError,
+  SERVICE_NOT_RESPONDING: network.ServiceNotRespondingError,
+  PORT_IN_USE: network.PortInUseError,
+  PORT_OPERATION_ERROR: network.PortError,
+  CUSTOM_DOMAIN_REQUIRED: network.CustomDomainRequiredError,
+  GIT_REPOSITORY_NOT_FOUND: network.GitRepositoryNotFoundError,
+  GIT_AUTH_FAILED: network.GitAuthenticationError,
+  GIT_BRANCH_NOT_FOUND: network.GitBranchNotFoundError,
+  GIT_NETWORK_ERROR: network.GitNetworkError,
+  GIT_CLONE_FAILED: network.GitCloneError,
+  GIT_CHECKOUT_FAILED: network.GitCheckoutError,
+  INVALID_GIT_URL: network.InvalidGitUrlError,
+  GIT_OPERATION_FAILED: network.GitError,
+  INTERPRETER_NOT_READY: runtime.InterpreterNotReadyError,
+  CONTEXT_NOT_FOUND: runtime.ContextNotFoundError,
+  CODE_EXECUTION_ERROR: runtime.CodeExecutionError,
+  BACKUP_NOT_FOUND: runtime.BackupNotFoundError,
+  BACKUP_EXPIRED: runtime.BackupExpiredError,
+  INVALID_BACKUP_CONFIG: runtime.InvalidBackupConfigError,
+  BACKUP_CREATE_FAILED: runtime.BackupCreateError,
+  BACKUP_RESTORE_FAILED: runtime.BackupRestoreError,
+  CONTAINER_UNAVAILABLE: runtime.ContainerUnavailableError,
+  RPC_TRANSPORT_ERROR: runtime.RPCTransportError,
+  OPERATION_INTERRUPTED: runtime.OperationInterruptedError,
 };
 
 /** The caller gave up. Its `name` is that of the web platform. */

@@ -1,5 +1,7 @@
 /** Content on its way between a Worker and the object: a value of RPC has 32 MiB at most, a stream has no bound. */
 
+import { messageOf } from "../../error.ts";
+import { createError, SandboxError } from "../errors.ts";
 import { byteStream } from "../stream.ts";
 import type { FileEncoding, ReadFileResult, ReadFileStreamResult } from "../types.ts";
 import { contentOf } from "./content.ts";
@@ -14,7 +16,7 @@ const CHUNK = 64 << 10;
 /**
  * Reads a file by `read`, which is `readFile` on the other side, always as a stream.
  *
- * @throws what `readFile` throws.
+ * @throws what `readFile` throws; OperationInterruptedError, which is safe to repeat, when the stream broke.
  */
 export async function readAcross(
   read: (encoding: FileEncoding) => Promise<unknown>,
@@ -23,7 +25,21 @@ export async function readAcross(
   // What is not known is refused there.
   const known = encoding === undefined || encoding === "utf-8" || encoding === "utf8" || encoding === "base64";
   const result = (await read(known ? "none" : encoding)) as ReadFileStreamResult;
-  return known ? readFileResult(result, encoding) : result;
+  if (!known) return result;
+  try {
+    return await readFileResult(result, encoding);
+  } catch (error) {
+    if (error instanceof SandboxError) throw error;
+    // The stream broke on its way; what broke it does not cross.
+    const message = `the reading of ${result.path} was cut: ${messageOf(error)}`;
+    const context = { reason: "transport_disposed", operation: "file.read", phase: "running", admitted: true };
+    throw createError(
+      "OPERATION_INTERRUPTED",
+      message,
+      { ...context, retryable: true },
+      { operation: "file.read", cause: error },
+    );
+  }
 }
 
 /**

@@ -6,23 +6,37 @@ import type { Process, ProcessStatus, WaitForExitResult, WaitForLogResult, WaitF
 
 /** What a process is, as plain data. */
 export interface ProcessData {
+  /** Its id. */
   readonly id: string;
+  /** Its process id. */
   readonly pid?: number;
+  /** The command. */
   readonly command: string;
+  /** Where it is in its life. */
   readonly status: ProcessStatus;
+  /** When it was started. */
   readonly startTime: Date;
+  /** When it ended. */
   readonly endTime?: Date;
+  /** How it ended. */
   readonly exitCode?: number;
+  /** The session that it was started from. */
   readonly sessionId?: string;
 }
 
 /** What its methods call: the functions of this family, or the same by RPC. */
 export interface ProcessCalls {
+  /** Ends it, or sends a signal. */
   killProcess(id: string, signal?: string): Promise<void>;
+  /** Asks where it is in its life. */
   getProcess(id: string): Promise<Pick<ProcessData, "status"> | null>;
+  /** Its output so far. */
   getProcessLogs(id: string): Promise<{ stdout: string; stderr: string }>;
+  /** Waits for a line. */
   waitForLog(id: string, pattern: string | RegExp, timeout?: number): Promise<WaitForLogResult>;
+  /** Waits for a port. */
   waitForPort(id: string, port: number, options?: WaitForPortOptions): Promise<void>;
+  /** Waits for its end. */
   waitForExit(id: string, timeout?: number): Promise<WaitForExitResult>;
 }
 

@@ -30,20 +30,33 @@ export async function serveTerminal(context: Context, socket: TerminalSocket, op
   }
 }
 
+/**
+ * The terminal of the session. One that lives is shown at once, whatever runs in the session; one that has ended is never
+ * shown again: there is a new one in its place. A new one does not wait for a command that runs in the session, either: then
+ * it begins with the session's directory, and without the variables that were exported there.
+ */
 async function open(context: Context, { cols, rows, shell }: PtyOptions): Promise<Terminal> {
   const { session } = context;
   const client = await context.client();
-  return inSession(context, client, session, () =>
-    client.createTerminal({
-      id: `pty-${(session ?? context.id).replace(/[^A-Za-z0-9._-]/g, "_").slice(0, 120)}`,
-      // One that lives is shown; one that has ended is never shown again, there is a new one in its place.
+  const id = `pty-${(session ?? context.id).replace(/[^A-Za-z0-9._-]/g, "_").slice(0, 120)}`;
+  const known = await client.listTerminals();
+  if (known.some(each => each.id === id && each.exit === undefined)) return client.attachTerminal(id, { cols, rows });
+  return inSession(context, client, session, async () => {
+    const info = session === undefined ? undefined : await client.getSession(session).info();
+    const place =
+      info?.state === "idle" || info?.state === "ended"
+        ? { session: info.id }
+        : { cwd: info?.cwd ?? context.cwd, env: context.env() };
+    // Somebody else may have opened it meanwhile.
+    return client.createTerminal({
+      id,
       reuse: true,
       cols,
       rows,
       ...(shell !== undefined && { command: [shell] }),
-      ...(session === undefined ? { cwd: context.cwd, env: context.env() } : { session }),
-    }),
-  );
+      ...place,
+    });
+  });
 }
 
 class Viewer {

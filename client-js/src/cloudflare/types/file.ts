@@ -5,12 +5,15 @@ export type FileEncoding = "utf-8" | "utf8" | "base64" | "none";
 
 /** A file that was read. */
 export interface ReadFileResult {
+  /** Whether it was done. */
   success: boolean;
   /** The path, as it was given. */
   path: string;
   /** Text, or base64: see `encoding`. */
   content: string;
+  /** When: ISO 8601. */
   timestamp: string;
+  /** The exit code, when there is one. */
   exitCode?: number;
   /** What `content` is. */
   encoding?: "utf-8" | "base64";
@@ -24,63 +27,95 @@ export interface ReadFileResult {
 
 /** A file that is read as a stream. */
 export interface ReadFileStreamResult {
+  /** Whether it was done. */
   success: true;
+  /** The path, as it was given. */
   path: string;
   /** The bytes. What is not read waits in the sandbox. */
   content: ReadableStream<Uint8Array>;
+  /** Bytes of the file. */
   size: number;
+  /** Its media type. */
   mimeType: string;
+  /** When: ISO 8601. */
   timestamp: string;
 }
 
 /** A file that was written. */
 export interface WriteFileResult {
+  /** Whether it was done. */
   success: boolean;
+  /** The path, as it was given. */
   path: string;
+  /** When: ISO 8601. */
   timestamp: string;
+  /** The exit code, when there is one. */
   exitCode?: number;
 }
 
 /** A directory that was made. */
 export interface MkdirResult {
+  /** Whether it was done. */
   success: boolean;
+  /** The path, as it was given. */
   path: string;
+  /** Whether missing parents are made. */
   recursive: boolean;
+  /** When: ISO 8601. */
   timestamp: string;
+  /** The exit code, when there is one. */
   exitCode?: number;
 }
 
 /** A file that was removed. */
 export interface DeleteFileResult {
+  /** Whether it was done. */
   success: boolean;
+  /** The path, as it was given. */
   path: string;
+  /** When: ISO 8601. */
   timestamp: string;
+  /** The exit code, when there is one. */
   exitCode?: number;
 }
 
 /** Something that has another name now. */
 export interface RenameFileResult {
+  /** Whether it was done. */
   success: boolean;
+  /** The path, as it was given. */
   path: string;
+  /** The new path, as it was given. */
   newPath: string;
+  /** When: ISO 8601. */
   timestamp: string;
+  /** The exit code, when there is one. */
   exitCode?: number;
 }
 
 /** Something that is elsewhere now. */
 export interface MoveFileResult {
+  /** Whether it was done. */
   success: boolean;
+  /** The path, as it was given. */
   path: string;
+  /** The new path, as it was given. */
   newPath: string;
+  /** When: ISO 8601. */
   timestamp: string;
+  /** The exit code, when there is one. */
   exitCode?: number;
 }
 
 /** Whether there is something. */
 export interface FileExistsResult {
+  /** Whether it was done. */
   success: boolean;
+  /** The path, as it was given. */
   path: string;
+  /** Whether there is something. */
   exists: boolean;
+  /** When: ISO 8601. */
   timestamp: string;
 }
 
@@ -88,9 +123,11 @@ export interface FileExistsResult {
 export interface FileInfo {
   /** Its name; bytes that are no UTF-8 are replaced. */
   name: string;
+  /** Its path from the root. */
   absolutePath: string;
   /** Below the directory that was listed. */
   relativePath: string;
+  /** What it is. */
   type: "file" | "directory" | "symlink" | "other";
   /** Bytes. */
   size: number;
@@ -114,11 +151,17 @@ export interface ListFilesOptions {
 
 /** What is in a directory. */
 export interface ListFilesResult {
+  /** Whether it was done. */
   success: boolean;
+  /** The path, as it was given. */
   path: string;
+  /** What is in it. */
   files: FileInfo[];
+  /** How many there are. */
   count: number;
+  /** When: ISO 8601. */
   timestamp: string;
+  /** The exit code, when there is one. */
   exitCode?: number;
 }
 
@@ -135,9 +178,13 @@ export type FileStreamEvent =
 
 /** What is known of a file that is read as a stream. */
 export interface FileMetadata {
+  /** Its media type. */
   mimeType: string;
+  /** Bytes of the file. */
   size: number;
+  /** Whether it is no text. */
   isBinary: boolean;
+  /** How its pieces are told. */
   encoding: "utf-8" | "base64";
 }
 
@@ -184,10 +231,16 @@ export type CheckChangesResult =
 
 /** A repository that was checked out. */
 export interface GitCheckoutResult {
+  /** Whether it was done. */
   success: boolean;
+  /** The repository. */
   repoUrl: string;
+  /** The branch. */
   branch: string;
+  /** The directory that it goes to. */
   targetDir: string;
+  /** When: ISO 8601. */
   timestamp: string;
+  /** The exit code, when there is one. */
   exitCode?: number;
 }

@@ -113,60 +113,92 @@ export interface LogEvent {
 
 /** What is known of a process, as plain data. */
 interface ProcessRecord {
+  /** Its id. */
   id: string;
+  /** Its process id. */
   pid?: number;
+  /** The command. */
   command: string;
+  /** Where it is in its life. */
   status: ProcessStatus;
+  /** When it was started. */
   startTime: string;
+  /** When it ended. */
   endTime?: string;
+  /** How it ended. */
   exitCode?: number;
 }
 
 /** A process that was started, as plain data. */
 export interface ProcessStartResult {
+  /** Whether it was done. */
   success: boolean;
+  /** The process. */
   processId: string;
+  /** Its process id. */
   pid?: number;
+  /** The command. */
   command: string;
+  /** When: ISO 8601. */
   timestamp: string;
 }
 
 /** Processes, as plain data. */
 export interface ProcessListResult {
+  /** Whether it was done. */
   success: boolean;
+  /** The processes. */
   processes: ProcessRecord[];
+  /** When: ISO 8601. */
   timestamp: string;
 }
 
 /** A process, as plain data. */
 export interface ProcessInfoResult {
+  /** Whether it was done. */
   success: boolean;
+  /** The process. */
   process: ProcessRecord;
+  /** When: ISO 8601. */
   timestamp: string;
 }
 
 /** A process that was sent a signal, as plain data. */
 export interface ProcessKillResult {
+  /** Whether it was done. */
   success: boolean;
+  /** The process. */
   processId: string;
+  /** The signal. */
   signal?: string;
+  /** When: ISO 8601. */
   timestamp: string;
 }
 
 /** Output of a process, as plain data. */
 export interface ProcessLogsResult {
+  /** Whether it was done. */
   success: boolean;
+  /** The process. */
   processId: string;
+  /** What it wrote to standard output. */
   stdout: string;
+  /** What it wrote to standard error. */
   stderr: string;
+  /** When: ISO 8601. */
   timestamp: string;
 }
 
 /** Processes that were forgotten, as plain data. */
 export interface ProcessCleanupResult {
+  /** Whether it was done. */
   success: boolean;
+  /** What was said. */
   message?: string;
+  /** How many were ended. */
   killedCount?: number;
+  /** How many were forgotten. */
   cleanedCount: number;
+  /** When: ISO 8601. */
   timestamp: string;
 }

@@ -40,8 +40,11 @@ export interface SessionOptions {
 
 /** A session that was ended. */
 export interface SessionDeleteResult {
+  /** Whether it was done. */
   success: boolean;
+  /** The session. */
   sessionId: string;
+  /** When: ISO 8601. */
   timestamp: string;
 }
 
@@ -85,7 +88,9 @@ export interface PtyOptions {
 
 /** How to get a repository. */
 export interface GitCheckoutOptions {
+  /** The branch. */
   branch?: string;
+  /** The directory that it goes to. */
   targetDir?: string;
   /** Only so many commits. */
   depth?: number;
@@ -95,37 +100,65 @@ export interface GitCheckoutOptions {
 
 /** What a sandbox and a session can both do. */
 interface Common {
+  /** Runs a command to its end, in the shell of the session. */
   exec(command: string, options?: ExecOptions): Promise<ExecResult>;
+  /** Runs a command and tells what it does, as server-sent events: `parseSSEStream<ExecEvent>` reads them. */
   execStream(command: string, options?: StreamOptions): Promise<ReadableStream<Uint8Array>>;
+  /** Starts a background process. */
   startProcess(command: string, options?: ProcessOptions): Promise<Process>;
+  /** The processes that are known, oldest first. */
   listProcesses(sessionId?: string): Promise<Process[]>;
+  /** One process; `null` when it is not known. */
   getProcess(id: string, sessionId?: string): Promise<Process | null>;
+  /** Ends a process and its tree; with a signal, sends it. */
   killProcess(id: string, signal?: string): Promise<void>;
+  /** Ends every process that runs. Returns how many there were. */
   killAllProcesses(): Promise<number>;
+  /** Forgets every process that has ended. Returns how many there were. */
   cleanupCompletedProcesses(): Promise<number>;
+  /** The output of a process so far, at most 10 MiB. */
   getProcessLogs(id: string): Promise<{ stdout: string; stderr: string; processId: string }>;
+  /** Follows the log of a process, as server-sent events: `parseSSEStream<LogEvent>` reads them. */
   streamProcessLogs(processId: string, options?: { signal?: AbortSignal }): Promise<ReadableStream<Uint8Array>>;
+  /** Writes a file from text, base64 or a stream, atomically. */
   writeFile(
     path: string,
     content: string | ReadableStream<Uint8Array>,
     options?: { encoding?: string },
   ): Promise<WriteFileResult>;
+  /** Reads a file: as text or base64, or with `none` as a stream of the bytes. */
   readFile(path: string, options: { encoding: "none" }): Promise<ReadFileStreamResult>;
+  /** Reads a file: as text or base64, or with `none` as a stream of the bytes. */
   readFile(path: string, options?: { encoding?: Exclude<FileEncoding, "none"> }): Promise<ReadFileResult>;
+  /** Reads a file as server-sent events: `streamFile` and `collectFile` read them. */
   readFileStream(path: string): Promise<ReadableStream<Uint8Array>>;
+  /** Makes a directory. */
   mkdir(path: string, options?: { recursive?: boolean }): Promise<MkdirResult>;
+  /** Removes a file. */
   deleteFile(path: string): Promise<DeleteFileResult>;
+  /** Renames, within one file system. */
   renameFile(oldPath: string, newPath: string): Promise<RenameFileResult>;
+  /** Moves, across file systems, too. */
   moveFile(sourcePath: string, destinationPath: string): Promise<MoveFileResult>;
+  /** Lists a directory. */
   listFiles(path: string, options?: ListFilesOptions): Promise<ListFilesResult>;
+  /** Variables for everything that is started later; `undefined` takes one away. */
   setEnvVars(envVars: Record<string, string | undefined>): Promise<void>;
+  /** Makes a code context. */
   createCodeContext(options?: CreateContextOptions): Promise<CodeContext>;
+  /** Runs code. */
   runCode(code: string, options?: RunCodeOptions): Promise<ExecutionResult>;
+  /** The code contexts. */
   listCodeContexts(): Promise<CodeContext[]>;
+  /** Ends a code context. */
   deleteCodeContext(contextId: string): Promise<void>;
+  /** Mounts a bucket. */
   mountBucket(bucket: string, mountPath: string, options: MountBucketOptions): Promise<void>;
+  /** Unmounts it. */
   unmountBucket(mountPath: string): Promise<void>;
+  /** Keeps a directory. */
   createBackup(options: BackupOptions): Promise<DirectoryBackup>;
+  /** Brings it back. */
   restoreBackup(backup: DirectoryBackup): Promise<RestoreBackupResult>;
 }
 
@@ -133,10 +166,15 @@ interface Common {
 export interface ExecutionSession extends Common {
   /** Its id. */
   readonly id: string;
+  /** Tells changes of files, as server-sent events: `parseSSEStream<FileWatchSSEEvent>` reads them. */
   watch(path: string, options?: Omit<WatchOptions, "sessionId">): Promise<ReadableStream<Uint8Array>>;
+  /** Whether anything changed since an earlier call. */
   checkChanges(path: string, options?: Omit<CheckChangesOptions, "sessionId">): Promise<CheckChangesResult>;
+  /** Whether there is something. */
   exists(path: string): Promise<FileExistsResult>;
+  /** Gets a repository. */
   gitCheckout(repoUrl: string, options?: GitCheckoutOptions): Promise<GitCheckoutResult>;
+  /** Runs code, and tells what it does as server-sent events. */
   runCodeStream(code: string, options?: RunCodeOptions): Promise<ReadableStream<Uint8Array>>;
   /** Answers a WebSocket upgrade with a terminal of this session. */
   terminal(request: Request, options?: PtyOptions): Promise<Response>;
@@ -144,14 +182,21 @@ export interface ExecutionSession extends Common {
 
 /** A sandbox. */
 export interface ISandbox extends Common {
+  /** Tells changes of files, as server-sent events: `parseSSEStream<FileWatchSSEEvent>` reads them. */
   watch(path: string, options?: WatchOptions): Promise<ReadableStream<Uint8Array>>;
+  /** Whether anything changed since an earlier call. */
   checkChanges(path: string, options?: CheckChangesOptions): Promise<CheckChangesResult>;
+  /** Whether there is something. */
   exists(path: string, sessionId?: string): Promise<FileExistsResult>;
+  /** Gets a repository. */
   gitCheckout(repoUrl: string, options?: GitCheckoutOptions & { sessionId?: string }): Promise<GitCheckoutResult>;
+  /** Makes a session. */
   createSession(options?: SessionOptions): Promise<ExecutionSession>;
+  /** Ends a session, and what runs in its shell. */
   deleteSession(sessionId: string): Promise<SessionDeleteResult>;
   /** Where the container is; `null` when it does not say, `undefined` before it was asked. */
   getContainerPlacementId(): Promise<string | null | undefined>;
+  /** Runs code, and tells what it does as server-sent events. */
   runCodeStream(code: string, options?: RunCodeOptions): Promise<ReadableStream>;
   /** Carries a WebSocket to a port of the sandbox. */
   wsConnect(request: Request, port: number): Promise<Response>;

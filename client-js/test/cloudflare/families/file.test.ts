@@ -12,9 +12,10 @@ import {
   ValidationFailedError,
 } from "../../../src/cloudflare/errors.ts";
 import { collectFile, streamFile } from "../../../src/cloudflare/file/collect.ts";
+import { contentAcross, readAcross } from "../../../src/cloudflare/file/cross.ts";
 import { MAX_FILE } from "../../../src/cloudflare/file/read.ts";
 import * as file from "../../../src/cloudflare/file.ts";
-import type { FileStreamEvent } from "../../../src/cloudflare/types.ts";
+import type { FileEncoding, FileStreamEvent } from "../../../src/cloudflare/types.ts";
 import { events, failure, family } from "./context.ts";
 
 const test = family();
@@ -149,6 +150,36 @@ describe("readFile", () => {
     symlinkSync("loop", path("loop"));
     expect(await failure(file.readFile(test.context, "loop"))).toMatchObject({ code: "TOO_MANY_LINKS" });
     expect(await failure(file.readFile(test.context, "/dev/null"))).toBeInstanceOf(FileSystemError);
+  });
+});
+
+describe("content that crosses", () => {
+  it("is read as a stream, and says it when that broke", async () => {
+    const read = (encoding: FileEncoding) => file.readFile(test.context, "t.json", { encoding });
+    expect(await readAcross(read, undefined)).toMatchObject({ content: '{"é":1}\n', encoding: "utf-8", size: 9 });
+    expect(await readAcross(read, "base64")).toMatchObject({ encoding: "base64", isBinary: false });
+    expect((await readAcross(read, "none")).content).toBeInstanceOf(ReadableStream);
+    expect(await failure(readAcross(read, "utf-16" as FileEncoding))).toBeInstanceOf(ValidationFailedError);
+    const content = streamOf([new Uint8Array(5)], new Error("the wire broke"));
+    const broken = readAcross(
+      async () => ({ success: true, path: "p", content, size: 10, mimeType: "a/b", timestamp: "" }),
+      undefined,
+    );
+    expect(await failure(broken)).toMatchObject({
+      code: "OPERATION_INTERRUPTED",
+      message: expect.stringMatching(/the wire broke/),
+      context: { retryable: true, operation: "file.read" },
+    });
+  });
+
+  it("is written as a stream when it is much", async () => {
+    const text = "é".repeat(2 << 20);
+    const much = contentAcross(text, "utf-8");
+    expect(much.content).toBeInstanceOf(ReadableStream);
+    await file.writeFile(test.context, "much", much.content, much as object);
+    expect(readFileSync(path("much"), "utf8")).toBe(text);
+    expect(contentAcross("little", "base64")).toEqual({ content: "little", encoding: "base64" });
+    expect(() => contentAcross("!".repeat(2 << 20), "base64")).toThrow(ValidationFailedError);
   });
 });
 

@@ -160,8 +160,10 @@ describe("the ends of processes", () => {
     await deaf.waitForLog("up");
     await deaf.kill("SIGKILL");
     expect(await deaf.waitForExit()).toEqual({ exitCode: 137 });
-    const { stdout } = await test.client.exec("pgrep -fc '[s]leep 61201' || true");
-    expect(stdout).toBe("0\n");
+    await until("its children are gone, too", async () => {
+      const { stdout } = await test.client.exec("pgrep -fc '[s]leep 61201' || true");
+      return stdout === "0\n";
+    });
     await started.kill();
     await started.kill("SIGTERM");
     expect(await failure(started.kill("SIGUSR1"))).toBeInstanceOf(ProcessError);

@@ -115,6 +115,23 @@ describe("a terminal", () => {
     await second.ended();
   });
 
+  it("does not wait for what runs in the session", async () => {
+    const busy = fresh();
+    await exec(busy, "mkdir -p busy && cd busy");
+    const ended = exec(busy, "until test -e ../on; do sleep 0.01; done");
+    await until("it runs", async () => (await test.client.getSession(busy.session ?? "").info()).state === "busy");
+    const viewer = new Viewer();
+    await viewer.ready();
+    viewer.type("basename $PWD\r");
+    await viewer.sees("busy\r\n");
+    const second = new Viewer();
+    await second.ready();
+    expect((await test.client.getSession(busy.session ?? "").info()).state).toBe("busy");
+    second.type("touch ../on; exit\r");
+    await ended;
+    await Promise.all([viewer.ended(), second.ended()]);
+  });
+
   it("keeps every byte of keys and output", async () => {
     fresh();
     const viewer = new Viewer();

@@ -1,6 +1,6 @@
 /** What goes beyond the stock package: clients of `sandwire` through the Worker, and an object that the tests can look into. */
 
-import { Sandbox as Base, type Grant, getSandbox } from "../../../src/cloudflare.ts";
+import { Sandbox as Base, type Grant, getSandbox, type SandboxConfiguration } from "../../../src/cloudflare.ts";
 import { connect } from "../../../src/index.ts";
 import app, { type Env as AppEnv } from "./app.ts";
 
@@ -8,11 +8,22 @@ interface Env {
   readonly Sandbox: DurableObjectNamespace<Sandbox>;
 }
 
+interface LookedInto {
+  readonly born: string;
+  readonly expired: number;
+  readonly sleepAfter: string | number;
+  readonly configured: readonly SandboxConfiguration[];
+}
+
 /** A class of the Worker's own, with methods of its own. */
 export class Sandbox extends Base<Env> {
-  override envVars: Record<string, string> = { OF_THE_CLASS: "yes", SANDWIRE_TOKEN: "a token of the class's own" };
+  override envVars: Record<string, string> = {
+    OF_THE_CLASS: "yes",
+    SANDWIRE_TOKEN: "the-class-has-a-token-of-its-own",
+  };
   readonly #born: string = crypto.randomUUID();
   #expired = 0;
+  readonly #configured: SandboxConfiguration[] = [];
 
   /** A method of the Worker's own: it is called by RPC, and calls the sandbox's. */
   async shout(text: string): Promise<string> {
@@ -20,9 +31,15 @@ export class Sandbox extends Base<Env> {
     return stdout;
   }
 
-  /** Which object it is, how often it asked whether it may sleep. */
-  async lookInto(): Promise<{ born: string; expired: number; sleepAfter: string | number }> {
-    return { born: this.#born, expired: this.#expired, sleepAfter: this.sleepAfter };
+  /** Which object it is, how often it asked whether it may sleep, what it was told. */
+  async lookInto(): Promise<LookedInto> {
+    const { sleepAfter } = this;
+    return { born: this.#born, expired: this.#expired, sleepAfter, configured: this.#configured };
+  }
+
+  override async configure(configuration: SandboxConfiguration): Promise<void> {
+    this.#configured.push(configuration);
+    await super.configure(configuration);
   }
 
   /** The platform takes the object away. */

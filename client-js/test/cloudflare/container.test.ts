@@ -1,0 +1,37 @@
+/** The object with a container in the place of a host engine: it talks to what the runtime gives, and to nothing else. */
+
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { Miniflare } from "miniflare";
+import { expect, it, onTestFinished } from "vitest";
+import { Server } from "../harness/server.ts";
+
+const TOKEN = "the-token-of-this-container";
+
+it("starts its container with a token, connects with it, and destroys it", async () => {
+  const server = await Server.start({ token: TOKEN });
+  onTestFinished(() => server.stop());
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL("worker/container.ts", import.meta.url))],
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    external: ["cloudflare:*"],
+    write: false,
+    logLevel: "error",
+  });
+  const miniflare = new Miniflare({
+    cf: false,
+    compatibilityDate: "2026-07-01",
+    modules: [{ type: "ESModule", path: "main.mjs", contents: outputFiles[0]?.text ?? "" }],
+    durableObjects: { Sandbox: { className: "Sandbox", useSQLite: true } },
+    bindings: { PORT: server.address.split(":")[1] ?? "", TOKEN },
+  });
+  onTestFinished(() => miniflare.dispose());
+  const response = await miniflare.dispatchFetch("http://localhost/");
+  expect(await response.json()).toEqual({
+    // The server's token is not for what runs in it.
+    stdout: "in\n0",
+    did: [{ start: { enableInternet: true, env: { SANDWIRE_TOKEN: TOKEN }, labels: { tenant: "one" } } }, "destroy"],
+  });
+});
