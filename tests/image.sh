@@ -37,7 +37,7 @@ prerequisites() {
         fail "it needs Linux and root, for mounts and namespaces: run it as root, or leave it out (tests/run NAME…)"
     local missing=() program
     for program in "${!packages[@]}"; do
-        command -v "$program" >/dev/null || missing+=("${packages[$program]}")
+        type -P "$program" >/dev/null || missing+=("${packages[$program]}")
     done
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     ((${#missing[@]})) || return 0

@@ -39,9 +39,24 @@ enum End {
     Lost(String),
     /// The lane was refused or broken: nothing of it can go on.
     LaneOver(String),
+    /// The same, because the sandbox sleeps: it is to be left alone until the user wants something.
+    Asleep(String),
     /// The client wants no more.
     Closed,
 }
+
+/// How a sleep ended.
+enum Awake {
+    /// HELLO of a new lane was said on the connection, which was kept.
+    Greeted,
+    /// The connection was lost meanwhile.
+    Lost(String),
+    /// The client wants no more.
+    Closed,
+}
+
+/// The reason in the GOAWAY of a relay whose sandbox sleeps, or was ended.
+const ASLEEP: &str = "asleep";
 
 pub(crate) struct Driver {
     builder: Builder,
@@ -75,9 +90,16 @@ impl Driver {
 
     /// Dials and says HELLO.
     async fn greet(&mut self) -> Result<Connection, Error> {
+        // Counted when it is tried: whether an earlier one was heard is not known.
         self.hellos += 1;
         let socket = self.builder.target.dial().await?;
         let mut connection = Connection::new(socket, Role::Client, 1).await;
+        self.hello(&mut connection).await?;
+        Ok(connection)
+    }
+
+    /// Says HELLO.
+    async fn hello(&self, connection: &mut Connection) -> Result<(), Error> {
         let hello = Hello {
             version: VERSION,
             token: self.token.clone(),
@@ -92,7 +114,7 @@ impl Driver {
         };
         connection.handle().send(Frame { lane: LANE, channel: 0, body: Body::Hello(kind::encode(&hello)?) }).await;
         connection.expect(LANE);
-        Ok(connection)
+        Ok(())
     }
 
     /// Dials, says HELLO, waits for WELCOME and goes on with the lane.
@@ -113,7 +135,7 @@ impl Driver {
         Ok(connection)
     }
 
-    async fn await_welcome(&self, connection: &mut Connection) -> Result<Welcome, Error> {
+    async fn await_welcome(&mut self, connection: &mut Connection) -> Result<Welcome, Error> {
         loop {
             match connection.next().await {
                 Ok(Inbound::Welcome(_, welcome)) => return Ok(welcome),
@@ -123,7 +145,13 @@ impl Driver {
                 }
                 Ok(Inbound::GoAway(_, go_away)) => return Err(self.failed(refusal(&go_away))),
                 Ok(Inbound::Hello(..) | Inbound::Opened(..) | Inbound::Reset(_) | Inbound::Broken(..)) => {}
-                Err(closed) => return Err(self.failed(closed.to_string())),
+                Err(closed) => {
+                    let reason = closed.to_string();
+                    if is_lane_over(&closed) {
+                        self.begin_anew(&reason)?;
+                    }
+                    return Err(self.failed(reason));
+                }
             }
         }
     }
@@ -141,6 +169,45 @@ impl Driver {
         if let Some(shared) = self.shared.upgrade() {
             *shared.link.lock().unwrap_or_else(PoisonError::into_inner) = self.link.clone();
         }
+    }
+
+    /// The same under a new token: should the server not know that the old lane is over, it must not go on with it.
+    fn begin_anew(&mut self, reason: &str) -> Result<(), Error> {
+        self.replace_lane(reason);
+        self.token = draw_token()?;
+        Ok(())
+    }
+
+    /// Keeps the connection, if it stands, and says nothing on it until the user opens something.
+    async fn sleep(&mut self, connection: &mut Connection, reason: String) -> Result<Awake, Error> {
+        connection.detach(LANE);
+        self.begin_anew(&reason)?;
+        self.state.send_replace(State::Asleep { reason });
+        let (link, before) = (self.link.clone(), self.command.borrow_and_update().clone());
+        let mut lost = None;
+        loop {
+            tokio::select! {
+                () = link.stirred() => break,
+                inbound = connection.next(), if lost.is_none() => lost = inbound.err().map(|closed| closed.to_string()),
+                changed = self.command.changed() => {
+                    let command = self.command.borrow_and_update().clone();
+                    if changed.is_err() || command == Command::Close {
+                        return Ok(Awake::Closed);
+                    }
+                    if command != before {
+                        return Ok(Awake::Lost("a new connection was asked for".to_owned()));
+                    }
+                }
+            }
+        }
+        if let Some(reason) = lost {
+            return Ok(Awake::Lost(reason));
+        }
+        self.state.send_replace(State::Reconnecting { attempt: 0, reason: "waking the sandbox".to_owned() });
+        self.hellos += 1;
+        self.hello(connection).await?;
+        connection.attach(LANE, &self.link, 0).map_err(|error| self.failed(error.to_string()))?;
+        Ok(Awake::Greeted)
     }
 
     async fn drive(&mut self, connection: &mut Connection) -> End {
@@ -165,6 +232,7 @@ impl Driver {
                 Ok(Inbound::GoAway(0, _)) => {
                     self.state.send_replace(State::Draining);
                 }
+                Ok(Inbound::GoAway(_, go_away)) if go_away.reason == ASLEEP => return End::Asleep(refusal(&go_away)),
                 Ok(Inbound::GoAway(_, go_away)) => return End::LaneOver(refusal(&go_away)),
                 Ok(Inbound::Broken(lane, error)) => {
                     let reason = format!("{}: {error}", error.name());
@@ -180,10 +248,16 @@ impl Driver {
                 }
                 Ok(Inbound::Welcome(_, welcome)) => self.welcomed(welcome),
                 Ok(Inbound::Hello(..)) => {}
-                Err(Closed::Wire(error)) => return End::LaneOver(format!("{}: {error}", error.name())),
-                Err(closed @ (Closed::ByPeer(..) | Closed::Lost(_))) => return End::Lost(closed.to_string()),
+                Err(closed) if is_lane_over(&closed) => return End::LaneOver(closed.to_string()),
+                Err(closed) => return End::Lost(closed.to_string()),
             }
         }
+    }
+
+    async fn farewell(&self, connection: Connection) {
+        // What runs is over on this side at once, and on the other when it has read our farewell.
+        self.link.fail("closed");
+        connection.close(1000, "done").await;
     }
 
     /// Dials again until it succeeds, with growing pauses, or until it is hopeless.
@@ -223,6 +297,14 @@ impl Driver {
     }
 }
 
+/// Whether what ended the connection is a defect of one of the two: it would come again, so the lane does not go on.
+const fn is_lane_over(closed: &Closed) -> bool {
+    match closed {
+        Closed::Wire(_) | Closed::ByPeer(1002 | 1009, _) => true,
+        Closed::ByPeer(..) | Closed::Lost(_) => false,
+    }
+}
+
 fn draw_token() -> Result<Vec<u8>, Error> {
     let mut token = vec![0; 16];
     getrandom::fill(&mut token).map_err(std::io::Error::other)?;
@@ -242,21 +324,25 @@ impl FirstRun {
         let reason = loop {
             let lost = match driver.drive(&mut connection).await {
                 End::Closed => {
-                    // What runs is over on this side at once, and on the other when it has read our farewell.
-                    driver.link.fail("closed");
-                    connection.close(1000, "done").await;
+                    driver.farewell(connection).await;
                     break "closed".to_owned();
                 }
                 End::Lost(reason) => reason,
                 End::LaneOver(reason) => {
-                    driver.replace_lane(&reason);
-                    // Should the server not know that the old one is over, it must not go on with it.
-                    match draw_token() {
-                        Ok(token) => driver.token = token,
-                        Err(error) => break error.to_string(),
+                    if let Err(error) = driver.begin_anew(&reason) {
+                        break error.to_string();
                     }
                     reason
                 }
+                End::Asleep(reason) => match driver.sleep(&mut connection, reason).await {
+                    Ok(Awake::Greeted) => continue,
+                    Ok(Awake::Lost(reason)) => reason,
+                    Ok(Awake::Closed) => {
+                        driver.farewell(connection).await;
+                        break "closed".to_owned();
+                    }
+                    Err(error) => break error.to_string(),
+                },
             };
             drop(connection);
             match driver.redial(lost).await {

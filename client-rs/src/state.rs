@@ -17,6 +17,12 @@ pub enum State {
         /// Why it was lost, or why the last try failed.
         reason: String,
     },
+    /// The sandbox behind a relay sleeps, or was ended: what was open has failed with `OPERATION_INTERRUPTED`. What is opened
+    /// next wakes it.
+    Asleep {
+        /// What the relay says about it.
+        reason: String,
+    },
     /// The server drains: it takes no new work and will end what runs.
     Draining,
     /// The client was closed, or gave up.

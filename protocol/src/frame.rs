@@ -212,7 +212,7 @@ pub struct Welcome {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GoAway {
-    /// A stable name: `draining`, `done`, or the name of a lane error.
+    /// A stable name: `draining`, `done`, `asleep` (R-RELAY-5), or the name of an error.
     pub reason: String,
     /// What happened, for a person.
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -27,6 +27,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("R-RESUME-6", "server/src/lanes.rs"),
     ("R-GOAWAY-3", "server/src/conn.rs"),
     ("R-RELAY-3", "protocol/PROTOCOL.md"),
+    ("R-RELAY-4", "tests/it/hostile/trunk.rs"),
+    ("R-RELAY-5", "tests/it/asleep.rs"),
+    ("R-RELAY-6", "tests/it/grants.rs"),
+    ("R-RELAY-7", "tests/it/hostile.rs"),
 ];
 
 fn root() -> &'static Path {

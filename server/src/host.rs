@@ -17,6 +17,8 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use crate::auth::{Origins, Tokens};
 use crate::config::HostSettings;
 use crate::drain::Signals;
@@ -46,9 +48,10 @@ pub(crate) async fn serve(settings: HostSettings) -> Result<(), String> {
         tokens: Tokens::new(settings.token.as_deref(), &[]),
         origins: Origins::new(settings.origins.as_deref(), settings.token.is_none(), false),
         own: address,
+        previews: Arc::new(Semaphore::new(settings.max_connections() / 2)),
         handshake_timeout: settings.handshake_timeout(),
     };
-    engine.introduce(&shown, memory_bound(&settings));
+    engine.introduce(&shown, address, memory_bound(&settings));
     if settings.token.is_none() && address.is_some() {
         tracing::warn!(
             "without a token, whatever runs on this machine can use all sandboxes, what runs in one of them too"

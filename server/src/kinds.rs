@@ -57,6 +57,7 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
             tokio::spawn(async move {
                 let work = AssertUnwindSafe($($serve)+($params, &channel, &context)).catch_unwind();
                 let result = work.await.unwrap_or_else(|_| Err(panicked()));
+                let result = result.map_err(|error| context.server.cause_of(error));
                 used();
                 if let Err(error) = &result {
                     let kind = <kind::$kind as kind::Kind>::NAME;

@@ -1,6 +1,7 @@
 //! [`Server`]: what all connections share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sandwire_link::{Held, Link};
@@ -45,6 +46,8 @@ pub(crate) struct Server {
     /// Connections now.
     pub(crate) connections: Count,
     pub(crate) phase: watch::Sender<Phase>,
+    /// Whether what is still open is ended from here.
+    ending: AtomicBool,
 }
 
 /// How many there are of what.
@@ -108,6 +111,7 @@ impl Server {
             channels: Count::default(),
             connections: Count::default(),
             phase: watch::Sender::new(Phase::Serving),
+            ending: AtomicBool::new(false),
         }
     }
 
@@ -153,12 +157,22 @@ impl Server {
 
     /// Ends what is still open, and waits at most so long until it has ended.
     pub(crate) async fn end_lanes(&self, at_most: Duration) {
+        self.ending.store(true, Ordering::SeqCst);
         for link in self.lanes.links() {
             link.cancel_all();
         }
         if tokio::time::timeout(at_most, self.no_channels()).await.is_err() {
             tracing::warn!(channels = self.open_channels(), "channels that do not end are left");
         }
+    }
+
+    /// What a channel is told that ended with this error: nobody gave up what the server ended.
+    pub(crate) fn cause_of(&self, error: Error) -> Error {
+        if error.code != Code::Cancelled || !self.ending.load(Ordering::SeqCst) {
+            return error;
+        }
+        let message = "the server is shutting down and has ended this: it was started, and did not come to its own end";
+        Error::new(Code::OperationInterrupted, message).with("admitted", "true").with("reason", "draining")
     }
 
     /// Waits until no connection is left.

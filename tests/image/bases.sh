@@ -36,7 +36,7 @@ rust() {
 node() {
     local program npm work
     program=$(command node -p process.execPath)
-    npm=$(npm root --global)/npm
+    npm=$(npm root --global 2>/dev/null)/npm
     work=$(buildah from scratch)
     buildah copy --quiet "$work" "$program" /usr/local/bin/node >/dev/null
     buildah copy --quiet "$work" "$npm" /usr/local/lib/node_modules/npm >/dev/null

@@ -25,7 +25,7 @@ PY
 unpack full
 start full "SANDWIRE_TOKEN=$SANDWIRE_TOKEN"
 until_true "health" inside sandwire-server health
-said=$(sandwire exec -- python3 -c "$kernel")
+said=$(sandwire exec -- python3 -c "$kernel" 2>"$home/kernel.log") || fail "a Jupyter kernel: $(<"$home/kernel.log")"
 [[ $said == *image/png* && $said == *"sum 10"* ]] || fail "a Jupyter kernel says: $said"
 ok "a Jupyter kernel with numpy, pandas and matplotlib computes and draws"
 said=$(sandwire exec -c 'node -p process.version; npm --version; s3fs --version | head -1; git --version; whoami')

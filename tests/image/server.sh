@@ -60,7 +60,7 @@ first_process() {
 
 drains() {
     local status=0 command
-    sandwire exec -c 'touch begun; while [ ! -e go ]; do sleep 0.05; done; echo whole; exit 3' >"$home/drained" &
+    sandwire exec -c 'touch begun; while [ ! -e go ]; do sleep 0.05; done; echo whole; exit 3' >"$home/drained" 2>"$home/told" &
     command=$!
     until_true "the start of a command" inside test -e /workspace/begun
     runc kill "$name_of_container" TERM
@@ -70,12 +70,28 @@ drains() {
     inside touch /workspace/go
     wait "$command" || status=$?
     [[ $status == 3 && $(<"$home/drained") == whole ]] || fail "the command ended with $status: $(<"$home/drained")"
+    grep -q 'shutting down' "$home/told" || fail "who is connected is not told of the end"
     await_end
     [[ $ended == 0 ]] || fail "after SIGTERM it ends with $ended: $(<"$log")"
     ok "SIGTERM: what runs ends by itself, with its output and exit code; then the server, with 0"
 }
 
+# What the image says of itself.
+described() {
+    local said
+    said=$(buildah inspect --type image localhost/sandwire:sandwire | python3 -c '
+import json, sys
+config = json.load(sys.stdin)["Docker"]["config"]
+labels = config["Labels"]
+print(config["User"], *config["ExposedPorts"], config["WorkingDir"], config["Entrypoint"],
+      *(labels[f"org.opencontainers.image.{name}"] for name in ("title", "version", "licenses", "source")))')
+    [[ $said == "1000:1000 7070/tcp /workspace ['sandwire-server'] sandwire "*" Apache-2.0 https://"* ]] ||
+        fail "the image says of itself: $said"
+    ok "the image says: $said"
+}
+
 unpack sandwire
+described
 refused_without_a_token
 start sandwire "SANDWIRE_TOKEN=$SANDWIRE_TOKEN"
 healthy

@@ -38,7 +38,7 @@ async fn what_does_not_end_in_time_is_ended_with_all_that_it_started() {
     wait_for("both run", || server.started().len() >= 2).await;
     server.signal(Signal::TERM);
     let error = collect(&call).await.result.unwrap_err();
-    assert!([Code::Cancelled, Code::OperationInterrupted].contains(&error.code), "{error}");
+    assert_eq!((error.code, &error.details["admitted"]), (Code::OperationInterrupted, &"true".into()), "{error}");
     assert!(server.wait_exit().success());
     assert!(server.started().is_empty(), "nothing is left behind");
 }

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod asleep;
 mod cli;
 mod client;
 mod common;

@@ -89,6 +89,13 @@ pub(crate) async fn tell(mut states: tokio::sync::watch::Receiver<State>, say: i
         };
         match state {
             State::Reconnecting { .. } => {}
+            State::Asleep { reason } => {
+                say(&format!("the sandbox sleeps ({reason})"));
+                if states.wait_for(|state| !matches!(state, State::Asleep { .. })).await.is_err() {
+                    return;
+                }
+                continue;
+            }
             State::Draining => {
                 say("the server is shutting down: what runs has a little time to end");
                 if states.wait_for(|state| !matches!(state, State::Draining)).await.is_err() {
@@ -104,7 +111,7 @@ pub(crate) async fn tell(mut states: tokio::sync::watch::Receiver<State>, say: i
         }
         let (attempt, reason) = match &*states.borrow() {
             State::Reconnecting { attempt, reason } => (*attempt, reason.clone()),
-            State::Connected { .. } | State::Draining | State::Closed(_) => continue,
+            State::Connected { .. } | State::Asleep { .. } | State::Draining | State::Closed(_) => continue,
         };
         if attempt == 0 {
             say("the server has not answered yet");
@@ -112,7 +119,7 @@ pub(crate) async fn tell(mut states: tokio::sync::watch::Receiver<State>, say: i
             say(&format!("the connection is lost, trying again ({reason})"));
         }
         match states.wait_for(|state| !matches!(state, State::Reconnecting { .. })).await.as_deref() {
-            Ok(State::Connected { .. } | State::Draining) => say("connected again"),
+            Ok(State::Connected { .. } | State::Asleep { .. } | State::Draining) => say("connected again"),
             Ok(State::Reconnecting { .. } | State::Closed(_)) | Err(_) => return,
         }
     }

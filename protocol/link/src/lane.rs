@@ -35,6 +35,8 @@ pub struct Link {
     state: Arc<Mutex<State>>,
     /// Where one waits until the peer has everything.
     delivered: Arc<Notify>,
+    /// Where one waits until something is opened here.
+    stirred: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -110,7 +112,7 @@ impl Link {
 
     fn with_leases(lane: Lane, lease: Option<Lease>, growth: Option<Growth>) -> Self {
         let state = State { lane, slots: BTreeMap::new(), port: None, lease, growth, held: BTreeMap::new() };
-        Self { state: Arc::new(Mutex::new(state)), delivered: Arc::default() }
+        Self { state: Arc::new(Mutex::new(state)), delivered: Arc::default(), stirred: Arc::default() }
     }
 
     /// Opens a channel.
@@ -131,7 +133,15 @@ impl Link {
             let message = "as many channels are open in this lane as the server allows: let some of them end first";
             Error::new(Code::LimitExceeded, message)
         })?;
+        self.stirred.notify_one();
         Ok(Call::new(End::new(self.clone(), id, slot)))
+    }
+
+    /// Waits until there is a channel in the lane. For one who waits.
+    pub async fn stirred(&self) {
+        while self.channels() == 0 {
+            self.stirred.notified().await;
+        }
     }
 
     /// Sets how many channels may be open at once. More are not even asked for: a peer that is asked for far too many

@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 use super::{ConfigError, Isolation, Listen, LogFormat, Request, Secret, Size, Time, layered, printed, settings};
 use crate::auth::Origins;
 use crate::host::{MAX_SANDBOXES, memory_bound};
+use crate::sandbox::port::names::Names;
 
 settings! {
     Arguments, HostSettings, "host",
@@ -34,6 +35,9 @@ settings! {
         token: Secret = None, "SANDWIRE_TOKEN";
         /// Origins whose pages may connect beside the engine's own, with commas between, as `https://app.example`
         origins: String = None, "SANDWIRE_ORIGINS";
+        /// What host names of ports end in that sandboxes expose, and its port, as `preview.example` or
+        /// `https://preview.example:8443` [default: localhost and the port that is listened on]
+        preview_host: String = None, "SANDWIRE_PREVIEW_HOST";
     }
     "Sandboxes" {
         /// What keeps sandboxes apart [default: auto]
@@ -80,6 +84,7 @@ Requests, with `Authorization: Bearer` when there is a token; errors are JSON wi
   POST   /sandboxes/{id}/stop            {\"signal\": \"SIGTERM\"}; its files stay
   GET    /sandboxes/{id}/wait            answers when it has stopped, with its exit_code
   DELETE /sandboxes/{id}                 ends it and removes its files
+Requests to the host name of a port that a sandbox exposes need no token: the name is the secret.
 A name is 1 to 63 of a-z, 0-9 and hyphens, with none at either end.";
 
 /// The time that a peer has at least for its request.
@@ -164,6 +169,9 @@ impl HostSettings {
         }
         if let Err(problem) = Origins::validate(self.origins.as_deref()) {
             return wrong("origins", problem);
+        }
+        if let Some(Err(problem)) = self.preview_host.as_deref().map(Names::validate_host) {
+            return wrong("preview_host", problem);
         }
         if let Some(path) = self.read_only().iter().find(|path| !path.is_absolute() || **path == *Path::new("/")) {
             return wrong("read_only", format!("{} is no absolute path of a directory below /", path.display()));

@@ -52,6 +52,8 @@ pub(crate) struct Parts<'a> {
     /// Variables that were asked for.
     pub(crate) env: &'a BTreeMap<String, String>,
     pub(crate) limits: &'a Limits,
+    /// What host names of exposed ports end in.
+    pub(crate) preview_host: &'a str,
     /// Time between TERM and KILL when it is stopped.
     pub(crate) grace: Duration,
 }
@@ -117,6 +119,7 @@ fn server(parts: &Parts<'_>, program: OsString, run: &Path, workspace: &Path) ->
     ] {
         argv.push(argument.into());
     }
+    argv.extend(["--preview-host".into(), parts.preview_host.into()]);
     // Some names are too long for the host names of exposed ports: then it has the one that the machine's name makes.
     if Names::validate_sandbox(parts.id.as_str()).is_ok() {
         argv.extend(["--sandbox-id".into(), parts.id.as_str().into()]);
@@ -254,6 +257,7 @@ mod tests {
             read_only: &["/srv/models".into()],
             env: &env,
             limits: &Limits::default(),
+            preview_host: "localhost:7071",
             grace: Duration::from_secs(5),
         })
     }

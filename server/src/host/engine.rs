@@ -1,7 +1,8 @@
 //! All sandboxes of one engine.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -18,6 +19,7 @@ use super::running::{Ended, Recipe, Running};
 use super::sandbox::{How, Removed, Sandbox};
 use crate::config::HostSettings;
 use crate::sandbox::machine::now_ms;
+use crate::sandbox::port::names::sandbox_of;
 use crate::sandbox::process::run::Host;
 
 /// Sandboxes that are remembered though they do not run: how they ended.
@@ -75,6 +77,7 @@ impl Engine {
             program,
             read_only: settings.read_only(),
             limits,
+            preview_host: settings.preview_host.clone().map(OnceLock::from).unwrap_or_default(),
             start_timeout: settings.start_timeout(),
             grace: settings.drain_grace(),
         };
@@ -86,8 +89,11 @@ impl Engine {
         }))
     }
 
-    /// Writes down what it is and what it does not do.
-    pub(crate) fn introduce(&self, address: &str, memory_bound: u64) {
+    /// Writes down what it is and what it does not do; `own` is where it listens, if on a port.
+    pub(crate) fn introduce(&self, address: &str, own: Option<SocketAddr>, memory_bound: u64) {
+        if let Some(own) = own {
+            self.recipe.preview_host.get_or_init(|| format!("localhost:{}", own.port()));
+        }
         let Recipe { root, kept, limits, .. } = &*self.recipe;
         let isolation = kept.name();
         let (memory, pids) = (limits.memory_bytes, limits.pids);
@@ -129,6 +135,12 @@ impl Engine {
     /// 409.
     pub(crate) fn running(&self, id: &Id) -> Result<Arc<Running>, Refused> {
         self.known(id).and_then(|sandbox| sandbox.running()).ok_or_else(|| Refused::not_running(id))
+    }
+
+    /// The sandbox whose exposed port a `Host` names; the inner nothing is none that runs.
+    pub(crate) fn exposes(&self, host: &str) -> Option<Option<Arc<Running>>> {
+        let sandbox = sandbox_of(host, self.recipe.preview_host.get().map(String::as_str))?;
+        Some(sandbox.and_then(|sandbox| self.running(&Id::parse(&sandbox).ok()?).ok()))
     }
 
     /// Stops a sandbox, if it runs, and waits for its end.

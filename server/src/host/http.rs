@@ -11,6 +11,7 @@ use hyper::body::Incoming as Body;
 use hyper::{Method, Request, StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use super::engine::{Engine, MAX_REMEMBERED};
 use super::id::Id;
@@ -60,6 +61,8 @@ pub(crate) struct Gate {
     pub(crate) origins: Origins,
     /// Where the engine itself listens, if on a port.
     pub(crate) own: Option<SocketAddr>,
+    /// Places for connections to exposed ports, which anybody may take who knows a name: half of all.
+    pub(crate) previews: Arc<Semaphore>,
     pub(crate) handshake_timeout: Duration,
 }
 
@@ -90,6 +93,9 @@ impl Door for Gate {
     }
 
     async fn answer(self: Arc<Self>, request: Request<Body>, peer: Peer, visitor: &Visitor) -> proxy::Answer {
+        if let Some(running) = text(request.headers(), header::HOST).and_then(|host| self.engine.exposes(host)) {
+            return self.preview(running, request, peer, visitor).await;
+        }
         if let Some(refused) = self.refuse(&request, &peer) {
             return refused.map(plain);
         }

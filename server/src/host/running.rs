@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustix::fs::{FileType, Mode, OFlags};
@@ -42,6 +42,8 @@ pub(crate) struct Recipe {
     pub(crate) read_only: Vec<PathBuf>,
     /// Those that this machine can hold.
     pub(crate) limits: Limits,
+    /// What host names of exposed ports end in, once it is known where the engine listens.
+    pub(crate) preview_host: OnceLock<String>,
     pub(crate) start_timeout: Duration,
     pub(crate) grace: Duration,
 }
@@ -192,6 +194,7 @@ async fn launch(
             read_only: &recipe.read_only,
             env: &env,
             limits: &recipe.limits,
+            preview_host: recipe.preview_host.get().map_or("localhost", String::as_str),
             grace: recipe.grace,
         });
         Ok((launch, folder, recipe))

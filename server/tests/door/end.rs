@@ -70,7 +70,7 @@ async fn what_does_not_end_in_time_is_ended() {
     let running = lane.link.open::<SandboxMetrics>(&FOREVER, None).unwrap();
     running.recv().await;
     server.terminate();
-    assert_eq!(running.result().await.unwrap_err().code, Code::Cancelled, "its end is told");
+    assert_eq!(running.result().await.unwrap_err().code, Code::OperationInterrupted, "its end is told");
     lane.closed.await.unwrap();
     assert_eq!(server.wait().code(), Some(0));
 }

@@ -13,3 +13,4 @@ mod server;
 mod session;
 mod start;
 mod tls;
+mod unix;

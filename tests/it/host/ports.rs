@@ -8,6 +8,9 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{accept_async, client_async};
 
+use sandwire::Client;
+use sandwire_tests::server::Server;
+
 use super::{Engine, output};
 use crate::common::noise;
 
@@ -121,6 +124,33 @@ async fn a_websocket_goes_through_and_ends_with_its_sandbox() {
     assert!(browser.next().await.unwrap().unwrap() == message);
     engine.well("POST", "/sandboxes/dev/stop").await;
     assert!(!matches!(browser.next().await, Some(Ok(_))));
+}
+
+#[tokio::test]
+async fn a_port_that_a_sandbox_exposes_has_a_name_that_needs_no_token() {
+    let engine = Engine::of(Server::host().env("SANDWIRE_TOKEN", "everything-is-allowed"));
+    let client = Client::builder(engine.url("dev")).token("everything-is-allowed").connect().await.unwrap();
+    let program = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let exposed = client.ports().expose(program.local_addr().unwrap().port()).await.unwrap();
+    let (host, url) = (exposed.host.unwrap(), exposed.url.unwrap());
+    assert!(host.contains("-dev-") && host.ends_with(&format!(".localhost:{}", engine.0.address().port())), "{host}");
+    assert_eq!(url, format!("http://{host}/"));
+    let serve = async {
+        let (mut stream, _) = program.accept().await.unwrap();
+        let seen = head(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello").await.unwrap();
+        seen
+    };
+    let line = format!("Host: {host}");
+    let evil: &[&str] = &[&line, "Origin: https://evil.example", "Authorization: Bearer everything-is-allowed"];
+    let (seen, (answer, body)) = tokio::join!(serve, engine.say("GET", "/sandboxes?x", evil, ""));
+    assert!(answer.starts_with("HTTP/1.1 200") && body == "hello", "{answer}{body}");
+    assert!(seen.starts_with("GET /sandboxes?x ") && seen.contains(&host), "no path is the engine's there: {seen}");
+    assert!(!seen.contains("everything-is-allowed"), "{seen}");
+    for wrong in [host.replacen("-dev-", "-dev-x", 1), host.replacen("-dev-", "-other-", 1)] {
+        let (status, error) = engine.ask_with("GET", "/", &[&format!("Host: {wrong}")], "").await;
+        assert_eq!((status, error["code"].as_str()), (404, Some("INVALID_TOKEN")), "{wrong}");
+    }
 }
 
 #[tokio::test]

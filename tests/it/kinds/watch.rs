@@ -314,12 +314,12 @@ async fn watches_share_one_instance_and_let_go() {
         instances.iter().map(held).collect::<Vec<_>>()
     };
     let mut all = Vec::new();
-    for _ in 0..48 {
+    for _ in 0..40 {
         all.push(Watching::begin(&place, of("a")).await);
     }
     assert_eq!(descriptors(), [2], "two directories in one instance");
     let error = place.refused::<FileWatch>(of("a")).await;
-    assert_eq!((error.code, error.details.get("limit")), (Code::LimitExceeded, Some(&48.into())));
+    assert_eq!((error.code, error.details.get("limit")), (Code::LimitExceeded, Some(&40.into())));
     place.sh(": > a/b/f");
     for watch in &mut all {
         assert_eq!(watch.next().await.unwrap(), "Create b/f");

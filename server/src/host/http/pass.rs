@@ -6,7 +6,7 @@ use std::time::Duration;
 use hyper::body::Incoming as Body;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::uri::PathAndQuery;
-use hyper::{HeaderMap, Method, Request, Uri};
+use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
 use sandwire_protocol::Code;
 use sandwire_protocol::kind::tcp::Connect;
 
@@ -14,7 +14,8 @@ use super::super::id::Id;
 use super::super::refused::Refused;
 use super::super::running::Running;
 use super::{FOR_HOST, Gate};
-use crate::http::listener::Peer;
+use crate::http::answer;
+use crate::http::listener::{Peer, Visitor};
 use crate::http::preview::CONNECT_WITHIN;
 use crate::http::proxy::{self, Hold, headers};
 use crate::sandbox::tcp;
@@ -44,7 +45,30 @@ impl Gate {
             }
             all.insert(header::HOST, HeaderValue::from_static("localhost"));
         };
-        proxy::pass(stream, request, to_server, hold(&running, peer)).await.map_err(silent)
+        let hold = Hold { _keep: Box::new((Arc::clone(&running), peer)), ..hold(&running) };
+        proxy::pass(stream, request, to_server, hold).await.map_err(silent)
+    }
+
+    /// A port that a sandbox exposes, by its host name. The sandbox's own server knows the names, and passes it on.
+    pub(super) async fn preview(
+        &self,
+        running: Option<Arc<Running>>,
+        request: Request<Body>,
+        peer: Peer,
+        visitor: &Visitor,
+    ) -> proxy::Answer {
+        let Some(running) = running else { return gone() };
+        let Some(place) = visitor.enter(|| Some(Arc::new(Arc::clone(&self.previews).try_acquire_owned().ok()?))) else {
+            let message = "too many connections to exposed ports at once";
+            return answer::error(StatusCode::SERVICE_UNAVAILABLE, "LIMIT_EXCEEDED", message).map(proxy::plain);
+        };
+        let Ok(Ok(stream)) = tokio::time::timeout(SERVER_WITHIN, running.connect()).await else { return gone() };
+        let hold = Hold { _keep: Box::new((Arc::clone(&running), peer, place)), ..hold(&running) };
+        let to_server = |all: &mut HeaderMap, upgrade| headers::to_next(all, upgrade, &self.tokens);
+        proxy::pass(stream, request, to_server, hold).await.unwrap_or_else(|why| {
+            let refused = Refused::silent(format!("the server of the sandbox does not answer: {why}"));
+            refused.answer().map(proxy::plain)
+        })
     }
 
     /// What listens on a port of a sandbox that runs.
@@ -88,14 +112,20 @@ impl Gate {
         let broken = |why| {
             Refused::silent(format!("what listens on port {port} of the sandbox {id} does not speak HTTP: {why}"))
         };
-        let hold = hold(&running, peer.clone());
+        let hold = Hold { _keep: Box::new((Arc::clone(&running), peer.clone())), ..hold(&running) };
         proxy::pass(stream, request, to_program, hold).await.map_err(broken)
     }
 }
 
+/// No port is exposed under a name: which part of it is wrong is not told.
+fn gone() -> proxy::Answer {
+    let message = "no port is exposed under this name: it was never, or is not any more, or its sandbox sleeps";
+    answer::error(StatusCode::NOT_FOUND, "INVALID_TOKEN", message).map(proxy::plain)
+}
+
 /// Ends with the sandbox; what flows keeps nobody awake, but what is said to its server does.
-fn hold(running: &Arc<Running>, peer: Peer) -> Hold {
-    Hold { ended: running.over.clone(), touch: Arc::new(|| {}), _keep: Box::new((Arc::clone(running), peer)) }
+fn hold(running: &Running) -> Hold {
+    Hold { ended: running.over.clone(), touch: Arc::new(|| {}), _keep: Box::new(()) }
 }
 
 /// A path as it came, not decoded, with its query.

@@ -98,13 +98,7 @@ impl Names {
     /// forwarded to another.
     pub(crate) fn parse(&self, authority: &str) -> Option<Asked> {
         let authority = authority.to_ascii_lowercase();
-        let (name, _) = split(&authority);
-        let (base, _) = split(self.host.as_deref().unwrap_or("localhost"));
-        let label = name.strip_suffix('.').unwrap_or(name).strip_suffix(base)?.strip_suffix('.')?;
-        let (port, rest) = label.split_once('-')?;
-        if port.is_empty() || label.contains('.') || !port.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
+        let (port, rest) = parts(&authority, self.host.as_deref())?;
         let target = || {
             let (sandbox, token) = rest.rsplit_once('-')?;
             // One port has one name.
@@ -113,6 +107,25 @@ impl Names {
         };
         Some(Asked { target: target() })
     }
+}
+
+/// The sandbox that a `Host` names, whosever it is; the outer nothing says that it is not of the form of these names, the
+/// inner one that it names none. They all end in `host`, which may begin with a scheme, or in `localhost`.
+pub(crate) fn sandbox_of(authority: &str, host: Option<&str>) -> Option<Option<String>> {
+    let host = host.map(|host| host.split_once("://").map_or(host, |(_, rest)| rest).to_ascii_lowercase());
+    let authority = authority.to_ascii_lowercase();
+    let (_, rest) = parts(&authority, host.as_deref())?;
+    Some(rest.rsplit_once('-').map(|(sandbox, _)| sandbox.to_owned()))
+}
+
+/// The port, and the sandbox and its token, of a name that ends in `host`.
+fn parts<'a>(authority: &'a str, host: Option<&str>) -> Option<(&'a str, &'a str)> {
+    let (name, _) = split(authority);
+    let (base, _) = split(host.unwrap_or("localhost"));
+    let label = name.strip_suffix('.').unwrap_or(name).strip_suffix(base)?.strip_suffix('.')?;
+    let (port, rest) = label.split_once('-')?;
+    let is_one = !port.is_empty() && !label.contains('.') && port.bytes().all(|byte| byte.is_ascii_digit());
+    is_one.then_some((port, rest))
 }
 
 /// A host and its port.
@@ -158,6 +171,19 @@ mod tests {
             {
                 assert_eq!(names.parse(&spelling), Some(Asked { target: target.clone() }), "{spelling}");
             }
+        }
+    }
+
+    #[test]
+    fn the_sandbox_is_found_whosever_it_is() {
+        let of = |authority: &str, host| sandbox_of(authority, host);
+        assert_eq!(of("8000-my-box-2-a_b0.localhost:7071", None), Some(Some("my-box-2".to_owned())));
+        assert_eq!(of("80-box-t.P.test.", Some("https://p.test:8443")), Some(Some("box".to_owned())));
+        assert_eq!(of("80-t.localhost", None), Some(None));
+        for other in
+            ["localhost", "127.0.0.1:7071", "box-t.localhost", "80-box-t.localhost.evil", "80-box-t.x.localhost"]
+        {
+            assert_eq!(of(other, None), None, "{other}");
         }
     }
 
