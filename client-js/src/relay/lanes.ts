@@ -43,7 +43,7 @@ const LOST = "the relay lost its connection to the sandbox";
 const STOPPED: GoAway = { reason: "asleep", message: "the sandbox was stopped" };
 
 /** Bytes after which a client, or the server, is asked whether it reads. */
-const PROBE = 1 << 20;
+const PROBE = 2 << 20;
 
 /** Added to nonces of our own PINGs in a client's lane, so that they are none of the client's. */
 const OURS = 2 ** 32;

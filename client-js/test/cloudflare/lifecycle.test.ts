@@ -162,6 +162,14 @@ it("ends with all that it had when it is destroyed, and begins anew after that",
   expect((await exec(id, "ls; echo $GONE.")).stdout).toBe(".");
 });
 
+it("runs what is asked while it stops when it has started again", async () => {
+  await exec("stopped", "echo kept > file");
+  for (let round = 0; round < 3; round += 1) {
+    const { stdout } = await platform.call<Result>("stopThen", { id: "stopped", args: ["cat file"] });
+    expect(stdout).toBe("kept");
+  }
+});
+
 it("can be destroyed when it never ran", async () => {
   await platform.call("destroy", { id: "never" });
   expect((await platform.info("never")).state).toBe("absent");

@@ -189,7 +189,7 @@ describe("a relay's lanes", () => {
     }
     expect(deaf.socket.closed?.code).toBe(1008);
     const bytes = deaf.socket.heard.length * (64 << 10);
-    expect(bytes).toBeLessThan(8 << 20);
+    expect(bytes).toBeLessThan(10 << 20);
     expect(reader.socket.closed).toBeUndefined();
   });
 

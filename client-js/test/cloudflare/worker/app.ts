@@ -187,6 +187,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   fetchPort: (sandbox, [port = "8080", path = "/"]) =>
     sandbox.containerFetch(new Request(`http://localhost${path}`), Number(port)),
 
+  async stopThen(sandbox, [command = "true"]) {
+    await sandbox.stop();
+    return sandbox.exec(command);
+  },
   destroy: sandbox => sandbox.destroy(),
   destroyTwice: sandbox => Promise.all([sandbox.destroy(), sandbox.destroy()]),
   state: sandbox => sandbox.getState(),
