@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use sandwire_link::{Closed, Connection, Inbound, Link};
-use sandwire_protocol::frame::{Body, Frame, GoAway, Hello, Welcome};
+use sandwire_protocol::frame::{Body, Frame, GoAway, Hello, Reset, Welcome};
 use sandwire_protocol::kind;
 use sandwire_protocol::lane::{Config, Role};
 use sandwire_protocol::limits::{INITIAL_WINDOW, VERSION};
@@ -123,7 +123,8 @@ impl Driver {
         let welcome = tokio::time::timeout(self.builder.target.timeout, self.await_welcome(&mut connection))
             .await
             .map_err(|_| self.failed("the server did not greet".to_owned()))??;
-        if !welcome.resumed && self.link.sent() > 0 {
+        // Of a lane that no server has heard of, nothing is lost.
+        if !welcome.resumed && self.link.sent() > 0 && self.hellos > 1 {
             self.replace_lane("the server was started anew, or kept it no longer");
         }
         if let Err(error) = connection.attach(LANE, &self.link, welcome.received) {
@@ -144,7 +145,8 @@ impl Driver {
                     self.state.send_replace(State::Draining);
                 }
                 Ok(Inbound::GoAway(_, go_away)) => return Err(self.failed(refusal(&go_away))),
-                Ok(Inbound::Hello(..) | Inbound::Opened(..) | Inbound::Reset(_) | Inbound::Broken(..)) => {}
+                Ok(Inbound::Reset(_, reset)) => return Err(self.reset(reset)),
+                Ok(Inbound::Hello(..) | Inbound::Opened(..) | Inbound::Broken(..)) => {}
                 Err(closed) => {
                     let reason = closed.to_string();
                     if is_lane_over(&closed) {
@@ -162,6 +164,14 @@ impl Driver {
         self.state.send_replace(State::Connected { boot_id: welcome.boot_id, connections: self.connections });
     }
 
+    /// A relay has no connection to the server for the lane. A HELLO that it did not pass on was never said.
+    fn reset(&mut self, reset: Reset) -> Error {
+        if reset.reason == "no-trunk" {
+            self.hellos = self.hellos.saturating_sub(1);
+        }
+        self.failed(reset.message.unwrap_or_else(|| "a relay lost the sandbox".to_owned()))
+    }
+
     /// Fails every channel of the lane and begins a new one.
     fn replace_lane(&mut self, reason: &str) {
         self.link.fail(reason);
@@ -175,6 +185,7 @@ impl Driver {
     fn begin_anew(&mut self, reason: &str) -> Result<(), Error> {
         self.replace_lane(reason);
         self.token = draw_token()?;
+        self.hellos = 0;
         Ok(())
     }
 
@@ -241,7 +252,7 @@ impl Driver {
                     connection.handle().go_away(lane, &go_away).await;
                     return End::LaneOver(reason);
                 }
-                Ok(Inbound::Reset(_)) => return End::Lost("a relay lost the sandbox".to_owned()),
+                Ok(Inbound::Reset(_, reset)) => return End::Lost(self.reset(reset).to_string()),
                 Ok(Inbound::Opened(_, incoming)) => {
                     let code = sandwire_protocol::Code::UnknownKind;
                     incoming.refuse(sandwire_protocol::Error::new(code, "this client serves no channels"));

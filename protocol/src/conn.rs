@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::error::WireError;
 use crate::frame::header::{Header, kind as frame_kind};
-use crate::frame::{Body, CONNECTION, Frame, GoAway, Hello, Welcome};
+use crate::frame::{Body, CONNECTION, Frame, GoAway, Hello, Reset, Welcome};
 use crate::kind;
 use crate::lane::Role;
 use crate::limits::{DEAD_AFTER, HELLO_WITHIN, INITIAL_WINDOW, MAX_CLIENT_NAME, PING_AFTER, TOKEN_LENGTH, VERSION};
@@ -36,7 +36,7 @@ pub enum Step {
     /// The peer goes away: the connection (lane 0) or one lane.
     GoAway(u32, GoAway),
     /// A relay lost the other side of this lane.
-    Reset(u32),
+    Reset(u32, Reset),
     /// The peer broke the rules in this lane, which the connection no longer carries: say GOAWAY in it. The connection's
     /// other lanes are not hurt.
     Broken(u32, WireError),
@@ -181,9 +181,10 @@ impl Conn {
                 }
                 Ok(Step::Welcome(lane, welcome))
             }
-            Body::Reset(_) => {
-                let known = self.forget(lane);
-                Ok(if known { Step::Reset(lane) } else { Step::Done })
+            Body::Reset(payload) => {
+                // Whatever it says of the reason, the lane has no connection.
+                let reset = kind::decode(&payload).unwrap_or_default();
+                Ok(if self.forget(lane) { Step::Reset(lane, reset) } else { Step::Done })
             }
             Body::Ping { nonce } if self.speaks(lane) => Ok(Step::LanePing(lane, nonce)),
             body @ (Body::Ack { .. }

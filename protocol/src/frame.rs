@@ -226,6 +226,9 @@ pub struct GoAway {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Reset {
-    /// A stable name, `trunk-lost` or `client-gone`.
+    /// A stable name: `trunk-lost`; `no-trunk` when the last HELLO, and what came behind it, was not passed on; `client-gone`.
     pub reason: String,
+    /// What happened, for a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }

@@ -319,8 +319,9 @@ fn lanes_end_and_pause() {
     let go_away = Body::GoAway(encode(&done).unwrap());
     assert_eq!(server.handle_frame(now, frame(1, go_away.clone())), Ok(Step::GoAway(1, done.clone())));
     assert_eq!(server.handle_frame(now, frame(1, go_away.clone())), Ok(Step::Done), "it is over already");
-    let reset = Body::Reset(encode(&Reset { reason: "client-gone".to_owned() }).unwrap());
-    assert_eq!(server.handle_frame(now, frame(2, reset.clone())), Ok(Step::Reset(2)));
+    let gone = Reset { reason: "client-gone".to_owned(), message: None };
+    let reset = Body::Reset(encode(&gone).unwrap());
+    assert_eq!(server.handle_frame(now, frame(2, reset.clone())), Ok(Step::Reset(2, gone)));
     assert_eq!(server.handle_frame(now, frame(2, reset.clone())), Ok(Step::Done));
     assert_eq!(server.handle_frame(now, frame(0, reset)), Ok(Step::Done));
     assert_eq!(server.handle_frame(now, frame(0, go_away)), Ok(Step::GoAway(0, done)));

@@ -302,7 +302,7 @@ proptest! {
                     prop_assert!(lane != 0 && carried.len() < 2 && carried.insert(lane));
                     conn.attach(lane);
                 }
-                Ok(sandwire_protocol::conn::Step::GoAway(lane, _) | sandwire_protocol::conn::Step::Reset(lane)) => {
+                Ok(sandwire_protocol::conn::Step::GoAway(lane, _) | sandwire_protocol::conn::Step::Reset(lane, _)) => {
                     prop_assert!(lane == 0 || carried.remove(&lane));
                 }
                 Ok(sandwire_protocol::conn::Step::Lane(frame)) => prop_assert!(carried.contains(&frame.lane)),

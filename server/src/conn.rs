@@ -70,7 +70,7 @@ impl Served {
                         self.server.lanes.end(&key, "the client ended it");
                     }
                 }
-                Ok(Inbound::Reset(lane)) => {
+                Ok(Inbound::Reset(lane, _)) => {
                     connection.detach(lane);
                     if let Some((key, entry)) = self.lanes.remove(&lane) {
                         self.server.lanes.park(key, &entry);

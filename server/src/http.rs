@@ -11,12 +11,14 @@ mod policy;
 pub(crate) mod preview;
 pub(crate) mod proxy;
 mod session;
+mod stream;
 mod upgrade;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::metrics::counter;
+use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming as Body;
 use hyper::{HeaderMap, Method, Request, StatusCode, header};
@@ -57,11 +59,18 @@ impl Door for Http {
         self.handshake_timeout
     }
 
-    async fn answer(self: Arc<Self>, request: Request<Body>, peer: Peer, visitor: &Visitor) -> preview::Answer {
-        match self.asked(&request) {
-            Some(asked) => self.preview(asked, request, peer, visitor).await,
-            None => self.handle(request, peer).await.map(proxy::plain),
-        }
+    fn answer<'a>(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        visitor: &'a Visitor,
+    ) -> BoxFuture<'a, preview::Answer> {
+        Box::pin(async move {
+            match self.asked(&request) {
+                Some(asked) => self.preview(asked, request, peer, visitor).await,
+                None => self.handle(request, peer).await.map(proxy::plain),
+            }
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::{SinkExt, StreamExt};
 use sandwire::protocol::Code;
 use sandwire::protocol::frame::header::{Header, kind as number};
-use sandwire::protocol::frame::{Body, Frame, GoAway};
+use sandwire::protocol::frame::{Body, Frame, GoAway, Reset};
 use sandwire::protocol::kind::{self, Exec};
 use sandwire::{Client, State};
 use sandwire_tests::server::Server;
@@ -40,6 +40,11 @@ struct Relay {
 
 impl Relay {
     async fn start(server: &Server) -> Self {
+        Self::cold(server, 0).await
+    }
+
+    /// One that has no trunk yet when it hears the first of these many HELLOs.
+    async fn cold(server: &Server, mut unheard: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ws://{}/", listener.local_addr().unwrap());
         let (deeds, mut orders) = mpsc::channel(1);
@@ -50,7 +55,7 @@ impl Relay {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 counted.fetch_add(1, Ordering::SeqCst);
-                serve(stream, &to, address, &mut orders, &heard).await;
+                serve(stream, &to, address, &mut orders, &heard, &mut unheard).await;
                 over.fetch_add(1, Ordering::SeqCst);
             }
         });
@@ -68,6 +73,7 @@ async fn serve(
     address: SocketAddr,
     orders: &mut mpsc::Receiver<Deed>,
     hellos: &AtomicUsize,
+    unheard: &mut usize,
 ) {
     let mut client = tokio_tungstenite::accept_async(stream).await.unwrap();
     let mut trunk = None;
@@ -84,6 +90,13 @@ async fn serve(
                 let kind = Header::read(&message.clone().into_data()).unwrap().kind;
                 if kind == number::HELLO {
                     hellos.fetch_add(1, Ordering::SeqCst);
+                    if *unheard > 0 {
+                        *unheard -= 1;
+                        let reset = Reset { reason: "no-trunk".to_owned(), message: Some("it starts".to_owned()) };
+                        let body = Body::Reset(kind::encode(&reset).unwrap());
+                        client.send(Message::Binary(Frame { lane: 1, channel: 0, body }.encode())).await.unwrap();
+                        continue;
+                    }
                     let stream = TcpStream::connect(address).await.unwrap();
                     trunk = Some(tokio_tungstenite::client_async(url, stream).await.unwrap().0);
                 }
@@ -179,4 +192,17 @@ async fn a_connection_that_ends_for_a_defect_takes_its_lane_along() {
         }
         assert_eq!(run(&client, &shell("echo on")).await.0, b"on\n");
     }
+}
+
+/// R-RELAY-1: a HELLO that no server has heard does not count, and what came behind it is said again.
+#[tokio::test]
+async fn what_is_asked_of_a_relay_without_a_trunk_runs_once() {
+    let server = Server::start();
+    let relay = Relay::cold(&server, 2).await;
+    let client = Client::connect(&relay.url).await.unwrap();
+    let file = server.workspace().join("runs");
+    let command = format!("echo run >> {}; echo done", file.display());
+    assert_eq!(run(&client, &shell(&command)).await.0, b"done\n");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "run\n");
+    assert_eq!(relay.counts().1, 3);
 }

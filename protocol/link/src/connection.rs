@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use sandwire_protocol::conn::{Conn, Step};
-use sandwire_protocol::frame::{Body, Frame, GoAway, Hello, Welcome};
+use sandwire_protocol::frame::{Body, Frame, GoAway, Hello, Reset, Welcome};
 use sandwire_protocol::kind;
 use sandwire_protocol::lane::{Epoch, Role};
 use sandwire_protocol::{LaneError, WireError};
@@ -35,7 +35,7 @@ pub enum Inbound {
     /// The peer goes away: lane 0 means the whole connection.
     GoAway(u32, GoAway),
     /// A relay lost the other side of this lane.
-    Reset(u32),
+    Reset(u32, Reset),
     /// The peer broke this lane's rules, and the connection no longer carries it.
     Broken(u32, LaneError),
 }
@@ -266,7 +266,7 @@ impl Connection {
             }
             Step::Lane(frame) => Ok(self.handle_lane_frame(now, frame)),
             Step::GoAway(lane, go_away) => Ok(Some(Inbound::GoAway(lane, go_away))),
-            Step::Reset(lane) => Ok(Some(Inbound::Reset(lane))),
+            Step::Reset(lane, reset) => Ok(Some(Inbound::Reset(lane, reset))),
             Step::Broken(lane, error) => Ok(Some(Inbound::Broken(lane, LaneError::Wire(error)))),
         }
     }

@@ -370,7 +370,7 @@ impl World {
             | Step::Hello(..)
             | Step::LanePing(..)
             | Step::GoAway(..)
-            | Step::Reset(_)
+            | Step::Reset(..)
             | Step::Broken(..)) => panic!("{other:?}"),
         }
     }
@@ -464,7 +464,7 @@ fn serve(
         | Step::Welcome(..)
         | Step::LanePing(..)
         | Step::GoAway(..)
-        | Step::Reset(_)
+        | Step::Reset(..)
         | Step::Broken(..)) => panic!("{other:?}"),
     }
 }

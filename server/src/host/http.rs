@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use hyper::body::Incoming as Body;
 use hyper::{Method, Request, StatusCode, header};
 use serde::Deserialize;
@@ -92,17 +93,24 @@ impl Door for Gate {
         self.handshake_timeout
     }
 
-    async fn answer(self: Arc<Self>, request: Request<Body>, peer: Peer, visitor: &Visitor) -> proxy::Answer {
-        if let Some(running) = text(request.headers(), header::HOST).and_then(|host| self.engine.exposes(host)) {
-            return self.preview(running, request, peer, visitor).await;
-        }
-        if let Some(refused) = self.refuse(&request, &peer) {
-            return refused.map(plain);
-        }
-        // From here on somebody asks who may: starts and waits take their time.
-        let place = Arc::clone(&peer.place);
-        visitor.enter(|| Some(place));
-        self.route(request, peer).await.unwrap_or_else(|refused| refused.answer().map(plain))
+    fn answer<'a>(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Peer,
+        visitor: &'a Visitor,
+    ) -> BoxFuture<'a, proxy::Answer> {
+        Box::pin(async move {
+            if let Some(running) = text(request.headers(), header::HOST).and_then(|host| self.engine.exposes(host)) {
+                return self.preview(running, request, peer, visitor).await;
+            }
+            if let Some(refused) = self.refuse(&request, &peer) {
+                return refused.map(plain);
+            }
+            // From here on somebody asks who may: starts and waits take their time.
+            let place = Arc::clone(&peer.place);
+            visitor.enter(|| Some(place));
+            self.route(request, peer).await.unwrap_or_else(|refused| refused.answer().map(plain))
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use hyper::body::{Body as _, Incoming as Body};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -15,11 +16,12 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics::counter;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 use super::preview::Answer;
+use super::stream::Stream;
 
 /// Bytes of what the kernel takes for a peer on this machine, which it doubles: a key's echo waits behind no more.
 const UNIX_BUFFER: usize = 64 << 10;
@@ -85,12 +87,7 @@ pub(crate) trait Door: Send + Sync + 'static {
     fn handshake_timeout(&self) -> Duration;
 
     /// Answers one.
-    fn answer(
-        self: Arc<Self>,
-        request: Request<Body>,
-        peer: Peer,
-        visitor: &Visitor,
-    ) -> impl Future<Output = Answer> + Send;
+    fn answer<'a>(self: Arc<Self>, request: Request<Body>, peer: Peer, visitor: &'a Visitor) -> BoxFuture<'a, Answer>;
 }
 
 /// Where connections come from.
@@ -99,12 +96,6 @@ pub(crate) enum Listener {
     Tcp(TcpListener, Option<TlsAcceptor>),
     /// This machine's file system.
     Unix(UnixListener),
-}
-
-/// A connection.
-enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
 }
 
 impl Listener {
@@ -127,7 +118,7 @@ impl Listener {
 }
 
 /// Serves every connection in a task of its own. Never returns.
-pub(crate) async fn listen<D: Door>(door: Arc<D>, listener: Listener, max_connections: usize) {
+pub(crate) async fn listen(door: Arc<dyn Door>, listener: Listener, max_connections: usize) {
     let places = Arc::new(Semaphore::new(max_connections));
     let refusals = Arc::new(Semaphore::new(REFUSALS));
     let (mut full, mut lacking) = (false, false);
@@ -153,10 +144,7 @@ pub(crate) async fn listen<D: Door>(door: Arc<D>, listener: Listener, max_connec
             counter!("sandwire_refused_total", "reason" => "max_connections").increment(1);
             // Behind TLS it could be said only after a handshake, for which there is no place either.
             if let (None, Ok(refusal)) = (listener.tls(), Arc::clone(&refusals).try_acquire_owned()) {
-                match stream {
-                    Stream::Tcp(stream) => tokio::spawn(refuse(stream, refusal)),
-                    Stream::Unix(stream) => tokio::spawn(refuse(stream, refusal)),
-                };
+                tokio::spawn(refuse(stream, refusal));
             }
             continue;
         };
@@ -166,25 +154,33 @@ pub(crate) async fn listen<D: Door>(door: Arc<D>, listener: Listener, max_connec
         let peer = Peer { remote, place: Arc::new(place) };
         tokio::spawn(async move {
             tracing::debug!(%remote, "connection");
-            let stream = match stream {
-                Stream::Unix(stream) => {
-                    if let Err(error) = socket2::SockRef::from(&stream).set_send_buffer_size(UNIX_BUFFER) {
-                        tracing::debug!(%error, "SO_SNDBUF is not set");
-                    }
-                    return serve(door, stream, peer).await;
-                }
-                Stream::Tcp(stream) => stream,
-            };
-            // Here, because TLS hides the socket from who takes over after the upgrade.
-            sandwire_link::tune(&stream);
-            let Some(tls) = tls else { return serve(door, stream, peer).await };
-            match tokio::time::timeout(door.handshake_timeout(), tls.accept(stream)).await {
-                Ok(Ok(stream)) => serve(door, stream, peer).await,
-                Ok(Err(error)) => tracing::debug!(%remote, %error, "the TLS handshake failed"),
-                Err(_) => tracing::debug!(%remote, "the TLS handshake took too long"),
-            }
+            let Some(stream) = prepare(stream, tls, &*door, remote).await else { return };
+            serve(door, stream, peer).await;
         });
     }
+}
+
+/// Sets what the kernel holds of a connection, and does its TLS handshake.
+async fn prepare(stream: Stream, tls: Option<TlsAcceptor>, door: &dyn Door, remote: SocketAddr) -> Option<Stream> {
+    let stream = match stream {
+        Stream::Tcp(stream) => stream,
+        Stream::Unix(stream) => {
+            if let Err(error) = socket2::SockRef::from(&stream).set_send_buffer_size(UNIX_BUFFER) {
+                tracing::debug!(%error, "SO_SNDBUF is not set");
+            }
+            return Some(Stream::Unix(stream));
+        }
+        Stream::Tls(_) => return Some(stream),
+    };
+    // Here, because TLS hides the socket from who takes over after the upgrade.
+    sandwire_link::tune(&stream);
+    let Some(tls) = tls else { return Some(Stream::Tcp(stream)) };
+    match tokio::time::timeout(door.handshake_timeout(), tls.accept(stream)).await {
+        Ok(Ok(stream)) => return Some(Stream::Tls(Box::new(stream))),
+        Ok(Err(error)) => tracing::debug!(%remote, %error, "the TLS handshake failed"),
+        Err(_) => tracing::debug!(%remote, "the TLS handshake took too long"),
+    }
+    None
 }
 
 /// What the system has not got for one more connection, and where it is set.
@@ -224,10 +220,7 @@ fn last<B>(mut answer: Response<B>) -> Response<B> {
 /// Answers one request: what comes after it on the connection is a WebSocket or nothing. So one span of time bounds
 /// all that a peer can draw out: the head, the body, and taking the answer, for which a long one adds to it. Only who was
 /// let in may ask again and take all time: what flows there is a program's.
-async fn serve<D: Door, S>(door: Arc<D>, stream: S, peer: Peer)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+async fn serve(door: Arc<dyn Door>, stream: Stream, peer: Peer) {
     let within = door.handshake_timeout();
     let remote = peer.remote;
     let answered = Arc::new(AtomicU64::new(0));

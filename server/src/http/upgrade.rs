@@ -10,13 +10,12 @@ use hyper::upgrade::Upgraded;
 use hyper::{Request, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use sandwire_link::Socket;
-use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::Instrument;
 
 use super::answer::{self, Answer};
 use super::listener::Peer;
+use super::stream::Stream;
 use crate::auth::{Access, Open};
 use crate::server::Server;
 
@@ -95,17 +94,14 @@ fn accept(request: &Request<Body>) -> Result<HeaderValue, Box<Answer>> {
 
 /// The connection below the upgrade.
 fn socket(upgraded: Upgraded) -> Socket {
-    let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => return Socket::tcp(parts.io.into_inner(), parts.read_buf.to_vec()),
-        Err(upgraded) => upgraded,
+    let (stream, read) = match upgraded.downcast::<TokioIo<Stream>>() {
+        Ok(parts) => (parts.io.into_inner(), parts.read_buf.to_vec()),
+        Err(upgraded) => return Socket::stream(TokioIo::new(upgraded), Vec::new()),
     };
-    let upgraded = match upgraded.downcast::<TokioIo<UnixStream>>() {
-        Ok(parts) => return Socket::stream(parts.io.into_inner(), parts.read_buf.to_vec()),
-        Err(upgraded) => upgraded,
-    };
-    match upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>() {
-        Ok(parts) => Socket::stream(parts.io.into_inner(), parts.read_buf.to_vec()),
-        Err(upgraded) => Socket::stream(TokioIo::new(upgraded), Vec::new()),
+    match stream {
+        Stream::Tcp(stream) => Socket::tcp(stream, read),
+        Stream::Tls(stream) => Socket::stream(stream, read),
+        Stream::Unix(stream) => Socket::stream(stream, read),
     }
 }
 

@@ -179,8 +179,10 @@ fn connection(make: &mut Maker) {
     };
     make.case("the server ends a lane", 1, 0, Body::GoAway(packed(&broken)));
     for reason in ["trunk-lost", "client-gone"] {
-        make.case(reason, 9, 0, Body::Reset(packed(&Reset { reason: reason.to_owned() })));
+        make.case(reason, 9, 0, Body::Reset(packed(&Reset { reason: reason.to_owned(), message: None })));
     }
+    let message = Some("the sandbox was not there".to_owned());
+    make.case("no-trunk", 9, 0, Body::Reset(packed(&Reset { reason: "no-trunk".to_owned(), message })));
 }
 
 fn channels(make: &mut Maker) {

@@ -200,7 +200,7 @@ pub fn connection() -> String {
                 Ok(Step::Lane(_)) => "to the lane".to_owned(),
                 Ok(Step::GoAway(0, _)) => "nothing new is opened".to_owned(),
                 Ok(Step::GoAway(..)) => "the lane is over".to_owned(),
-                Ok(Step::Reset(_)) => "the lane has no connection".to_owned(),
+                Ok(Step::Reset(..)) => "the lane has no connection".to_owned(),
                 Ok(Step::Broken(_, error)) => format!("the lane is over: `{}`", error.name()),
             }
         });
