@@ -170,13 +170,14 @@ export class Lanes<Socket> {
 
   /** The sandbox stops, and with it every lane. Who waits for a sandbox goes on waiting. */
   sleep(goAway: GoAway): void {
-    const payload = encodeGoAway(goAway);
     for (const client of this.#clients) {
-      if (client.phase !== "carried" && client.phase !== "lost") continue;
-      client.forget();
-      this.#over(client);
-      this.#send(client, encode({ lane: client.lane, channel: 0, kind: GOAWAY, payload }));
+      if (client.phase === "carried" || client.phase === "lost") this.#sleep(client, goAway);
     }
+  }
+
+  /** A client without a trunk that has nothing open is to look for no signs of life until it wants something. */
+  rest(client: Client<Socket>): void {
+    if (client.phase === "lost" && !client.needsTrunk()) this.#sleep(client, STOPPED);
   }
 
   #handleClient(client: Client<Socket>, frame: Uint8Array): void {
@@ -310,6 +311,12 @@ export class Lanes<Socket> {
     if (!client.up.asks) return false;
     const said = decode(frame);
     return said.kind === PONG && client.up.prove(said.nonce);
+  }
+
+  #sleep(client: Client<Socket>, goAway: GoAway): void {
+    client.forget();
+    this.#over(client);
+    this.#send(client, encode({ lane: client.lane, channel: 0, kind: GOAWAY, payload: encodeGoAway(goAway) }));
   }
 
   /** Has it say HELLO again, and tells it whether the last one was passed on. */
