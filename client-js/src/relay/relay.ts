@@ -206,7 +206,8 @@ export class Relay {
   /** For the object's handler of that name. Returns whether the socket is one of the relay's. */
   webSocketMessage(socket: WebSocket, message: ArrayBuffer | string): boolean {
     const client = this.#clients.get(socket);
-    if (client === undefined) return false;
+    // What one still says that was closed is for nobody else, either.
+    if (client === undefined) return this.#ctx.getTags(socket).includes(TAG);
     if (typeof message === "string") this.#handleText(client, message);
     else this.#lanes.handleClient(client, new Uint8Array(message));
     return true;
