@@ -113,10 +113,10 @@ export class Relay {
         handleConnected: () => this.#lanes.handleConnected(),
         handleFrame: frame => this.#lanes.handleTrunk(frame),
         handleDisconnected: () => {
-        this.#lanes.handleDisconnected();
-        // The timers of the object's own client would keep the object awake.
-        for (const [socket, client] of this.#clients) if (!isWebSocket(socket)) this.#lanes.rest(client);
-      },
+          this.#lanes.handleDisconnected();
+          // The timers of the object's own client would keep the object awake.
+          for (const [socket, client] of this.#clients) if (!isWebSocket(socket)) this.#lanes.rest(client);
+        },
         handleUnreachable: reason => this.#lanes.handleUnreachable(reason),
         isNeeded: () => this.#lanes.needsTrunk,
         isBusy: () => this.#lanes.isBusy,
