@@ -5,7 +5,7 @@ import type { Sandbox as Client } from "../client.ts";
 import type { SessionInfo } from "../kinds/session.ts";
 import type { Grant } from "../relay/grant.ts";
 import { Relay } from "../relay/relay.ts";
-import { isAtWork } from "./activity.ts";
+import { isAtWork, Rest } from "./activity.ts";
 import { type Calls, callsIn } from "./calls.ts";
 import type { Context } from "./context.ts";
 import { unavailable, whereabouts, withEngine } from "./engine.ts";
@@ -27,9 +27,6 @@ export type SandboxConfiguration = Pick<
   Types.SandboxOptions,
   "sleepAfter" | "keepAlive" | "containerTimeouts" | "labels"
 >;
-
-/** Times in a row that a sandbox may fail to say whether it works, before it is taken for dead and stopped. */
-const UNANSWERED = 3;
 
 /**
  * The Durable Object of one sandbox. Starts its container when something needs it, lets it sleep when nothing does, and
@@ -64,7 +61,10 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   #ownVariables: Readonly<Record<string, string>> = {};
   #starting: Promise<void> | undefined;
   #destroying: Promise<void> | undefined;
-  #unanswered = 0;
+  readonly #rest: Rest = new Rest({
+    isAtWork: async () => isAtWork(await this.#relay.client(), seconds(this.sleepAfter) * 1000),
+    answers: () => this.#answers(),
+  });
   /** Whether the workspace and the placement are those of the present run. */
   #located = false;
 
@@ -273,8 +273,8 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
 
   override async onActivityExpired(): Promise<void> {
     if (!this.ctx.container?.running) return;
-    if (this.#settings.now.keepAlive || (await this.#isAtWork())) this.renewActivityTimeout();
-    else await this.stop();
+    if (!this.#settings.now.keepAlive && (await this.#rest.isDue())) await this.stop();
+    else this.renewActivityTimeout();
   }
 
   override async onStart(): Promise<void> {}
@@ -400,18 +400,23 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   /** The relay's connection to the server in the container. */
   async #dial(): Promise<WebSocket> {
     await this.#start();
-    const port = this.ctx.container?.getTcpPort(CONTROL_PORT);
-    const response = await port?.fetch("http://sandbox/v1/connect", {
+    const { webSocket: socket, status } = await this.#knock();
+    if (!socket) throw new Error(`the sandbox's server answered the upgrade with ${status}`);
+    socket.accept();
+    return socket;
+  }
+
+  /** The upgrade at the server of a container that runs. */
+  async #knock(): Promise<Response> {
+    const { container } = this.ctx;
+    if (!container?.running) throw new Error("the container does not run");
+    return container.getTcpPort(CONTROL_PORT).fetch("http://sandbox/v1/connect", {
       headers: {
         Upgrade: "websocket",
         Authorization: `Bearer ${this.#settings.token}`,
         "Sec-WebSocket-Protocol": "sandwire.v1",
       },
     });
-    const socket = response?.webSocket;
-    if (!socket) throw new Error(`the sandbox's server answered the upgrade with ${response?.status}`);
-    socket.accept();
-    return socket;
   }
 
   async #follow(route: Route, request: Request): Promise<Response> {
@@ -458,16 +463,14 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     }
   }
 
-  async #isAtWork(): Promise<boolean> {
-    try {
-      const client = await this.#relay.client();
-      const working = await isAtWork(client, seconds(this.sleepAfter) * 1000);
-      this.#unanswered = 0;
-      return working;
-    } catch {
-      this.#unanswered += 1;
-      return this.#unanswered < UNANSWERED;
-    }
+  /** Whether the server answers who comes anew: refusals are answers, silence and the host's word that it is not there none. */
+  async #answers(): Promise<true> {
+    const response = await this.#knock();
+    const { status, webSocket } = response;
+    webSocket?.accept();
+    webSocket?.close(1000, "only asked whether somebody is there");
+    if (status === 502 || status === 504) throw new Error(`the sandbox's server does not answer: ${status}`);
+    return true;
   }
 
   async #destroy(): Promise<void> {
