@@ -20,7 +20,11 @@ export interface RelayOptions {
   dial(): Promise<WebSocket>;
   /** A client opened something: whoever puts the sandbox to sleep may want to wait. Default: nothing. */
   onActive?(): void;
-  /** Clients at once; one more is answered `503`. Default: 1000. */
+  /**
+   * Clients at once, beside the object's own; one more is answered `503`. Each has a lane at the server, so that this has to
+   * stay below the server's `max_lanes` and `max_lanes_per_connection` (224), with room for the object's own client and for
+   * lanes whose client is gone. Default: 200.
+   */
   readonly maxClients?: number | undefined;
   /**
    * Milliseconds without a frame after which the trunk is given up when no channel is open, so that the object can sleep.
@@ -41,7 +45,7 @@ const MESSAGES: Readonly<Record<SleepReason, string>> = {
 /** Marks our sockets among those of the object. */
 const TAG = "sandwire.relay";
 
-const MAX_CLIENTS = 1000;
+const MAX_CLIENTS = 200;
 const IDLE_AFTER = 30_000;
 
 /** Milliseconds for the object's own client to be greeted: longer than any sandbox takes to start. */
@@ -161,7 +165,7 @@ export class Relay {
       return refusal(400, "VALIDATION_FAILED", `the subprotocols have to include ${PROTOCOL}`);
     }
     const { maxClients = MAX_CLIENTS } = this.#options;
-    if (this.clients >= maxClients) {
+    if (this.#accepted >= maxClients) {
       return refusal(503, "LIMIT_EXCEEDED", `the relay has ${maxClients} clients: close some, or raise maxClients`);
     }
     const [theirs, ours] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
@@ -237,6 +241,13 @@ export class Relay {
     const message = MESSAGES[reason];
     this.#lanes.sleep({ reason: "asleep", message });
     this.#trunk.drop(1000, message);
+  }
+
+  /** How many clients came by {@link accept}: the object's own takes no place from them. */
+  get #accepted(): number {
+    let count = 0;
+    for (const socket of this.#clients.keys()) if (isWebSocket(socket)) count += 1;
+    return count;
   }
 
   #handleText(client: Client<Socket>, text: string): void {
