@@ -10,7 +10,14 @@ import { Lanes } from "./lanes.ts";
 import { pair } from "./pair.ts";
 import { close, Trunk } from "./trunk.ts";
 
-/** What a relay needs of the Durable Object that it is in. */
+/**
+ * What a relay needs of the Durable Object that it is in.
+ *
+ * What it costs in memory has a bound: 64 MiB for what is on its way of all clients together, both ways (320 KiB for each of
+ * them when `maxClients` is above 204; who has most on its way is closed when that is reached, and can come back). The
+ * object's own client has besides, for what its user has not taken yet, 64 KiB for each open channel and 4 MiB for all of
+ * them, and for what it sends at most 4 MiB that is not acknowledged and 128 KiB for each channel.
+ */
 export interface RelayOptions {
   /**
    * Makes the trunk: a WebSocket to the sandbox's server (`/v1/connect`, subprotocol `sandwire.v1`) that is accepted and
@@ -53,6 +60,13 @@ const PATIENCE = 300_000;
 
 /** Milliseconds for the object's own client to be on a trunk again when one was lost: its sandbox may have to start. */
 const GIVE_UP_AFTER = 60_000;
+
+/**
+ * Bytes that each channel of the object's own client may receive before they are taken, and by which all these windows
+ * together may grow: as much as one fast reader needs. Its memory is the relay's.
+ */
+const WINDOW = 64 << 10;
+const GROWTH = 4 << 20;
 
 /** Whatever a client is reached by: its WebSocket, or the far end of the object's own client. */
 interface Socket {
@@ -196,6 +210,8 @@ export class Relay {
       redial: () => this.#ownSocket(),
       connectTimeout: PATIENCE,
       giveUpAfter: GIVE_UP_AFTER,
+      window: WINDOW,
+      growth: GROWTH,
     })
       .then(own => {
         this.#own = own;
