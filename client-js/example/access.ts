@@ -1,11 +1,13 @@
-/** Who is let in: by a bearer token, by the cookie that a browser gets for it, or, without a token, from this machine only. */
+/** Who is let in: by a bearer token, or by the cookie that a browser gets for it. Where no token is set, nobody is. */
 
 import { type Context, Hono } from "hono";
 import { deleteCookie, getSignedCookie, setSignedCookie } from "hono/cookie";
 import { createMiddleware } from "hono/factory";
 import type { App } from "./env.ts";
 
-const COOKIE = "sandwire_session";
+/** Over TLS with the prefix that no page of another host can set, a preview's for example. */
+const cookie = (context: Context<App>) =>
+  new URL(context.req.url).protocol === "https:" ? "__Host-sandwire_session" : "sandwire_session";
 
 /** Seconds for which a browser stays signed in. */
 const SIGNED_IN = 12 * 60 * 60;
@@ -18,7 +20,7 @@ export const guard = createMiddleware<App>(async (context, next) => {
   if (!(await admitted(context))) {
     const message = context.env.SANDWIRE_TOKEN
       ? "sign in, or send `Authorization: Bearer <token>`"
-      : "set a token first: `wrangler secret put SANDWIRE_TOKEN`; without one only this machine is let in";
+      : "no token is set, so that nobody is let in: `wrangler secret put SANDWIRE_TOKEN`, or `wrangler dev --var SANDWIRE_TOKEN:…`";
     return context.json({ code: "UNAUTHORIZED", message }, 401);
   }
   await next();
@@ -26,9 +28,7 @@ export const guard = createMiddleware<App>(async (context, next) => {
 
 /** The console signs in and out here, as at the server itself. */
 export const session = new Hono<App>()
-  .get("/", guard, context =>
-    context.json({ name: "worker", scopes: [], expires: null, open: !context.env.SANDWIRE_TOKEN }),
-  )
+  .get("/", guard, context => context.json({ name: "worker", scopes: [], expires: null, open: false }))
   .post("/", async context => {
     const token = context.env.SANDWIRE_TOKEN;
     const given = await context.req.json<{ token?: unknown }>().catch(() => undefined);
@@ -37,7 +37,7 @@ export const session = new Hono<App>()
     }
     const until = String(Date.now() + SIGNED_IN * 1000);
     const secure = new URL(context.req.url).protocol === "https:";
-    await setSignedCookie(context, COOKIE, until, token, {
+    await setSignedCookie(context, cookie(context), until, token, {
       path: "/",
       httpOnly: true,
       sameSite: "Strict",
@@ -47,16 +47,17 @@ export const session = new Hono<App>()
     return context.body(null, 204);
   })
   .delete("/", guard, context => {
-    deleteCookie(context, COOKIE, { path: "/" });
+    deleteCookie(context, cookie(context), { path: "/", secure: new URL(context.req.url).protocol === "https:" });
     return context.body(null, 204);
   });
 
 async function admitted(context: Context<App>): Promise<boolean> {
   const token = context.env.SANDWIRE_TOKEN;
-  if (!token) return local(new URL(context.req.url).hostname);
+  // Not even this machine: what runs in a sandbox of the host engine can reach it, and `wrangler dev` does not tell who asks.
+  if (!token) return false;
   const bearer = /^Bearer (.+)$/i.exec(context.req.header("authorization") ?? "")?.[1];
   if (bearer !== undefined) return equal(bearer, token);
-  const until = await getSignedCookie(context, token, COOKIE);
+  const until = await getSignedCookie(context, token, cookie(context));
   return typeof until === "string" && Number(until) > Date.now();
 }
 
@@ -64,11 +65,6 @@ async function admitted(context: Context<App>): Promise<boolean> {
 function foreign(context: Context<App>): boolean {
   const origin = context.req.header("origin");
   return origin !== undefined && origin !== new URL(context.req.url).origin;
-}
-
-/** Cloudflare never serves these names to anybody else. */
-function local(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "127.0.0.1" || hostname === "[::1]";
 }
 
 /** In a time that does not depend on where they differ. */

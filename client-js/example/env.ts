@@ -9,7 +9,7 @@ export interface App {
     Sandbox: DurableObjectNamespace<Sandbox>;
     /** The console's files. */
     ASSETS: Fetcher;
-    /** What a person or a program has to know: `wrangler secret put SANDWIRE_TOKEN`. Without it only this machine is let in. */
+    /** What a person or a program has to know: `wrangler secret put SANDWIRE_TOKEN`. Without it nobody is let in. */
     SANDWIRE_TOKEN?: string;
     /** The host engine, in development: no Docker is needed then. */
     SANDWIRE_HOST?: string;

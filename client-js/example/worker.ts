@@ -4,6 +4,7 @@
  */
 
 import { Hono } from "hono";
+import { HTTPException } from "hono/http-exception";
 import { getSandbox, isSandboxError, proxyToSandbox } from "sandwire/cloudflare";
 import { guard, session } from "./access.ts";
 import { api } from "./api.ts";
@@ -34,7 +35,11 @@ app.route("/api/sandboxes/:id", api);
 
 app.notFound(context => context.json({ code: "NOT_FOUND", message: "there is nothing here; see the page at /" }, 404));
 app.onError((error, context) => {
-  if (!isSandboxError(error)) throw error;
+  if (error instanceof HTTPException) return error.getResponse();
+  if (!isSandboxError(error)) {
+    const message = "a defect of this application: see its log";
+    return context.json({ code: "INTERNAL_ERROR", message }, 500);
+  }
   return context.json({ code: error.code, message: error.message, context: error.context }, error.httpStatus as 500);
 });
 

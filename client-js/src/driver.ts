@@ -208,7 +208,7 @@ export class Driver implements Opener, Owner {
     return new Link({
       maxChannels: UNTOLD_CHANNELS,
       recvWindow: this.#window,
-      growth: GROWTH,
+      growth: this.#options.growth ?? GROWTH,
     });
   }
 

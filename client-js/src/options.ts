@@ -12,6 +12,8 @@ export interface ConnectOptions extends Credentials {
    * that keep up. Default: 256 KiB.
    */
   readonly window?: number | undefined;
+  /** Bytes by which the windows of all channels together may grow; 0 or more. Default: 64 MiB. */
+  readonly growth?: number | undefined;
   /** Give up rights: only these scopes, by name. What needs another one fails with `PERMISSION_DENIED`. Default: all. */
   readonly scopes?: readonly string[] | undefined;
   /** Milliseconds for one try to connect, from the name's look-up to the server's answer. Default: 10 s. */

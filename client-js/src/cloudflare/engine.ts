@@ -1,8 +1,8 @@
 /** What runs the sandbox: the runtime's container, or a host engine in its place; and what it means when it does not start. */
 
 import type { Sandbox } from "../client.ts";
-import { createError, type SandboxError } from "./errors.ts";
-import { HostContainer } from "./host.ts";
+import { createError, SandboxError } from "./errors.ts";
+import { CONTROL_PORT, type Engine, HostContainer } from "./host.ts";
 
 /** What a Worker's environment says of a host engine. */
 interface HostVariables {
@@ -26,7 +26,8 @@ const PERMANENT = /no such image|image .*not found|no application that matches|n
 
 /**
  * The object's state with what runs its sandbox: in the place of a container that is not there a host engine, when the
- * environment names one by `SANDWIRE_HOST`.
+ * environment names one by `SANDWIRE_HOST`. Sandboxes of one host are known by their names: Workers, and classes, that share
+ * a host have the same sandbox under the same name.
  *
  * @param admits - whether a request to the control port has the token of the sandbox's server.
  */
@@ -48,8 +49,30 @@ export function withEngine<State extends DurableObjectState>(
   return ctx;
 }
 
+/** What the server in a container that runs says to the upgrade of a connection to it. */
+export async function upgrade(engine: Engine | undefined, token: string): Promise<Response> {
+  if (!engine?.running) throw new Error("the container does not run");
+  return engine.getTcpPort(CONTROL_PORT).fetch("http://sandbox/v1/connect", {
+    headers: { Upgrade: "websocket", Authorization: `Bearer ${token}`, "Sec-WebSocket-Protocol": "sandwire.v1" },
+  });
+}
+
+/**
+ * Resolves when the server answers somebody who comes anew; a refusal is an answer, too.
+ *
+ * @throws when it is not there, or only what stands before it answers.
+ */
+export async function answers(engine: Engine | undefined, token: string): Promise<true> {
+  const { status, webSocket } = await upgrade(engine, token);
+  webSocket?.accept();
+  webSocket?.close(1000, "only asked whether somebody is there");
+  if (status === 502 || status === 504) throw new Error(`the sandbox's server does not answer: ${status}`);
+  return true;
+}
+
 /** Why a sandbox could not be started or reached. */
 export function unavailable(error: unknown): SandboxError {
+  if (error instanceof SandboxError) return error;
   const originalMessage = error instanceof Error ? error.message : String(error);
   if (PERMANENT.test(originalMessage)) {
     const message = `The sandbox cannot be started: ${originalMessage}`;
@@ -71,9 +94,14 @@ export async function whereabouts(client: Sandbox): Promise<{ workspace: string;
   return { workspace, placementId: stdout.trim() || null };
 }
 
-/** The sandbox's id at a host: its name where that is one, else what nobody else's object has. */
+/**
+ * The sandbox's id at a host: its name where that is one, so that other clients of the host find it under it; else what nobody
+ * else's object has. Two Workers that share one host share its names, too: who does not want that gives each a host.
+ */
 function hostId(id: DurableObjectId): string {
   const { name } = id;
-  if (name !== undefined && /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name)) return name;
+  // A name that looks as the other form does would be somebody else's.
+  const isForm = /^o-[0-9a-f]{48}$/.test(name ?? "");
+  if (name !== undefined && !isForm && /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name)) return name;
   return `o-${id.toString().slice(0, 48)}`;
 }

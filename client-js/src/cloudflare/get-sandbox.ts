@@ -16,10 +16,15 @@ export interface Connections {
    * Answers the upgrade of a client of the package `sandwire`, a browser's or another one's: its WebSocket becomes one more
    * lane on the one connection to the sandbox. Starts nothing before the client wants something.
    *
+   * Who calls this has decided that the client may: no `Origin` is looked at here. A browser sends its cookies with the upgrade
+   * from whichever site asks for it, so a Worker that knows its users by a cookie has to compare the `Origin` first, or any
+   * site that a user visits is in that user's sandbox (cross-site WebSocket hijacking).
+   *
    * @param grant - what this client may do: by default everything.
    *
    * @example
    * ```ts
+   * if (request.headers.get("Origin") !== "https://app.example.com") return new Response(null, { status: 403 });
    * // A browser that may look at one terminal, and type nothing.
    * return getSandbox(env.Sandbox, "demo").connect(request, { terminals: ["build"], readOnly: true });
    * ```
@@ -60,7 +65,7 @@ const OWN = [
  * What is not the sandbox's own method is a method of the Worker's class that extends it, called by RPC.
  *
  * @param ns - the binding of the sandboxes' Durable Objects.
- * @param id - 1 to 63 characters, no hyphen at an edge; lower case where it has preview addresses.
+ * @param id - 1 to 63 characters of `A-Z a-z 0-9 . _ -`, no hyphen at an edge; lower case where it has preview addresses.
  * @param options - what they say holds from now on; what they do not say stays.
  * @throws SandboxError `VALIDATION_FAILED` when the id or an option cannot be.
  *

@@ -64,7 +64,7 @@ export class HostContainer implements Engine {
   }
 
   set #running(running: boolean) {
-    this.#options.storage.put(RUNNING, running);
+    if (running !== this.running) this.#options.storage.put(RUNNING, running);
   }
 
   /** Asks the host whether it runs: an object that was evicted does not know. A host that does not answer runs nothing. */

@@ -19,7 +19,8 @@ const TIMEOUTS = {
 /**
  * The id under which a sandbox is kept.
  *
- * @throws SandboxError `VALIDATION_FAILED` when it has not 1 to 63 characters, a hyphen at an edge, or is reserved.
+ * @throws SandboxError `VALIDATION_FAILED` unless it has 1 to 63 characters of `A-Z a-z 0-9 . _ -`, no hyphen at an edge, and
+ * is not reserved.
  */
 export function sandboxId(id: string, normalize = false): string {
   const name = normalize ? id.toLowerCase() : id;
@@ -28,9 +29,11 @@ export function sandboxId(id: string, normalize = false): string {
       ? "it must have 1 to 63 characters"
       : name.startsWith("-") || name.endsWith("-")
         ? "it may not begin or end with a hyphen"
-        : RESERVED.has(name.toLowerCase())
-          ? "this name is reserved"
-          : undefined;
+        : !/^[A-Za-z0-9._-]+$/.test(name)
+          ? "it takes A-Z a-z 0-9 . _ -"
+          : RESERVED.has(name.toLowerCase())
+            ? "this name is reserved"
+            : undefined;
   if (wrong !== undefined) throw invalid("id", `${JSON.stringify(id)} is no id for a sandbox: ${wrong}`);
   return name;
 }

@@ -6,7 +6,8 @@ import { createError, SandboxError } from "./errors.ts";
 const CODE_UPDATED = /reset because its code was updated|this script has been upgraded/i;
 
 /** What it says when a call was cut, and nobody knows what became of it. */
-const CUT = /network connection lost|durable object storage caused object to be reset/i;
+const CUT =
+  /network connection lost|durable object storage caused object to be reset|stream received over rpc disconnected/i;
 
 /** Whether the object was replaced because its code changed: only a new request reaches the new code. */
 export function isDurableObjectCodeUpdateReset(error: unknown): boolean {

@@ -32,6 +32,8 @@ const TOKEN_LENGTH = 16;
 /** The exposed ports of one sandbox. */
 export class ExposedPorts {
   readonly #storage: SyncKvStorage;
+  /** Ends what is open, by port. What an earlier life of the object had open ended with it. */
+  readonly #open = new Map<number, AbortController>();
 
   /** Over the object's storage. */
   constructor(storage: SyncKvStorage) {
@@ -61,13 +63,15 @@ export class ExposedPorts {
       ...(name !== undefined && { name }),
     };
     const url = previewUrl(id, port, exposure.token, hostname);
+    if (before !== undefined && before.token !== exposure.token) this.#revoke(port);
     this.#write({ ...known, [port]: exposure }, [...new Set([...this.#live, port])]);
     return { url };
   }
 
-  /** Takes an address away. Not an error when there is none. */
+  /** Takes an address away, and ends what is open by it. Not an error when there is none. */
   unexpose(port: number): void {
     checkPort(port);
+    this.#revoke(port);
     const { [port]: _, ...rest } = this.#known;
     this.#write(
       rest,
@@ -105,15 +109,33 @@ export class ExposedPorts {
     return this.#live.includes(port) ? "forward" : "stale";
   }
 
+  /** Aborts when the present address of an exposed port is taken away: for what is open by it. */
+  revoked(port: number): AbortSignal {
+    const controller = this.#open.get(port) ?? new AbortController();
+    this.#open.set(port, controller);
+    return controller.signal;
+  }
+
   /** The container stopped: addresses are stale until their port is exposed again. */
   restarted(): void {
+    this.#revokeAll();
     this.#storage.delete(LIVE);
   }
 
   /** Forgets all of them. */
   clear(): void {
+    this.#revokeAll();
     this.#storage.delete(KEY);
     this.#storage.delete(LIVE);
+  }
+
+  #revoke(port: number): void {
+    this.#open.get(port)?.abort(new DOMException("the port is not exposed any more", "AbortError"));
+    this.#open.delete(port);
+  }
+
+  #revokeAll(): void {
+    for (const port of this.#open.keys()) this.#revoke(port);
   }
 
   get #known(): Readonly<Record<number, Exposure>> {

@@ -5,31 +5,30 @@ import type { Sandbox as Client } from "../client.ts";
 import type { SessionInfo } from "../kinds/session.ts";
 import type { Grant } from "../relay/grant.ts";
 import { Relay } from "../relay/relay.ts";
-import { isAtWork } from "./activity.ts";
+import { isAtWork, Rest } from "./activity.ts";
 import { type Calls, callsIn } from "./calls.ts";
 import type { Context } from "./context.ts";
-import { unavailable, whereabouts, withEngine } from "./engine.ts";
+import { answers, unavailable, upgrade, whereabouts, withEngine } from "./engine.ts";
 import { attempt, createError, invalid } from "./errors.ts";
+import { forward } from "./forward.ts";
 import { CONTROL_PORT, HostContainer } from "./host.ts";
 import { IN, SandboxMethods } from "./methods.ts";
-import { checkDuration, checkTimeouts, checkVariables, seconds, timeouts } from "./options.ts";
+import { checkDuration, checkTimeouts, seconds, timeouts } from "./options.ts";
 import { checkPort, ExposedPorts, type ExposeOptions } from "./ports.ts";
-import { invalidToken, notAnswering, stale, watched } from "./preview.ts";
+import { invalidToken, stale } from "./preview.ts";
 import { type Call, Operations, type Reply } from "./remote.ts";
 import { type Route, routeOf, withRoute } from "./route.ts";
 import { createSession, deleteSession, exportTo, type Variables } from "./sessions.ts";
 import { Settings, sameSecret } from "./settings.ts";
 import { terminal } from "./terminal.ts";
 import type * as Types from "./types.ts";
+import { changesOf, checkOwnVariables, sandboxVariables, startVariables } from "./variables.ts";
 
 /** What `getSandbox` tells the object: only what changed. */
 export type SandboxConfiguration = Pick<
   Types.SandboxOptions,
   "sleepAfter" | "keepAlive" | "containerTimeouts" | "labels"
 >;
-
-/** Times in a row that a sandbox may fail to say whether it works, before it is taken for dead and stopped. */
-const UNANSWERED = 3;
 
 /**
  * The Durable Object of one sandbox. Starts its container when something needs it, lets it sleep when nothing does, and
@@ -64,7 +63,10 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   #ownVariables: Readonly<Record<string, string>> = {};
   #starting: Promise<void> | undefined;
   #destroying: Promise<void> | undefined;
-  #unanswered = 0;
+  readonly #rest: Rest = new Rest({
+    isAtWork: async () => isAtWork(await this.#relay.client(), seconds(this.sleepAfter) * 1000),
+    answers: () => answers(this.ctx.container, this.#settings.token),
+  });
   /** Whether the workspace and the placement are those of the present run. */
   #located = false;
 
@@ -124,13 +126,12 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   /**
    * Variables for all that runs from now on; `undefined` or `null` takes one away. They last until `destroy()`. Wakes nothing.
    *
-   * @throws SandboxError `VALIDATION_FAILED` when no shell takes such a name; then none is set.
+   * @throws SandboxError `VALIDATION_FAILED` when no shell takes such a name, or it is a setting of the sandbox's server
+   * (`SANDWIRE_…`); then none is set.
    */
   async setEnvVars(envVars: Record<string, string | undefined>): Promise<void> {
-    checkVariables(envVars);
-    const changes = changesOf(envVars);
+    const changes = sandboxVariables(envVars);
     this.#settings.set({ variables: { ...this.#variables, ...changes } });
-    this.#applyVariables();
     if (!this.ctx.container?.running) return;
     await exportTo(await this.#client(), this.#defaultSession, changes);
   }
@@ -182,7 +183,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     return { url, port, name: options.name };
   }
 
-  /** Takes the address of a port away. Not an error when it has none. Wakes nothing. */
+  /** Takes the address of a port away, and ends what is open by it. Not an error when it has none. Wakes nothing. */
   async unexposePort(port: number): Promise<void> {
     this.#ports.unexpose(port);
   }
@@ -273,8 +274,8 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
 
   override async onActivityExpired(): Promise<void> {
     if (!this.ctx.container?.running) return;
-    if (this.#settings.now.keepAlive || (await this.#isAtWork())) this.renewActivityTimeout();
-    else await this.stop();
+    if (!this.#settings.now.keepAlive && (await this.#rest.isDue())) await this.stop();
+    else this.renewActivityTimeout();
   }
 
   override async onStart(): Promise<void> {}
@@ -348,8 +349,8 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
       ...this[IN](id),
       terminal: (request, options = {}) => terminal(this.#context(id), request, options),
       setEnvVars: async envVars => {
-        checkVariables(envVars);
-        await exportTo(await this.#client(), id, changesOf(envVars));
+        const changes = changesOf(envVars);
+        await exportTo(await this.#client(), id, changes);
       },
     };
   }
@@ -373,6 +374,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   async #start(): Promise<void> {
     await this.#destroying;
     if (this.ctx.container?.running && (await this.getState()).status === "healthy") return;
+    checkOwnVariables(this.#ownVariables);
     const { containerTimeouts } = this.#settings.now;
     const { instanceGetTimeoutMS, portReadyTimeoutMS, waitIntervalMS } = timeouts(containerTimeouts, this.env);
     if (!this.ctx.container?.running) this.#ended();
@@ -400,16 +402,8 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   /** The relay's connection to the server in the container. */
   async #dial(): Promise<WebSocket> {
     await this.#start();
-    const port = this.ctx.container?.getTcpPort(CONTROL_PORT);
-    const response = await port?.fetch("http://sandbox/v1/connect", {
-      headers: {
-        Upgrade: "websocket",
-        Authorization: `Bearer ${this.#settings.token}`,
-        "Sec-WebSocket-Protocol": "sandwire.v1",
-      },
-    });
-    const socket = response?.webSocket;
-    if (!socket) throw new Error(`the sandbox's server answered the upgrade with ${response?.status}`);
+    const { webSocket: socket, status } = await upgrade(this.ctx.container, this.#settings.token);
+    if (!socket) throw new Error(`the sandbox's server answered the upgrade with ${status}`);
     socket.accept();
     return socket;
   }
@@ -442,39 +436,18 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     const admission = await this.#ports.admit(port, token);
     if (admission === "invalid") return invalidToken();
     if (admission === "stale" || !this.ctx.container?.running) return stale();
-    return this.#forward(request, port);
+    return this.#forward(request, port, this.#ports.revoked(port));
   }
 
-  /** To the port and back, by the runtime itself. What flows in an answer is work; an open WebSocket is none. */
-  async #forward(request: Request, port: number): Promise<Response> {
+  #forward(request: Request, port: number, revoked?: AbortSignal): Promise<Response> {
     const touch = () => this.renewActivityTimeout();
-    touch();
-    try {
-      const url = request.url.replace(/^https:/, "http:");
-      const response = await this.ctx.container?.getTcpPort(port).fetch(url, request);
-      return response === undefined ? stale() : watched(response, touch);
-    } catch {
-      return this.ctx.container?.running ? notAnswering(port) : stale();
-    }
-  }
-
-  async #isAtWork(): Promise<boolean> {
-    try {
-      const client = await this.#relay.client();
-      const working = await isAtWork(client, seconds(this.sleepAfter) * 1000);
-      this.#unanswered = 0;
-      return working;
-    } catch {
-      this.#unanswered += 1;
-      return this.#unanswered < UNANSWERED;
-    }
+    return forward(this.ctx.container, request, port, { touch, ...(revoked !== undefined && { revoked }) });
   }
 
   async #destroy(): Promise<void> {
     this.#relay.sleep("destroyed");
     this.#ports.clear();
     this.#settings.set({ variables: {}, workspace: undefined, placementId: undefined });
-    this.#applyVariables();
     await super.destroy();
   }
 
@@ -487,25 +460,22 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     const { sleepAfter, labels } = this.#settings.now;
     this.#ownVariables = this.envVars;
     // A class that names the token wants to know it.
-    const { SANDWIRE_TOKEN: token } = this.envVars as { SANDWIRE_TOKEN?: string };
-    if (token !== undefined) this.#settings.set({ token });
+    const { SANDWIRE_TOKEN: token } = this.#ownVariables as { SANDWIRE_TOKEN?: string };
+    if (token !== undefined) this.#settings.use(token);
     if (sleepAfter !== undefined) this.sleepAfter = sleepAfter;
     if (labels !== undefined) this.labels = { ...labels };
-    this.#applyVariables();
+    // Read at a start of the container: a token is drawn for one that starts, and not for one that is only asked for.
+    Object.defineProperty(this, "envVars", {
+      configurable: true,
+      enumerable: true,
+      get: () => startVariables(this.#ownVariables, this.#variables, this.#settings.token),
+      set: (own: Record<string, string>) => {
+        this.#ownVariables = own;
+      },
+    });
     this.renewActivityTimeout();
   }
-
-  /** What the container gets at its next start. */
-  #applyVariables(): void {
-    const { token } = this.#settings;
-    const all: Variables = { ...this.#ownVariables, ...this.#variables, SANDWIRE_TOKEN: token };
-    this.envVars = Object.fromEntries(Object.entries(all).filter((one): one is [string, string] => one[1] !== null));
-  }
 }
-
-/** What is said of variables, as it is kept. */
-const changesOf = (envVars: Readonly<Record<string, string | undefined>>): Variables =>
-  Object.fromEntries(Object.entries(envVars).map(([name, value]) => [name, value ?? null]));
 
 /** In the place of a process that is not known (any more). */
 function unknownProcess(processId: string): Pick<Types.Process, "getStatus"> {

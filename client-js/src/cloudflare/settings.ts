@@ -16,7 +16,7 @@ export interface Remembered {
   readonly containerTimeouts?: NonNullable<SandboxOptions["containerTimeouts"]>;
   /** Labels of the container at its next start. */
   readonly labels?: Readonly<Record<string, string>>;
-  /** Token of the server in the container; drawn once. */
+  /** Token of the server in the container; drawn once, when a container starts. */
   readonly token?: string;
   /** Whether a run of the container has begun whose end was not handled. */
   readonly ran?: boolean;
@@ -32,6 +32,7 @@ const KEY = "sandwire:settings";
 export class Settings {
   readonly #storage: SyncKvStorage;
   #now: Remembered;
+  #given: string | undefined;
 
   /** Reads what an earlier life of the object left. */
   constructor(storage: SyncKvStorage) {
@@ -44,8 +45,14 @@ export class Settings {
     return this.#now;
   }
 
-  /** Token of the server in the container: drawn when it is first asked for. */
+  /** Takes a token that somebody else chose, in the place of one that is drawn. Writes nothing. */
+  use(token: string): void {
+    this.#given = token;
+  }
+
+  /** Token of the server in the container: drawn when it is first asked for, and written then. */
   get token(): string {
+    if (this.#given !== undefined) return this.#given;
     const { token = randomToken(32) } = this.#now;
     this.set({ token });
     return token;

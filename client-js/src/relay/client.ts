@@ -25,38 +25,70 @@ export interface Kept {
   readonly busy: boolean;
 }
 
+/** What is on its way, of all gauges that share it. */
+export interface OnTheWay {
+  /** In bytes, as far as is known. */
+  bytes: number;
+}
+
 /**
  * How much is on its way in one direction, which no runtime tells: every so many bytes a PING goes behind them, and its PONG
  * proves that they were read.
  */
 export class Gauge {
+  readonly #all: OnTheWay;
   #sent = 0;
   #proven = 0;
-  /** The PING that is on its way: its nonce, and what was sent before it. */
-  #probe: { readonly nonce: number; readonly behind: number } | undefined;
+  /** The PINGs on their way, in order: the nonce, and what was sent before it. */
+  #probes: { readonly nonce: number; readonly behind: number }[] = [];
 
-  /** Bytes were handed over. Returns how many are on their way, as far as is known. */
-  add(bytes: number): number {
-    this.#sent += bytes;
+  /** A gauge whose bytes are counted there, too. */
+  constructor(all: OnTheWay) {
+    this.#all = all;
+  }
+
+  /** Bytes that are on their way, as far as is known. */
+  get bytes(): number {
     return this.#sent - this.#proven;
   }
 
-  /** Whether a PING is on its way. */
+  /** Whether PINGs are on their way. */
   get asks(): boolean {
-    return this.#probe !== undefined;
+    return this.#probes.length > 0;
+  }
+
+  /** Bytes behind the last PING. */
+  get unasked(): number {
+    return this.#sent - (this.#probes.at(-1)?.behind ?? this.#proven);
+  }
+
+  /** Bytes were handed over. */
+  add(bytes: number): void {
+    this.#sent += bytes;
+    this.#all.bytes += bytes;
   }
 
   /** A PING with this nonce is sent behind everything. */
   ask(nonce: number): void {
-    this.#probe = { nonce, behind: this.#sent };
+    this.#probes.push({ nonce, behind: this.#sent });
   }
 
-  /** A PONG came. Returns whether it is the answer. */
+  /** A PONG came. Returns whether it is an answer; those before it are overtaken. */
   prove(nonce: number | bigint): boolean {
-    if (this.#probe?.nonce !== nonce) return false;
-    this.#proven = this.#probe.behind;
-    this.#probe = undefined;
+    const index = this.#probes.findIndex(probe => probe.nonce === nonce);
+    const probe = this.#probes[index];
+    if (probe === undefined) return false;
+    this.#probes.splice(0, index + 1);
+    this.#all.bytes -= probe.behind - this.#proven;
+    this.#proven = probe.behind;
     return true;
+  }
+
+  /** Nothing of it is on its way any more. */
+  clear(): void {
+    this.#all.bytes -= this.bytes;
+    this.#proven = this.#sent;
+    this.#probes = [];
   }
 }
 
@@ -78,20 +110,24 @@ export class Client<Socket> {
   /** A frame came that a trunk is needed for. */
   asked = false;
   /** What is on its way to the client, which may leave it unread. */
-  readonly down = new Gauge();
+  readonly down: Gauge;
   /** What of it is on its way to the server. */
-  up = new Gauge();
+  readonly up: Gauge;
   /** Bytes that may be on their way in each direction. */
   patience = 0;
+  /** Bytes that it said since its last HELLO and that were passed on to nobody. */
+  dropped = 0;
 
-  constructor(socket: Socket, grant: Grant) {
+  constructor(socket: Socket, grant: Grant, all: OnTheWay) {
     this.socket = socket;
     this.grant = grant;
+    this.down = new Gauge(all);
+    this.up = new Gauge(all);
   }
 
   /** A client whose socket outlived the object's memory. */
-  static restored<Socket>(socket: Socket, { lane, grant, phase, busy }: Kept): Client<Socket> {
-    const client = new Client(socket, grant);
+  static restored<Socket>(socket: Socket, { lane, grant, phase, busy }: Kept, all: OnTheWay): Client<Socket> {
+    const client = new Client(socket, grant, all);
     client.lane = lane;
     client.phase = phase;
     client.doubtful = busy;

@@ -12,9 +12,9 @@ import { decode, encode } from "../protocol/frame/codec.ts";
 import { CLOSE, GOAWAY, HELLO, LEN, OPEN, PING, PONG, RESET, WELCOME } from "../protocol/frame/header.ts";
 import { decodeWelcome, encodeGoAway, type GoAway } from "../protocol/frame/payload.ts";
 import { CONNECTION, type Uint } from "../protocol/frame.ts";
-import { DEFAULT_RETAIN } from "../protocol/limits.ts";
+import { DEFAULT_RETAIN, RETAIN_OVERHEAD } from "../protocol/limits.ts";
 import { encode as encodeValue } from "../protocol/msgpack.ts";
-import { Client, Gauge, type Kept } from "./client.ts";
+import { Client, type Gauge, type Kept, type OnTheWay } from "./client.ts";
 import { type Grant, narrowed } from "./grant.ts";
 import { channelOf, checkFromClient, kindOf, laneOf, setLane } from "./header.ts";
 
@@ -42,8 +42,21 @@ const LOST = "the relay lost its connection to the sandbox";
 /** What clients are told when the sandbox ended on purpose. */
 const STOPPED: GoAway = { reason: "asleep", message: "the sandbox was stopped" };
 
-/** Bytes after which a client, or the server, is asked whether it reads. */
+/** What a client is told that had nothing open when the trunk ended, whyever it did. */
+const RESTING: GoAway = {
+  reason: "asleep",
+  message: "the relay's connection to the sandbox ended, and nothing was open",
+};
+
+/** Bytes after which a client, or the server, is asked whether it reads, at the most. */
 const PROBE = 2 << 20;
+
+/**
+ * Bytes that may be on their way of all clients together, both ways; and at the least so many for each: what the server lets
+ * be on its way to one that does not read, and one frame.
+ */
+const ON_THE_WAY = 64 << 20;
+const EACH = 320 << 10;
 
 /** Added to nonces of our own PINGs in a client's lane, so that they are none of the client's. */
 const OURS = 2 ** 32;
@@ -58,6 +71,7 @@ export class Lanes<Socket> {
   readonly #outside: Outside<Socket>;
   readonly #clients = new Set<Client<Socket>>();
   readonly #carried = new Map<number, Client<Socket>>();
+  readonly #onTheWay: OnTheWay = { bytes: 0 };
   #connected = false;
   /** The server has said that it goes away: when it is gone, it was stopped, and nobody is to start it again for what ended. */
   #draining = false;
@@ -72,6 +86,11 @@ export class Lanes<Socket> {
     return this.#clients.size;
   }
 
+  /** Bytes that were sent, to clients or for them, and that nobody has proven to have read. 64 MiB at the most. */
+  get onTheWay(): number {
+    return this.#onTheWay.bytes;
+  }
+
   /** Whether a client needs a trunk and waits for it. */
   get needsTrunk(): boolean {
     return this.#any(client => client.needsTrunk());
@@ -84,12 +103,12 @@ export class Lanes<Socket> {
 
   /** A client connected. */
   add(socket: Socket, grant: Grant): Client<Socket> {
-    return this.#add(new Client(socket, grant));
+    return this.#add(new Client(socket, grant, this.#onTheWay));
   }
 
   /** A client is still there, whose lane was on a trunk that is gone. */
   restore(socket: Socket, kept: Kept): Client<Socket> {
-    return this.#add(Client.restored(socket, kept));
+    return this.#add(Client.restored(socket, kept, this.#onTheWay));
   }
 
   /** A client's connection is over: the server keeps its lane, as after any lost connection. */
@@ -97,6 +116,7 @@ export class Lanes<Socket> {
     if (!this.#clients.delete(client)) return;
     if (client.trunk !== 0) this.#outside.toTrunk(reset(client.trunk, "client-gone"));
     this.#release(client);
+    client.down.clear();
   }
 
   /** A message came from a client. What is wrong with it ends that client's connection and nothing else. */
@@ -155,6 +175,7 @@ export class Lanes<Socket> {
     this.#connected = false;
     for (const client of this.#carried.values()) {
       client.trunk = 0;
+      client.up.clear();
       client.phase = "lost";
       this.#outside.keep(client.socket, client.kept);
     }
@@ -170,13 +191,14 @@ export class Lanes<Socket> {
 
   /** The sandbox stops, and with it every lane. Who waits for a sandbox goes on waiting. */
   sleep(goAway: GoAway): void {
-    const payload = encodeGoAway(goAway);
     for (const client of this.#clients) {
-      if (client.phase !== "carried" && client.phase !== "lost") continue;
-      client.forget();
-      this.#over(client);
-      this.#send(client, encode({ lane: client.lane, channel: 0, kind: GOAWAY, payload }));
+      if (client.phase === "carried" || client.phase === "lost") this.#sleep(client, goAway);
     }
+  }
+
+  /** A client without a trunk that has nothing open is to look for no signs of life until it wants something. */
+  rest(client: Client<Socket>): void {
+    if (client.phase === "lost" && !client.needsTrunk()) this.#sleep(client, RESTING);
   }
 
   #handleClient(client: Client<Socket>, frame: Uint8Array): void {
@@ -192,7 +214,17 @@ export class Lanes<Socket> {
       checkFromClient(kind);
       // Frames of a lane that ended here were on their way.
       if (lane === client.lane) this.#pass(client, kind, frame);
+      else this.#waste(client, frame);
     }
+  }
+
+  /**
+   * What is passed on to nobody costs the runtime nonetheless. Who has not heard yet that its lane ended sends what it
+   * retains at the most: nothing of that is acknowledged.
+   */
+  #waste(client: Client<Socket>, frame: Uint8Array): void {
+    client.dropped += frame.length + RETAIN_OVERHEAD;
+    if (client.dropped > client.patience) this.#drop(client, 1008, "it goes on in a lane that ended");
   }
 
   #pass(client: Client<Socket>, kind: number, frame: Uint8Array): void {
@@ -201,8 +233,11 @@ export class Lanes<Socket> {
       setLane(frame, trunk);
       if (kind === OPEN) this.#handleOpen(client, frame);
       this.#outside.toTrunk(frame);
-      if (kind !== GOAWAY && client.up.add(frame.length) >= PROBE) this.#probeServer(client);
+      if (kind !== GOAWAY) this.#handlePassed(client, frame.length);
+    } else {
+      this.#waste(client, frame);
     }
+    if (!this.#clients.has(client)) return;
     if (kind === GOAWAY) {
       client.forget();
       this.#over(client);
@@ -225,13 +260,14 @@ export class Lanes<Socket> {
     const { attempt, payload } = narrowed(payloadOf(frame), client.grant);
     if (attempt === 1) client.forget();
     else if (client.phase === "none") client.doubtful = true;
+    // Who says it again before it is answered is allowed no more by that.
+    if (client.phase !== "waiting") client.dropped = 0;
     client.lane = lane;
     client.attempt = attempt;
     client.asked = false;
     if (this.#connected) {
       client.phase = "carried";
       client.trunk = this.#freeLane();
-      client.up = new Gauge();
       this.#carried.set(client.trunk, client);
       this.#outside.toTrunk(encode({ lane: client.trunk, channel: 0, kind: HELLO, payload }));
     } else {
@@ -283,25 +319,44 @@ export class Lanes<Socket> {
    */
   #send(client: Client<Socket>, frame: Uint8Array): void {
     this.#outside.toClient(client.socket, frame);
-    const unread = client.down.add(frame.length);
-    if (unread < PROBE) return;
-    if (!client.down.asks) {
+    client.down.add(frame.length);
+    if (this.#isAsked(client.down)) {
       const nonce = this.#outside.random();
       client.down.ask(nonce);
       this.#outside.toClient(client.socket, encode({ lane: CONNECTION, channel: 0, kind: PING, nonce }));
-    } else if (unread > client.patience) {
-      this.#drop(client, 1008, "it does not read what it asked for");
     }
+    if (client.down.bytes > client.patience) this.#drop(client, 1008, "it does not read what it asked for");
+    this.#checkAll();
   }
 
   /** The same up: a client that sends more than its windows let it, and faster than the server reads, is not waited for. */
-  #probeServer(client: Client<Socket>): void {
-    if (!client.up.asks) {
+  #handlePassed(client: Client<Socket>, bytes: number): void {
+    client.up.add(bytes);
+    if (this.#isAsked(client.up)) {
       const nonce = OURS + this.#outside.random();
       client.up.ask(nonce);
       this.#outside.toTrunk(encode({ lane: client.trunk, channel: 0, kind: PING, nonce }));
-    } else if (client.up.add(0) > client.patience) {
-      this.#drop(client, 1008, "it sends more than its windows let it");
+    }
+    if (client.up.bytes > client.patience) this.#drop(client, 1008, "it sends more than its windows let it");
+    this.#checkAll();
+  }
+
+  /** Whether it is time to ask: the more clients there are, the more exactly it has to be known what each of them costs. */
+  #isAsked(gauge: Gauge): boolean {
+    return gauge.unasked >= Math.min(PROBE, this.#budget / (4 * this.#clients.size));
+  }
+
+  get #budget(): number {
+    return Math.max(ON_THE_WAY, EACH * this.#clients.size);
+  }
+
+  /** All together have a bound, too. Who has most on its way goes: it has more than its share, and can come back. */
+  #checkAll(): void {
+    while (this.#onTheWay.bytes > this.#budget) {
+      let most: Client<Socket> | undefined;
+      for (const client of this.#clients) if (most === undefined || costOf(client) > costOf(most)) most = client;
+      if (most === undefined) return;
+      this.#drop(most, 1008, "it has most on its way of all clients");
     }
   }
 
@@ -310,6 +365,12 @@ export class Lanes<Socket> {
     if (!client.up.asks) return false;
     const said = decode(frame);
     return said.kind === PONG && client.up.prove(said.nonce);
+  }
+
+  #sleep(client: Client<Socket>, goAway: GoAway): void {
+    client.forget();
+    this.#over(client);
+    this.#send(client, encode({ lane: client.lane, channel: 0, kind: GOAWAY, payload: encodeGoAway(goAway) }));
   }
 
   /** Has it say HELLO again, and tells it whether the last one was passed on. */
@@ -329,6 +390,7 @@ export class Lanes<Socket> {
   #release(client: Client<Socket>): void {
     this.#carried.delete(client.trunk);
     client.trunk = 0;
+    client.up.clear();
     client.asked = false;
   }
 
@@ -366,6 +428,9 @@ function payloadOf(frame: Uint8Array): Uint8Array {
   const said = decode(frame);
   return "payload" in said ? said.payload : frame.subarray(LEN);
 }
+
+/** Bytes that are on their way because of a client. */
+const costOf = ({ up, down }: Client<unknown>): number => up.bytes + down.bytes;
 
 /** RESET in a lane, with this reason, and what happened, for a person. */
 const reset = (lane: number, reason: string, message?: string): Uint8Array =>

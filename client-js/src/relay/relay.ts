@@ -10,7 +10,14 @@ import { Lanes } from "./lanes.ts";
 import { pair } from "./pair.ts";
 import { close, Trunk } from "./trunk.ts";
 
-/** What a relay needs of the Durable Object that it is in. */
+/**
+ * What a relay needs of the Durable Object that it is in.
+ *
+ * What it costs in memory has a bound: 64 MiB for what is on its way of all clients together, both ways (320 KiB for each of
+ * them when `maxClients` is above 204; who has most on its way is closed when that is reached, and can come back). The
+ * object's own client has besides, for what its user has not taken yet, 64 KiB for each open channel and 4 MiB for all of
+ * them, and for what it sends at most 4 MiB that is not acknowledged and 128 KiB for each channel.
+ */
 export interface RelayOptions {
   /**
    * Makes the trunk: a WebSocket to the sandbox's server (`/v1/connect`, subprotocol `sandwire.v1`) that is accepted and
@@ -20,7 +27,11 @@ export interface RelayOptions {
   dial(): Promise<WebSocket>;
   /** A client opened something: whoever puts the sandbox to sleep may want to wait. Default: nothing. */
   onActive?(): void;
-  /** Clients at once; one more is answered `503`. Default: 1000. */
+  /**
+   * Clients at once, beside the object's own; one more is answered `503`. Each has a lane at the server, so that this has to
+   * stay below the server's `max_lanes` and `max_lanes_per_connection` (224), with room for the object's own client and for
+   * lanes whose client is gone. Default: 200.
+   */
   readonly maxClients?: number | undefined;
   /**
    * Milliseconds without a frame after which the trunk is given up when no channel is open, so that the object can sleep.
@@ -41,7 +52,7 @@ const MESSAGES: Readonly<Record<SleepReason, string>> = {
 /** Marks our sockets among those of the object. */
 const TAG = "sandwire.relay";
 
-const MAX_CLIENTS = 1000;
+const MAX_CLIENTS = 200;
 const IDLE_AFTER = 30_000;
 
 /** Milliseconds for the object's own client to be greeted: longer than any sandbox takes to start. */
@@ -49,6 +60,13 @@ const PATIENCE = 300_000;
 
 /** Milliseconds for the object's own client to be on a trunk again when one was lost: its sandbox may have to start. */
 const GIVE_UP_AFTER = 60_000;
+
+/**
+ * Bytes that each channel of the object's own client may receive before they are taken, and by which all these windows
+ * together may grow: as much as one fast reader needs. Its memory is the relay's.
+ */
+const WINDOW = 64 << 10;
+const GROWTH = 4 << 20;
 
 /** Whatever a client is reached by: its WebSocket, or the far end of the object's own client. */
 interface Socket {
@@ -112,7 +130,11 @@ export class Relay {
       {
         handleConnected: () => this.#lanes.handleConnected(),
         handleFrame: frame => this.#lanes.handleTrunk(frame),
-        handleDisconnected: () => this.#lanes.handleDisconnected(),
+        handleDisconnected: () => {
+          this.#lanes.handleDisconnected();
+          // The timers of the object's own client would keep the object awake.
+          for (const [socket, client] of this.#clients) if (!isWebSocket(socket)) this.#lanes.rest(client);
+        },
         handleUnreachable: reason => this.#lanes.handleUnreachable(reason),
         isNeeded: () => this.#lanes.needsTrunk,
         isBusy: () => this.#lanes.isBusy,
@@ -157,7 +179,7 @@ export class Relay {
       return refusal(400, "VALIDATION_FAILED", `the subprotocols have to include ${PROTOCOL}`);
     }
     const { maxClients = MAX_CLIENTS } = this.#options;
-    if (this.clients >= maxClients) {
+    if (this.#accepted >= maxClients) {
       return refusal(503, "LIMIT_EXCEEDED", `the relay has ${maxClients} clients: close some, or raise maxClients`);
     }
     const [theirs, ours] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
@@ -188,6 +210,8 @@ export class Relay {
       redial: () => this.#ownSocket(),
       connectTimeout: PATIENCE,
       giveUpAfter: GIVE_UP_AFTER,
+      window: WINDOW,
+      growth: GROWTH,
     })
       .then(own => {
         this.#own = own;
@@ -202,7 +226,8 @@ export class Relay {
   /** For the object's handler of that name. Returns whether the socket is one of the relay's. */
   webSocketMessage(socket: WebSocket, message: ArrayBuffer | string): boolean {
     const client = this.#clients.get(socket);
-    if (client === undefined) return false;
+    // What one still says that was closed is for nobody else, either.
+    if (client === undefined) return this.#ctx.getTags(socket).includes(TAG);
     if (typeof message === "string") this.#handleText(client, message);
     else this.#lanes.handleClient(client, new Uint8Array(message));
     return true;
@@ -232,6 +257,13 @@ export class Relay {
     const message = MESSAGES[reason];
     this.#lanes.sleep({ reason: "asleep", message });
     this.#trunk.drop(1000, message);
+  }
+
+  /** How many clients came by {@link accept}: the object's own takes no place from them. */
+  get #accepted(): number {
+    let count = 0;
+    for (const socket of this.#clients.keys()) if (isWebSocket(socket)) count += 1;
+    return count;
   }
 
   #handleText(client: Client<Socket>, text: string): void {

@@ -126,6 +126,15 @@ it("says of a call that eviction cut that nobody knows how it ended", async () =
   });
 });
 
+it("says the same of a stream that eviction cut", async () => {
+  const mark = join(platform.folder, "cut-stream");
+  const args = [`echo begun > ${mark}; echo one; sleep 1000`];
+  const cut = platform.call("execStream", { id: "cut-stream", args }).catch((error: unknown) => error);
+  await until("the command", () => existsSync(mark));
+  await evict("cut-stream");
+  expect(await cut).toMatchObject({ name: "OperationInterruptedError", code: "OPERATION_INTERRUPTED" });
+});
+
 it("keeps clients of an object that is evicted, and their commands", async () => {
   const viewer = await client("resumed");
   const flag = join(mkdtempSync(join(platform.folder, "resume-")), "flag");

@@ -184,6 +184,64 @@ describe("a preview address", () => {
     expect(await platform.call("isExposed", { id: ID, args: [`${other}`] })).toBe(false);
   });
 
+  it.each(["unexpose", "destroy", "expose"])("ends what is open by it: %s", async how => {
+    const id = `ends-by-${how}`;
+    const at = await freePort();
+    await serve(at, id);
+    const url = await expose(at, id, "first");
+    const socket = dial(`${url}/socket`);
+    await new Promise(resolve => socket.once("message", resolve));
+    let socketEnded = false;
+    socket.on("close", () => {
+      socketEnded = true;
+    });
+    let heard = "";
+    let streamEnded = false;
+    const { host } = new URL(url);
+    const request = httpRequest({ host: "127.0.0.1", port: platform.port, path: "/endless", headers: { Host: host } });
+    request.on("error", () => {
+      streamEnded = true;
+    });
+    request.on("response", response => {
+      response.setEncoding("utf8").on("data", text => (heard += text));
+      response.on("error", () => {});
+      response.on("close", () => {
+        streamEnded = true;
+      });
+    });
+    request.end();
+    await until("the stream", () => heard.includes("tick"));
+    const silent = platform.get(`${url}/silent`);
+    const log = async () => (await platform.call<{ stdout: string }>("logs", { id, args: ["web"] })).stdout;
+    await until("the silent one", async () => (await log()).includes("silent is asked"));
+    if (how === "expose") await expose(at, id, "second");
+    else await platform.call(how, { id, args: [`${at}`] });
+    await until("the WebSocket's end", () => socketEnded);
+    await until("the stream's end", () => streamEnded);
+    expect((await silent).status).toBe(404);
+    if (how === "destroy") return;
+    // The program knows it, too.
+    await until("the program to know", async () => {
+      const said = await log();
+      return ["closed", "endless is over", "silent is over"].every(one => said.includes(one));
+    });
+  });
+
+  it("leaves nothing behind when it was only guessed", async () => {
+    const id = "guessed";
+    expect((await platform.get(address.replace("-previewed-", `-${id}-`))).status).toBe(404);
+    expect((await platform.call<{ kept: string[] }>("lookInto", { id })).kept).toEqual([]);
+  });
+
+  it("answers HEAD", async () => {
+    const { host } = new URL(address);
+    const status = await new Promise(resolve => {
+      const init = { host: "127.0.0.1", port: platform.port, path: "/large", method: "HEAD", headers: { Host: host } };
+      httpRequest(init, response => resolve(response.statusCode)).end();
+    });
+    expect(status).toBe(200);
+  });
+
   it("is stale after a restart, wakes nothing, and holds again when its port is exposed again", async () => {
     const id = "restarted";
     const at = await freePort();

@@ -14,6 +14,16 @@ const server = createServer((request, response) => {
     // Each piece goes back before the next one comes.
     response.writeHead(200, { "Content-Type": "application/octet-stream" });
     request.pipe(response);
+  } else if (url === "/endless") {
+    const tick = setInterval(() => response.write("tick\n"), 20);
+    response.on("close", () => {
+      clearInterval(tick);
+      process.stdout.write("endless is over\n");
+    });
+  } else if (url === "/silent") {
+    process.stdout.write("silent is asked\n");
+    request.on("close", () => process.stdout.write("silent is over\n"));
+    response.on("close", () => process.stdout.write("silent is over\n"));
   } else {
     response.writeHead(url === "/teapot" ? 418 : 200, { "Content-Type": "application/json" });
     response.end(JSON.stringify({ url, method, headers }));

@@ -155,9 +155,12 @@ it("says by a code what comes later", async () => {
   }
 });
 
-it.each(["-edge", "edge-", "x".repeat(64), "www"])("refuses the id %s before anything is started", async id => {
-  await expect(exec("true", { id })).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
-});
+it.each(["-edge", "edge-", "x".repeat(64), "www", "ä", "a b", "a/b"])(
+  "refuses the id %s before anything is started",
+  async id => {
+    await expect(exec("true", { id })).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
+  },
+);
 
 it("takes ids in lower case when it is told to", async () => {
   await exec("echo here > mark", { id: "lower" });
@@ -186,4 +189,22 @@ it("refuses options that cannot be", async () => {
 it("has the methods and variables of a class that extends it", async () => {
   expect(await platform.call("shout", { args: ["loud"] })).toBe("LOUD");
   expect((await exec("echo $OF_THE_CLASS")).stdout).toBe("yes");
+});
+
+it("does not let variables take its server away", async () => {
+  const moved = { code: "VALIDATION_FAILED", message: expect.stringContaining("SANDWIRE_LISTEN") };
+  const id = "unmoved";
+  for (const value of ['"127.0.0.1:1"', "null"]) {
+    const args = [`{"A":"b","SANDWIRE_LISTEN":${value}}`];
+    await expect(platform.call("setEnvVars", { id, args })).rejects.toMatchObject(moved);
+  }
+  expect((await exec("echo $A.", { id })).stdout).toBe(".");
+  await platform.call("destroy", { id });
+  expect(await platform.call("moveServer", { id })).toMatchObject({ message: moved.message });
+});
+
+it("has a host's sandbox of its own when it is called as another one's would be", async () => {
+  const id = `o-${"0".repeat(48)}`;
+  expect((await exec("echo here", { id })).stdout).toBe("here");
+  expect((await platform.info(id)).state).toBe("absent");
 });

@@ -15,12 +15,10 @@ import { Visitor } from "../console/bench.ts";
 import { enter, newTerminal, shows } from "../console/screen.ts";
 import { launchChromium } from "../harness/chromium.ts";
 import { until } from "../harness/until.ts";
-import { Example, PROJECT, QUIET, wrangler } from "./places.ts";
+import { Example, PROJECT, QUIET, TOKEN, wrangler } from "./places.ts";
 
 // Each begins a sandbox, on a machine that may be slow.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
-
-const TOKEN = "the-token-of-the-example";
 
 it("is what `wrangler deploy` takes", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sandwire-deploy-"));
@@ -34,7 +32,7 @@ it("is what `wrangler deploy` takes", async () => {
   expect(stdout).toContain("--dry-run: exiting now");
 });
 
-describe("without a token, on this machine", () => {
+describe("for who is let in", () => {
   let example: Example;
   let browser: Browser;
 
@@ -46,7 +44,9 @@ describe("without a token, on this machine", () => {
     await example?.stop();
   });
 
-  const ask = (path: string, init?: RequestInit) => fetch(`${example.origin}${path}`, init);
+  const authorization = `Bearer ${TOKEN}`;
+  const ask = (path: string, init: RequestInit = {}) =>
+    fetch(`${example.origin}${path}`, { ...init, headers: { authorization, ...init.headers } });
   const exec = (sandbox: string, command: string, headers: Record<string, string> = {}) =>
     ask(`/api/sandboxes/${sandbox}/exec`, { method: "POST", headers, body: JSON.stringify({ command }) });
 
@@ -89,6 +89,20 @@ describe("without a token, on this machine", () => {
     expect([missing.status, await missing.json()]).toMatchObject([404, { code: "FILE_NOT_FOUND" }]);
   });
 
+  it("gives a browser no page of a sandbox under its own name", async () => {
+    const path = "/api/sandboxes/runs/files/workspace/page.html";
+    await ask(path, { method: "PUT", body: "<script>parent.postMessage(document.cookie)</script>" });
+    const { headers } = await ask(path);
+    expect(headers.get("content-security-policy")).toMatch(/^sandbox;/);
+    expect(headers.get("content-disposition")).toBe("attachment");
+    expect(headers.get("x-content-type-options")).toBe("nosniff");
+  });
+
+  it.each([["{"], ["null"], ["{}"], ['{"command": 7}']])("says what is wrong with the body %s", async body => {
+    const answer = await ask("/api/sandboxes/runs/exec", { method: "POST", body });
+    expect([answer.status, await answer.json()]).toMatchObject([400, { code: "VALIDATION_FAILED" }]);
+  });
+
   it("shows what listens on a port, and only at its own address", async () => {
     const started = await ask("/api/sandboxes/web/processes", {
       method: "POST",
@@ -106,10 +120,19 @@ describe("without a token, on this machine", () => {
     expect((await look()).stdout).toContain("INVALID_TOKEN");
   });
 
-  it("is a console for a person", async () => {
-    await using visitor = await Visitor.come(browser, example.origin, { path: "/sandboxes/desk/" });
-    const { page } = visitor;
+  /** Somebody comes to a console and signs in. */
+  const come = async (path: string): Promise<Visitor> => {
+    const expected = [/status of 401/, /WebSocket connection/];
+    const visitor = await Visitor.come(browser, example.origin, { path, expected });
+    await visitor.page.getByLabel("Token").fill(TOKEN);
+    await visitor.page.getByRole("button", { name: "Sign in" }).click();
     await visitor.connection("Connected");
+    return visitor;
+  };
+
+  it("is a console for a person", async () => {
+    await using visitor = await come("/sandboxes/desk/");
+    const { page } = visitor;
     await newTerminal(page);
     await enter(page, "echo answer-$((6 * 7)); pwd");
     await shows(page, /^answer-42\n\/workspace$/m);
@@ -125,17 +148,18 @@ describe("without a token, on this machine", () => {
   });
 
   it("says when the sandbox sleeps, and wakes it for a person only", async () => {
-    await using visitor = await Visitor.come(browser, example.origin, { path: "/sandboxes/sleepy/" });
+    await using visitor = await come("/sandboxes/sleepy/");
     const { page } = visitor;
     await newTerminal(page);
     await enter(page, "echo kept > kept.txt; exit");
     await page.getByText("The program ended with exit code 0.").waitFor();
     await visitor.go("Processes");
     const engine = `http://${example.engine.address.replace(/\/$/, "")}/sandboxes/sleepy`;
-    expect((await fetch(`${engine}/stop`, { method: "POST" })).ok).toBe(true);
+    const headers = { authorization };
+    expect((await fetch(`${engine}/stop`, { method: "POST", headers })).ok).toBe(true);
     await page.getByText("The sandbox sleeps").waitFor();
     await visitor.pictures("worker-asleep");
-    const state = async () => ((await (await fetch(engine)).json()) as { state: string }).state;
+    const state = async () => ((await (await fetch(engine, { headers })).json()) as { state: string }).state;
     expect(await state()).toBe("asleep");
     await page.getByRole("button", { name: "Wake it" }).click();
     await visitor.connection("Connected");
@@ -145,11 +169,14 @@ describe("without a token, on this machine", () => {
   });
 
   it("asks for a name first", async () => {
-    await using visitor = await Visitor.come(browser, example.origin, {});
+    await using visitor = await Visitor.come(browser, example.origin, {
+      expected: [/status of 401/, /WebSocket connection/],
+    });
     await visitor.picture("worker-home");
     await visitor.page.getByRole("textbox", { name: "Name of the sandbox" }).fill("desk");
     await visitor.page.getByRole("button", { name: "Open" }).click();
-    await visitor.connection("Connected");
+    await visitor.page.waitForURL("**/sandboxes/desk/");
+    await visitor.page.getByLabel("Token").waitFor();
   });
 
   it("lets no page of another origin do anything", async () => {
@@ -164,25 +191,30 @@ describe("without a token, on this machine", () => {
   });
 });
 
-describe("with a token", () => {
+describe("the door", () => {
   let example: Example;
+  let open: Example;
 
   beforeAll(async () => {
-    example = await Example.start({ SANDWIRE_TOKEN: TOKEN });
+    example = await Example.start();
+    open = await Example.start({});
   });
-  afterAll(() => example?.stop());
+  afterAll(() => Promise.all([example?.stop(), open?.stop()]));
 
-  const run = (headers: Record<string, string>) =>
-    fetch(`${example.origin}/api/sandboxes/dev/exec`, {
-      method: "POST",
-      headers,
-      body: JSON.stringify({ command: "echo in" }),
-    });
+  const run = (headers: Record<string, string>, { origin } = example) =>
+    fetch(`${origin}/api/sandboxes/dev/exec`, { method: "POST", headers, body: '{"command":"echo in"}' });
 
-  it("lets in who has it, and nobody else", async () => {
+  it("lets in who has the token, and nobody else", async () => {
     expect((await run({})).status).toBe(401);
     expect((await run({ authorization: "Bearer wrong" })).status).toBe(401);
     expect(await (await run({ authorization: `Bearer ${TOKEN}` })).json()).toMatchObject({ stdout: "in" });
+  });
+
+  it("lets in nobody while no token is set, and says what to do", async () => {
+    for (const headers of [{}, { host: "localhost", "cf-connecting-ip": "127.0.0.1" }, { authorization: "Bearer " }]) {
+      const answer = await run(headers, open);
+      expect([answer.status, await answer.text()]).toEqual([401, expect.stringContaining("no token is set")]);
+    }
   });
 
   it("gives a browser a cookie for it, which nobody can make", async () => {

@@ -27,6 +27,9 @@ export const QUIET = {
   NO_UPDATE_NOTIFIER: "1",
 };
 
+/** The token of both, as the README has it. */
+export const TOKEN = "the-token-of-the-example";
+
 /** The example, running. */
 export class Example {
   readonly origin: string;
@@ -41,26 +44,29 @@ export class Example {
     this.#folder = folder;
   }
 
-  /** Starts both. `variables` are the Worker's. */
-  static async start(variables: Readonly<Record<string, string>> = {}): Promise<Example> {
+  /** Starts both. `variables` are the Worker's, beside where the engine is. */
+  static async start(variables: Readonly<Record<string, string>> = { SANDWIRE_TOKEN: TOKEN }): Promise<Example> {
     const folder = mkdtempSync(join(tmpdir(), "sandwire-example-"));
     const engine = await Program.start(binary("sandwire-server"), {
       args: ["host", "--listen", "127.0.0.1:0", "--root", join(folder, "sandboxes")],
-      env: { SHELL: "/bin/bash" },
+      env: { SHELL: "/bin/bash", SANDWIRE_TOKEN: TOKEN },
     });
     const [node, script] = wrangler();
-    const all = { SANDWIRE_HOST: `http://${engine.address.replace(/\/$/, "")}`, ...variables };
-    const worker = await Program.start(node, {
-      args: [
-        script,
-        "dev",
-        ...["--port", "0", "--ip", "127.0.0.1", "--persist-to", join(folder, "state")],
-        ...Object.entries(all).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
-      ],
-      cwd: PROJECT,
-      env: QUIET,
-      listening: /Ready on http:\/\/(\S+)/,
-    });
+    const host = { SANDWIRE_HOST: `http://${engine.address.replace(/\/$/, "")}`, SANDWIRE_HOST_TOKEN: TOKEN };
+    const all = { ...host, ...variables };
+    const worker = await onFreePort(() =>
+      Program.start(node, {
+        args: [
+          script,
+          "dev",
+          ...["--port", "0", "--ip", "127.0.0.1", "--persist-to", join(folder, "state")],
+          ...Object.entries(all).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
+        ],
+        cwd: PROJECT,
+        env: QUIET,
+        listening: /Ready on http:\/\/(\S+)/,
+      }),
+    );
     return new Example(engine, worker, folder);
   }
 
@@ -69,5 +75,16 @@ export class Example {
     await this.#worker.kill();
     await this.engine.kill();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Wrangler chooses a free port, and takes it a moment later: somebody else may have it by then. */
+async function onFreePort(start: () => Promise<Program>): Promise<Program> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await start();
+    } catch (error) {
+      if (tries === 5 || !String(error).includes("Address already in use")) throw error;
+    }
   }
 }

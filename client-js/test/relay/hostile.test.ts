@@ -208,3 +208,43 @@ it("a client that does not read costs its own window, and hurts nobody", async (
   socket.resume();
   await until("what it left unread", () => lines > 180 << 10);
 });
+
+it("a client that goes on in a lane that ended is closed, and costs little until then", async () => {
+  await using neighbour = await connect(workers.url("over"));
+  await neighbour.exec("true");
+  const socket = await raw("over");
+  const over = frame(socket, ({ kind }) => kind === GOAWAY);
+  socket.send(hello());
+  await frame(socket, ({ kind }) => kind === WELCOME);
+  await workers.ask("over", "sleep");
+  await over;
+  const ended = closed(socket);
+  const said = encode({ lane: 1, channel: 1, kind: DATA, stream: 0, payload: new Uint8Array(64 << 10).fill(1) });
+  const before = workers.rss;
+  let bytes = 0;
+  while (socket.readyState === WebSocket.OPEN && bytes < 1 << 30) {
+    bytes += said.length;
+    await new Promise(resolve => socket.send(said, () => setImmediate(resolve)));
+  }
+  expect((await ended)[0]).toBe(1008);
+  process.stdout.write(
+    `a client whose lane ended: ${bytes} bytes were taken of it, workerd grew by ${workers.rss - before}\n`,
+  );
+  expect(bytes).toBeLessThan(64 << 20);
+  expect((await neighbour.exec("echo on")).stdout).toBe("on\n");
+});
+
+it("what the object's own client does not take has a bound for all its channels", async () => {
+  const before = (await proxy.counters()).down;
+  const taken = (await (await workers.ask("stall", "stall", "yes")).json()) as number;
+  expect(taken).toBeGreaterThanOrEqual(12 * (4 << 20));
+  for (let index = 0; index < 50; index += 1) {
+    expect(await (await workers.ask("stall", "exec", `echo ${index}`)).json()).toEqual({
+      stdout: `${index}\n`,
+      exitCode: 0,
+    });
+  }
+  const untaken = (await proxy.counters()).down - before - taken;
+  process.stdout.write(`what nobody takes: ${untaken} bytes\n`);
+  expect(untaken).toBeLessThan(8 << 20);
+});

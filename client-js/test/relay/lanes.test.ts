@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { WireError } from "../../src/protocol/error.ts";
-import { decode, encode } from "../../src/protocol/frame/codec.ts";
+import { encode } from "../../src/protocol/frame/codec.ts";
 import { ACK, DATA, GOAWAY, HELLO, OPEN, PING, PONG, RESET, WELCOME } from "../../src/protocol/frame/header.ts";
 import { decodeGoAway, encodeGoAway } from "../../src/protocol/frame/payload.ts";
 import type { Frame } from "../../src/protocol/frame.ts";
@@ -56,13 +56,20 @@ describe("a relay's lanes", () => {
     lanes.handleConnected();
     const client = lanes.add(1, {});
     lanes.handleClient(client, encode({ lane: 9, channel: 0, kind: HELLO, payload: encodeValue({ attempt: 1 }) }));
-    const up = encode(data(9, 1, "up"));
-    lanes.handleClient(client, up);
-    expect(passed).toBe(up);
-    const down = encode(data(1, 1, "down"));
-    lanes.handleTrunk(down);
-    expect(passed).toBe(down);
-    expect(decode(down).lane).toBe(9);
+    const ways: [from: number, to: number, pass: (frame: Uint8Array) => void][] = [
+      [9, 1, frame => lanes.handleClient(client, frame)],
+      [1, 9, frame => lanes.handleTrunk(frame)],
+    ];
+    for (const [from, to, pass] of ways) {
+      const frame = encode(data(from, 1, "whatever it says"));
+      const before = frame.slice();
+      const { buffer } = frame;
+      pass(frame);
+      expect(passed).toBe(frame);
+      expect(passed?.buffer).toBe(buffer);
+      before.set([0, 0, 0, to], 3);
+      expect(frame).toEqual(before);
+    }
   });
 
   it("drops what comes late for a client that is gone, and gives its number to nobody", () => {
@@ -225,6 +232,103 @@ describe("a relay's lanes", () => {
     expect(fair.socket.heard, "answers to the relay are not for the client").toEqual([]);
     world.answer({ lane: 2, channel: 0, kind: PONG, nonce: 5, received: 0 });
     expect(fair.socket.heard).toEqual([{ lane: 1, channel: 0, kind: PONG, nonce: 5, received: 0 }]);
+  });
+
+  it("closes who goes on in a lane that ended, and not who has not heard of it", () => {
+    const world = new World();
+    world.connect();
+    const [flood, other, honest] = [world.join(), world.join(), world.join()];
+    const payload = new Uint8Array(64 << 10).fill(1);
+    const said: Frame = { lane: 1, channel: 1, kind: DATA, stream: 0, payload };
+    for (const client of [flood, other, honest]) world.hello(client);
+    world.lanes.sleep({ reason: "asleep", message: "it idled" });
+    let [passed, strange] = [0, 0];
+    for (; passed < 1000 && !flood.socket.closed; passed += 1) world.say(flood, said);
+    for (; strange < 1000 && !other.socket.closed; strange += 1) world.say(other, { ...said, lane: 9 });
+    expect([flood.socket.closed?.code, other.socket.closed?.code]).toEqual([1008, 1008]);
+    expect(Math.max(passed, strange) * payload.length).toBeLessThan(9 << 20);
+    // As often as its lane ends, everything that it retains, and with that its windows, may be on its way.
+    for (let round = 2; round < 6; round += 1) {
+      for (let index = 0; index < 64; index += 1) world.say(honest, said);
+      world.hello(honest, 1, round);
+      world.disconnect();
+      world.connect();
+    }
+    expect(honest.socket.closed).toBeUndefined();
+    // HELLO that nobody answers yet is no way around it.
+    world.disconnect();
+    for (let round = 6; round < 100 && !honest.socket.closed; round += 1) {
+      world.hello(honest, 1, round);
+      for (let index = 0; index < 64; index += 1) if (!honest.socket.closed) world.say(honest, said);
+    }
+    expect(honest.socket.closed?.code).toBe(1008);
+  });
+
+  it("has a bound for all that do not read together, and closes none that leaves no more unread than it was paced", () => {
+    const world = new World();
+    world.connect();
+    const paced = Array.from({ length: 140 }, () => world.join());
+    const greedy = Array.from({ length: 61 }, () => world.join());
+    const clients = [...paced, ...greedy];
+    for (const client of clients) world.hello(client);
+    const payload = new Uint8Array(64 << 10).fill(1);
+    let most = 0;
+    for (let round = 0; round < 40; round += 1) {
+      for (const [index, client] of clients.entries()) {
+        if (round >= 4 && index < paced.length) continue;
+        if (!client.socket.closed) world.answer({ lane: index + 1, channel: 1, kind: DATA, stream: 1, payload });
+      }
+      let bytes = 0;
+      for (const { socket } of clients) {
+        if (socket.closed) continue;
+        for (const frame of socket.heard) if (frame.kind === DATA) bytes += frame.payload.length;
+      }
+      most = Math.max(most, bytes);
+      expect(world.lanes.onTheWay, "nothing is left out").toBeGreaterThanOrEqual(bytes);
+      expect(world.lanes.onTheWay).toBeLessThanOrEqual(64 << 20);
+    }
+    expect(most, "it is used").toBeGreaterThan(56 << 20);
+    expect(greedy.some(({ socket }) => socket.closed?.code === 1008)).toBe(true);
+    expect(paced.filter(({ socket }) => socket.closed)).toEqual([]);
+    for (const client of clients) if (!client.socket.closed) world.lanes.remove(client);
+    expect(world.lanes.onTheWay, "it is given back").toBe(0);
+  });
+
+  it("closes none of many that read, however much", () => {
+    const world = new World();
+    world.connect();
+    const clients = Array.from({ length: 200 }, () => world.join());
+    for (const client of clients) world.hello(client);
+    const payload = new Uint8Array(64 << 10).fill(1);
+    for (let round = 0; round < 20; round += 1) {
+      for (const [index, client] of clients.entries()) {
+        world.answer({ lane: index + 1, channel: 1, kind: DATA, stream: 1, payload });
+        world.say(client, { lane: 1, channel: 1, kind: DATA, stream: 0, payload });
+      }
+      for (const client of clients) {
+        for (const frame of client.socket.heard.splice(0)) {
+          if (frame.kind === PING) world.say(client, { ...frame, kind: PONG, received: 0 });
+        }
+      }
+      for (const frame of world.trunk.splice(0)) {
+        if (frame.kind === PING) world.answer({ ...frame, kind: PONG, received: 0 });
+      }
+    }
+    expect(world.lanes.size).toBe(200);
+  });
+
+  it("says of a trunk that ended by itself what it knows: no sandbox was stopped", () => {
+    const world = new World();
+    world.connect();
+    const own = world.join();
+    world.hello(own);
+    world.disconnect();
+    world.lanes.rest(own);
+    const said = own.socket.heard.at(-1) as Frame & { payload: Uint8Array };
+    expect(decodeGoAway(said.payload)).toMatchObject({
+      reason: "asleep",
+      message: "the relay's connection to the sandbox ended, and nothing was open",
+    });
   });
 
   it("ends a trunk that cannot be trusted", () => {

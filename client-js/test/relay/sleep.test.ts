@@ -33,6 +33,8 @@ it("sleeps while its clients are silent, and wakes with their lanes", async () =
     sandboxes.push(sandbox);
   }
   const [first, second] = sandboxes;
+  // The object's own client keeps it awake no more than the others.
+  expect(await (await workers.ask("sleeper", "exec", "echo own")).json()).toMatchObject({ stdout: "own\n" });
   await until("the trunk to be given up", async () => (await proxy.counters()).open === 0);
   // Clients ask for signs of life meanwhile, which the runtime answers.
   for (const { made } = await workers.counted(); (await workers.counted()).made === made; ) {
@@ -42,6 +44,7 @@ it("sleeps while its clients are silent, and wakes with their lanes", async () =
   const commands = sandboxes.map((sandbox, index) => sandbox.exec(`echo ${index}`));
   expect((await Promise.all(commands)).map(({ stdout }) => stdout)).toEqual(["0\n", "1\n", "2\n"]);
   expect(first?.state.status).toBe("connected");
+  expect(await (await workers.ask("sleeper", "exec", "echo own")).json()).toMatchObject({ stdout: "own\n" });
   expect((await workers.counted()).accepted).toBe(3);
   await Promise.all(sandboxes.map(sandbox => sandbox.close()));
 }, 120_000);

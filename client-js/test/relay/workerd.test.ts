@@ -3,6 +3,7 @@ import { WebSocket } from "ws";
 import { connect } from "../../src/index.ts";
 import { CuttingProxy } from "../harness/proxy.ts";
 import { Server } from "../harness/server.ts";
+import { until } from "../harness/until.ts";
 import { BEHIND_A_RELAY, Workers } from "./workers.ts";
 
 let server: Server;
@@ -70,6 +71,26 @@ it("carries 200 browsers' lanes on one trunk, each with its own output and exit 
   expect(await workers.stats("many")).toMatchObject({ clients: 200, opened: 200 });
   expect(await made()).toEqual({ connections: 1, dials: 1 });
   await Promise.all(sandboxes.map(sandbox => sandbox.close()));
+}, 120_000);
+
+it("takes as many clients as a server with its default settings has lanes for, and leaves one for the object", async () => {
+  const plain = await Server.start();
+  onTestFinished(() => plain.stop());
+  const own = await Workers.start({ UPSTREAM: `http://${plain.address}` });
+  onTestFinished(() => own.stop());
+  const viewers = await Promise.all(Array.from({ length: 200 }, () => connect(own.url("full"))));
+  const outputs = await Promise.all(viewers.map((viewer, index) => viewer.exec(`echo ${index}`)));
+  expect(outputs.map(({ stdout }) => stdout)).toEqual(viewers.map((_, index) => `${index}\n`));
+  expect(await refusalOf(own.url("full"))).toMatchObject([503, { code: "LIMIT_EXCEEDED" }]);
+  const answer = await own.ask("full", "exec", "echo own; exit 4");
+  expect(await answer.json()).toEqual({ stdout: "own\n", exitCode: 4 });
+  expect(await own.stats("full")).toMatchObject({ connected: true, clients: 201 });
+  // The object's own client takes no viewer's place, either.
+  await viewers[0]?.close();
+  await until("it to be gone", async () => (await own.stats("full")).clients === 200);
+  await using late = await connect(own.url("full"));
+  expect((await late.exec("echo late")).stdout).toBe("late\n");
+  await Promise.all(viewers.map(viewer => viewer.close()));
 }, 120_000);
 
 it("serves two Workers that call at once", async () => {

@@ -13,13 +13,16 @@ interface LookedInto {
   readonly expired: number;
   readonly sleepAfter: string | number;
   readonly configured: readonly SandboxConfiguration[];
+  /** Names of what the object keeps. */
+  readonly kept: readonly string[];
 }
 
 /** A class of the Worker's own, with methods of its own. */
 export class Sandbox extends Base<Env> {
   override envVars: Record<string, string> = {
     OF_THE_CLASS: "yes",
-    SANDWIRE_TOKEN: "the-class-has-a-token-of-its-own",
+    // One of them names its token; the others have one that is drawn.
+    ...(this.ctx.id.name === "test" && { SANDWIRE_TOKEN: "the-class-has-a-token-of-its-own" }),
   };
   readonly #born: string = crypto.randomUUID();
   #expired = 0;
@@ -34,7 +37,14 @@ export class Sandbox extends Base<Env> {
   /** Which object it is, how often it asked whether it may sleep, what it was told. */
   async lookInto(): Promise<LookedInto> {
     const { sleepAfter } = this;
-    return { born: this.#born, expired: this.#expired, sleepAfter, configured: this.#configured };
+    const kept = [...this.ctx.storage.kv.list()].map(([name]) => name);
+    return { born: this.#born, expired: this.#expired, sleepAfter, configured: this.#configured, kept };
+  }
+
+  /** Starts with a variable of the class that would take the server away. */
+  async moveServer(): Promise<string> {
+    this.envVars = { SANDWIRE_LISTEN: "127.0.0.1:1" };
+    return (await this.exec("echo reached")).stdout;
   }
 
   override async configure(configuration: SandboxConfiguration): Promise<void> {
@@ -82,6 +92,12 @@ export default {
         return Response.json(await sandbox().shout(searchParams.get("arg") ?? ""));
       case "/lookInto":
         return Response.json(await sandbox().lookInto());
+      case "/moveServer":
+        return Response.json(
+          await sandbox()
+            .moveServer()
+            .catch(({ code, message }: Error & { code?: string }) => ({ code, message })),
+        );
       case "/evict":
         return Response.json(
           await sandbox()

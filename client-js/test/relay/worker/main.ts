@@ -19,6 +19,7 @@ export class Relaying extends DurableObject<Env> {
   readonly #relay: Relay;
   readonly #made: number;
   #opened = 0;
+  readonly #stalled: unknown[] = [];
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -45,6 +46,8 @@ export class Relaying extends DurableObject<Env> {
       }
       case "sse":
         return this.#stream(await request.text());
+      case "stall":
+        return Response.json(await this.#stall(await request.text()));
       case "abort":
         this.ctx.abort("the test says so");
         break;
@@ -77,6 +80,23 @@ export class Relaying extends DurableObject<Env> {
     if (!webSocket) throw new Error(`the server answered ${status}`);
     webSocket.accept();
     return webSocket;
+  }
+
+  /** Reads 4 MiB of each of 12 such commands, as fast as they come, and then no more. Returns how many bytes that were. */
+  async #stall(command: string): Promise<number> {
+    const own = await this.#relay.client();
+    const taken = Array.from({ length: 12 }, async () => {
+      const output = own.execStream(command);
+      this.#stalled.push(output);
+      let bytes = 0;
+      while (bytes < 4 << 20) {
+        const { value, done } = await output.next();
+        if (done) break;
+        if (value.type === "stdout") bytes += value.data.length;
+      }
+      return bytes;
+    });
+    return (await Promise.all(taken)).reduce((sum, bytes) => sum + bytes, 0);
   }
 
   /** The output of a command as the events of other SDKs: a line of JSON for each piece. */
