@@ -22,7 +22,7 @@ interface Result {
 const exec = (id: string, command: string, options: object = {}) =>
   platform.call<Result>("exec", { id, args: [command], ...options });
 
-const lookInto = (id: string) => platform.call<{ born: string; expired: number }>("lookInto", { id });
+const lookInto = (id: string) => platform.call<{ born: string; expired: number; asked: string[] }>("lookInto", { id });
 
 const evict = (id: string) => platform.call<string>("evict", { id });
 
@@ -197,6 +197,34 @@ it("carries the calls of two Workers and the lanes of clients on one connection"
   expect({ connections, lanes }).toEqual({ connections: 1, lanes: 3 });
   for (const viewer of viewers) await viewer.close();
 });
+
+it("asks nothing more of the platform, however many calls and clients there are", async () => {
+  const id = "counted";
+  await exec(id, "true");
+  const { asked } = await lookInto(id);
+  expect(asked.filter(one => one.endsWith("connect"))).toEqual(["GET connect"]);
+  const viewers = [await client(id), await client(id), await client(id)];
+  const calls = Array.from({ length: 20 }, (_, index) => exec(id, "echo call", { second: index % 2 === 1 }));
+  const lanes = viewers.flatMap(viewer => [viewer.exec("echo lane"), viewer.listFiles(".")]);
+  await Promise.all([...calls, ...lanes]);
+  expect((await lookInto(id)).asked).toEqual(asked);
+  for (const viewer of viewers) await viewer.close();
+});
+
+it("is taken out of memory while its sandbox sleeps, and wakes with its clients", async () => {
+  const id = "hibernating";
+  const viewer = await client(id);
+  await exec(id, "echo kept > file", { options: { sleepAfter: 1 } });
+  await viewer.info();
+  const { born } = await lookInto(id);
+  await until("sleep", async () => (await platform.info(id)).state === "asleep");
+  // workerd takes out what did nothing for 10 s. Nothing tells when it has, and asking is doing something.
+  while ((await lookInto(id)).born === born) await new Promise(resolve => setTimeout(resolve, 13_000));
+  expect((await platform.info(id)).state).toBe("asleep");
+  expect((await viewer.exec("cat file")).stdout).toBe("kept\n");
+  expect((await platform.info(id)).state).toBe("running");
+  await viewer.close();
+}, 120_000);
 
 it("lets a client do what the Worker granted it, and no more", async () => {
   await exec("granted", "echo secret > file");

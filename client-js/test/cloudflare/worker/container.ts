@@ -3,12 +3,14 @@
  * wants the token that the object gave to the container.
  */
 
-import { Sandbox as Base, getSandbox } from "../../../src/cloudflare.ts";
+import { Sandbox as Base, getSandbox, type SandboxError } from "../../../src/cloudflare.ts";
 
 interface Env {
   readonly Sandbox: DurableObjectNamespace<Sandbox>;
   /** The port of the server, and of nothing else. */
   readonly PORT: string;
+  /** What fails for ever: that there is an instance, or that it listens. */
+  readonly FAILS?: "instance" | "port";
   /** Its token: a container would be started with it. */
   readonly TOKEN: string;
 }
@@ -16,8 +18,11 @@ interface Env {
 /** What the object did with its container. */
 const did: unknown[] = [];
 
+/** What the platform says when it has none. */
+const NO_INSTANCE = new Error("there is no container instance that can be provided to this durable object");
+
 /** The runtime's container, as far as the class uses it. */
-function container({ PORT }: Env) {
+function container({ PORT, FAILS }: Env) {
   let running = false;
   let stopped = () => {};
   const end = () => {
@@ -30,9 +35,9 @@ function container({ PORT }: Env) {
     },
     start(options: ContainerStartupOptions) {
       did.push({ start: options });
-      running = true;
+      running = FAILS !== "instance";
     },
-    monitor: () => new Promise<void>(resolve => (stopped = resolve)),
+    monitor: () => (FAILS === "instance" ? Promise.reject(NO_INSTANCE) : new Promise<void>(done => (stopped = done))),
     async destroy() {
       did.push("destroy");
       end();
@@ -43,6 +48,11 @@ function container({ PORT }: Env) {
     },
     getTcpPort: (port: number) => ({
       fetch(input: RequestInfo, init?: RequestInit) {
+        if (FAILS === "instance") return Promise.reject(NO_INSTANCE);
+        if (FAILS === "port") {
+          did.push({ port });
+          return Promise.reject(new Error(`the container is not listening in the TCP address 10.0.0.1:${port}`));
+        }
         const request = new Request(input, init);
         const url = new URL(request.url);
         url.host = `127.0.0.1:${port === 7070 ? PORT : port}`;
@@ -63,8 +73,13 @@ export class Sandbox extends Base<Env> {
 }
 
 export default {
-  async fetch(_request, env) {
-    const sandbox = getSandbox(env.Sandbox, "contained", { labels: { tenant: "one" } });
+  async fetch(request, env) {
+    const containerTimeouts = JSON.parse(new URL(request.url).searchParams.get("timeouts") ?? "{}") as object;
+    const sandbox = getSandbox(env.Sandbox, "contained", { labels: { tenant: "one" }, containerTimeouts });
+    if (env.FAILS) {
+      const { code, context } = (await sandbox.exec("true").catch((error: SandboxError) => error)) as SandboxError;
+      return Response.json({ code, context, did });
+    }
     const { stdout } = await sandbox.exec("echo in; env | grep -c SANDWIRE_TOKEN");
     await sandbox.destroy();
     return Response.json({ stdout, did });

@@ -8,6 +8,15 @@ interface Env {
   readonly Sandbox: DurableObjectNamespace<Sandbox>;
 }
 
+/** What this isolate asked of the host, in order: method and path. */
+const asked: string[] = [];
+const send = globalThis.fetch;
+globalThis.fetch = (input: RequestInfo | URL, init?: RequestInit) => {
+  const { method, url } = new Request(input as RequestInfo, init);
+  asked.push(`${method} ${new URL(url).pathname}`);
+  return send(input as RequestInfo, init);
+};
+
 interface LookedInto {
   readonly born: string;
   readonly expired: number;
@@ -15,6 +24,8 @@ interface LookedInto {
   readonly configured: readonly SandboxConfiguration[];
   /** Names of what the object keeps. */
   readonly kept: readonly string[];
+  /** What was asked of the host for it: method and what follows its name. */
+  readonly asked: readonly string[];
 }
 
 /** A class of the Worker's own, with methods of its own. */
@@ -38,7 +49,15 @@ export class Sandbox extends Base<Env> {
   async lookInto(): Promise<LookedInto> {
     const { sleepAfter } = this;
     const kept = [...this.ctx.storage.kv.list()].map(([name]) => name);
-    return { born: this.#born, expired: this.#expired, sleepAfter, configured: this.#configured, kept };
+    const mine = asked.map(one => one.split(`/sandboxes/${this.ctx.id.name}/`)).filter(({ length }) => length === 2);
+    return {
+      born: this.#born,
+      expired: this.#expired,
+      sleepAfter,
+      configured: this.#configured,
+      kept,
+      asked: mine.map(([method, path]) => `${method}${path}`),
+    };
   }
 
   /** Starts with a variable of the class that would take the server away. */
