@@ -12,7 +12,8 @@ interface Env {
 const asked: string[] = [];
 const send = globalThis.fetch;
 globalThis.fetch = (input: RequestInfo | URL, init?: RequestInit) => {
-  const { method, url } = new Request(input as RequestInfo, init);
+  // One that is made anew would take the body away from this one.
+  const { method = "GET", url } = input instanceof Request ? input : { ...init, url: `${input}` };
   asked.push(`${method} ${new URL(url).pathname}`);
   return send(input as RequestInfo, init);
 };
