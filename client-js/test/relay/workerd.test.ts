@@ -46,6 +46,24 @@ it("relays a browser's command and a Worker's, over one connection", async () =>
   expect(await made()).toEqual({ connections: 1, dials: 1 });
 });
 
+it("is not needed by a client whose upgrade a Worker passes through, which resumes all the same", async () => {
+  await using sandbox = await connect(`ws://${workers.address}/v1/connect`);
+  const run = sandbox.execStream("echo before; read line; echo after $line; exit 6", { stdin: true });
+  const writer = run.stdin.getWriter();
+  expect(await run.next()).toMatchObject({ value: { type: "start" } });
+  expect(await run.next()).toMatchObject({ value: { data: "before\n" } });
+  await proxy.cut();
+  await writer.write("the cut\n");
+  expect(await run.next()).toMatchObject({ value: { data: "after the cut\n" } });
+  expect(await run.next()).toMatchObject({ value: { type: "exit", exitCode: 6 } });
+  expect(sandbox.stats.connections).toBe(2);
+});
+
+it("is not needed by a Worker with a WebSocket of its own, either", async () => {
+  const answer = await fetch(`http://${workers.address}/own`, { method: "POST", body: "echo own; exit 5" });
+  expect(await answer.json()).toEqual({ stdout: "own\n", exitCode: 5 });
+});
+
 it("streams both ways, and as much as there is", async () => {
   await using sandbox = await connect(workers.url("streams"));
   const bytes = new Uint8Array(24 << 20).map((_, at) => (at * 7919) >> 5);

@@ -1,6 +1,7 @@
 /** The Worker of the tests: an object that relays to the server of the test, and does what the test says. */
 
 import { DurableObject } from "cloudflare:workers";
+import { connect } from "../../../src/index.ts";
 import { type Grant, Relay } from "../../../src/relay.ts";
 
 interface Env {
@@ -115,10 +116,27 @@ export class Relaying extends DurableObject<Env> {
   }
 }
 
+/** A command over a WebSocket that the Worker itself got from a fetch, as from a container's, with no object between. */
+async function own(command: string, upstream: string): Promise<Response> {
+  const headers = { Upgrade: "websocket", "Sec-WebSocket-Protocol": "sandwire.v1" };
+  const { webSocket } = await fetch(`${upstream}/v1/connect`, { headers });
+  if (!webSocket) throw new Error("the server did not upgrade");
+  webSocket.accept();
+  await using sandbox = await connect(webSocket);
+  const { stdout, exitCode } = await sandbox.exec(command);
+  return Response.json({ stdout, exitCode });
+}
+
 export default {
-  /** The first part of the path names the object; without one, what is counted is told, and no object is touched. */
-  async fetch(request: Request, { RELAY }: Env): Promise<Response> {
-    if (new URL(request.url).pathname === "/") return Response.json(counted);
+  /**
+   * The first part of the path names the object. Without one, what is counted is told, and no object is touched; nor is one by
+   * `/v1/connect`, which is passed through, and by `/own`.
+   */
+  async fetch(request: Request, { RELAY, UPSTREAM }: Env): Promise<Response> {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/") return Response.json(counted);
+    if (pathname === "/v1/connect") return fetch(`${UPSTREAM}${pathname}`, request);
+    if (pathname === "/own") return own(await request.text(), UPSTREAM);
     return RELAY.getByName(new URL(request.url).pathname.split("/")[1] ?? "").fetch(request);
   },
 } satisfies ExportedHandler<Env>;
