@@ -44,21 +44,8 @@ pub(crate) struct LaunchFlags {
     /// The shell for `-c`. Default: the sandbox's /bin/bash, else /bin/sh.
     #[arg(long, value_name = "PROGRAM")]
     shell: Option<OsString>,
-    /// Working directory. Default: the workspace.
-    #[arg(short = 'C', long, value_name = "DIR")]
-    cwd: Option<OsString>,
-    /// Set a variable; NAME alone takes its value from here.
-    #[arg(short, long, value_name = "NAME[=VALUE]")]
-    env: Vec<OsString>,
-    /// Remove a variable.
-    #[arg(long, value_name = "NAME")]
-    unset: Vec<OsString>,
-    /// Begin with no variables at all.
-    #[arg(long)]
-    clear_env: bool,
-    /// Run as this user; the server must be root.
-    #[arg(short, long, value_name = "USER[:GROUP]")]
-    user: Option<String>,
+    #[command(flatten)]
+    context: ContextFlags,
     /// Memory of everything that it starts.
     #[arg(long, value_name = "SIZE", value_parser = args::size, help_heading = "Limits")]
     limit_memory: Option<u64>,
@@ -82,13 +69,33 @@ pub(crate) struct LaunchFlags {
     limit_output: Option<u64>,
 }
 
+/// Where it runs, with which variables, and as whom.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ContextFlags {
+    /// Working directory. Default: the workspace.
+    #[arg(short = 'C', long, value_name = "DIR")]
+    pub(crate) cwd: Option<OsString>,
+    /// Set a variable; NAME alone takes its value from here.
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    env: Vec<OsString>,
+    /// Remove a variable.
+    #[arg(long, value_name = "NAME")]
+    unset: Vec<OsString>,
+    /// Begin with no variables at all.
+    #[arg(long)]
+    pub(crate) clear_env: bool,
+    /// Run as this user; the server must be root.
+    #[arg(short, long, value_name = "USER[:GROUP]")]
+    pub(crate) user: Option<String>,
+}
+
 impl LaunchFlags {
     /// The same for the server.
     pub(crate) fn launch(self, argv: Vec<OsString>) -> Result<Launch, Failure> {
         if self.command.is_some() && !argv.is_empty() {
             return Err(Failure::Usage("give a line with -c, or a program and its arguments, not both".to_owned()));
         }
-        let env = variables(&self.env, self.unset)?;
+        let env = self.context.variables()?;
         let cpu_millis = match self.limit_cpu {
             Some(cores) if cores > 0.0 && cores < 1e6 => Some((cores * 1000.0).ceil() as u32),
             Some(_) => return Err(Failure::Usage("--limit-cpu takes a number of cores above 0".to_owned())),
@@ -107,27 +114,26 @@ impl LaunchFlags {
             argv: argv.into_iter().map(Into::into).collect(),
             command: self.command.map(Into::into),
             shell: self.shell.map(Into::into),
-            cwd: self.cwd.map(Into::into),
+            cwd: self.context.cwd.map(Into::into),
             env,
-            clear_env: self.clear_env,
-            user: self.user,
+            clear_env: self.context.clear_env,
+            user: self.context.user,
             limits: (limits != Limits::default()).then_some(limits),
         })
     }
 }
 
-/// What `--env` and `--unset` say.
-pub(crate) fn variables(
-    set: &[OsString],
-    unset: Vec<OsString>,
-) -> Result<BTreeMap<ByteString, Option<ByteString>>, Failure> {
-    let mut env = BTreeMap::new();
-    for setting in set {
-        let (name, value) = variable(setting)?;
-        env.insert(name, Some(value));
+impl ContextFlags {
+    /// What `--env` and `--unset` say.
+    pub(crate) fn variables(&self) -> Result<BTreeMap<ByteString, Option<ByteString>>, Failure> {
+        let mut env = BTreeMap::new();
+        for setting in &self.env {
+            let (name, value) = variable(setting)?;
+            env.insert(name, Some(value));
+        }
+        env.extend(self.unset.iter().map(|name| (name.clone().into(), None)));
+        Ok(env)
     }
-    env.extend(unset.into_iter().map(|name| (name.into(), None)));
-    Ok(env)
 }
 
 fn variable(setting: &OsString) -> Result<(ByteString, ByteString), Failure> {

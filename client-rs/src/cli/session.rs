@@ -12,7 +12,7 @@ use super::connect::Global;
 use super::end;
 use super::fail::Failure;
 use super::format;
-use super::launch::variables;
+use super::launch::ContextFlags;
 use super::stdio;
 
 /// Shells whose directory, variables and functions last from one `exec --session NAME` to the next.
@@ -54,21 +54,8 @@ struct CreateArgs {
     /// Its shell. Default: the sandbox's /bin/bash, else /bin/sh.
     #[arg(long, value_name = "PROGRAM")]
     shell: Option<OsString>,
-    /// Its first working directory. Default: the workspace.
-    #[arg(short = 'C', long, value_name = "DIR")]
-    cwd: Option<OsString>,
-    /// Set a variable; NAME alone takes its value from here.
-    #[arg(short, long, value_name = "NAME[=VALUE]")]
-    env: Vec<OsString>,
-    /// Remove a variable.
-    #[arg(long, value_name = "NAME")]
-    unset: Vec<OsString>,
-    /// Begin with no variables at all.
-    #[arg(long)]
-    clear_env: bool,
-    /// Run as this user; the server must be root.
-    #[arg(short, long, value_name = "USER[:GROUP]")]
-    user: Option<String>,
+    #[command(flatten)]
+    context: ContextFlags,
     /// Timeout of its commands that have none.
     #[arg(long, value_name = "TIME", value_parser = args::duration)]
     timeout: Option<Duration>,
@@ -94,6 +81,7 @@ pub(crate) async fn run(args: Args, client: &Client, global: &Global) -> Result<
 }
 
 async fn create(args: CreateArgs, client: &Client, global: &Global) -> Result<i32, Failure> {
+    let variables = args.context.variables()?;
     let mut create = client.sessions().create();
     if let Some(name) = args.name {
         create = create.id(name);
@@ -101,19 +89,19 @@ async fn create(args: CreateArgs, client: &Client, global: &Global) -> Result<i3
     if let Some(shell) = args.shell {
         create = create.shell(shell);
     }
-    if let Some(cwd) = args.cwd {
+    if let Some(cwd) = args.context.cwd {
         create = create.cwd(cwd);
     }
-    for (name, value) in variables(&args.env, args.unset)? {
+    for (name, value) in variables {
         create = match value {
             Some(value) => create.env(name, value),
             None => create.env_remove(name),
         };
     }
-    if args.clear_env {
+    if args.context.clear_env {
         create = create.env_clear();
     }
-    if let Some(user) = args.user {
+    if let Some(user) = args.context.user {
         create = create.user(user);
     }
     if let Some(timeout) = args.timeout {
