@@ -2,6 +2,7 @@
 
 import { interruptedByPlatform } from "./platform.ts";
 import { type Call, type Reply, unwrapped } from "./remote.ts";
+import { passOn } from "./stream.ts";
 
 /** The part of the object's stub that is used. */
 export interface Stub {
@@ -120,17 +121,7 @@ function cancellable(
       if (signal?.aborted) abort();
       else signal?.addEventListener("abort", abort, { once: true });
     },
-    async pull(controller) {
-      try {
-        const { done, value } = await reader.read();
-        if (!done) return controller.enqueue(value);
-        end();
-        controller.close();
-      } catch (error) {
-        end();
-        controller.error(interruptedByPlatform(error, "stream") ?? error);
-      }
-    },
+    pull: controller => passOn(reader, controller, end, error => interruptedByPlatform(error, "stream") ?? error),
     async cancel(reason) {
       end();
       await cancel();

@@ -5,6 +5,7 @@
 
 import { SandwireError } from "../error.ts";
 import { BucketMountError, errorFrom, responseOf, SandboxError } from "./errors.ts";
+import { passOn } from "./stream.ts";
 import { type ErrorResponse, type ExecutionSession, isProcess } from "./types.ts";
 
 /** A call of a method of the object, or of a session in it. */
@@ -92,17 +93,7 @@ function crossing(value: unknown): unknown {
 function tracked(source: ReadableStream<Uint8Array>, end: () => void): ReadableStream<Uint8Array> {
   const reader = source.getReader();
   return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = await reader.read();
-        if (!done) return controller.enqueue(value);
-        end();
-        controller.close();
-      } catch (error) {
-        end();
-        controller.error(error);
-      }
-    },
+    pull: controller => passOn(reader, controller, end),
     cancel(reason) {
       end();
       return reader.cancel(reason);

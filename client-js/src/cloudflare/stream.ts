@@ -47,6 +47,28 @@ export function eventStream({ next, cancel }: Source<object>, room?: number): Re
   );
 }
 
+/**
+ * Passes the next chunk of a stream on to another one. Its end, and what went wrong, are passed on too, after `ended`.
+ *
+ * @param translated - The error that is passed on for one of the source. Default: the same.
+ */
+export async function passOn(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  controller: ReadableStreamDefaultController<Uint8Array>,
+  ended: () => void,
+  translated = (error: unknown): unknown => error,
+): Promise<void> {
+  try {
+    const { done, value } = await reader.read();
+    if (!done) return controller.enqueue(value);
+    ended();
+    controller.close();
+  } catch (error) {
+    ended();
+    controller.error(translated(error));
+  }
+}
+
 /** Bytes that become base64 at once: whole groups of three, and few enough to be arguments of one call. */
 const GROUPS = 3 * 2048;
 

@@ -145,6 +145,20 @@ describe("a client that breaks the protocol is closed, and no other is hurt", ()
   });
 });
 
+/** A client that asks for a flood and reads nothing of it; how many bytes came for it since, and by how many workerd grew. */
+async function unread(object: string) {
+  const socket = await raw(object);
+  socket.send(hello());
+  await frame(socket, ({ kind }) => kind === WELCOME);
+  const before = workers.rss;
+  const downBefore = (await proxy.counters()).down;
+  socket.pause();
+  socket.send(open("yes"));
+  const offered = async () => (await proxy.counters()).down - downBefore;
+  await until("the first of it", async () => (await offered()) > 200 << 10);
+  return { socket, offered, growth: () => workers.rss - before };
+}
+
 it("answers for its own hop", async () => {
   const socket = await raw("hop");
   const answer = frame(socket, ({ kind }) => kind === PONG);
@@ -156,15 +170,7 @@ it("answers for its own hop", async () => {
 it("a client that says to have read what it does not read gets no more than a lane's worth", async () => {
   await using neighbour = await connect(workers.url("liar"));
   await neighbour.exec("true");
-  const socket = await raw("liar");
-  socket.send(hello());
-  await frame(socket, ({ kind }) => kind === WELCOME);
-  const before = workers.rss;
-  const downBefore = (await proxy.counters()).down;
-  socket.pause();
-  socket.send(open("yes"));
-  const offered = async () => (await proxy.counters()).down - downBefore;
-  await until("the first of it", async () => (await offered()) > 200 << 10);
+  const { socket, offered, growth } = await unread("liar");
   // It acknowledges about what was sent, and never more, which would be seen; and guesses what it was asked in between.
   for (let lie = 1; lie <= 500 && (await workers.stats("liar")).clients > 1; lie += 1) {
     const received = Math.floor((await offered()) / 66_000);
@@ -172,33 +178,23 @@ it("a client that says to have read what it does not read gets no more than a la
     socket.send(encode({ lane: 1, channel: 0, kind: PONG, nonce: lie, received }));
   }
   const bytes = await offered();
-  process.stdout.write(`a client that lies: ${bytes} bytes came for it, workerd grew by ${workers.rss - before}\n`);
+  process.stdout.write(`a client that lies: ${bytes} bytes came for it, workerd grew by ${growth()}\n`);
   expect(bytes).toBeLessThan(12 << 20);
-  expect(workers.rss - before).toBeLessThan(64 << 20);
+  expect(growth()).toBeLessThan(64 << 20);
   expect((await neighbour.exec("echo on")).stdout).toBe("on\n");
 });
 
 it("a client that does not read costs its own window, and hurts nobody", async () => {
   await using neighbour = await connect(workers.url("deaf"));
   await neighbour.exec("true");
-  const socket = await raw("deaf");
-  socket.send(hello());
-  await frame(socket, ({ kind }) => kind === WELCOME);
-  const before = workers.rss;
-  const downBefore = (await proxy.counters()).down;
-  socket.pause();
-  socket.send(open("yes"));
-  const offered = async () => (await proxy.counters()).down - downBefore;
-  await until("the first of it", async () => (await offered()) > 200 << 10);
+  const { socket, offered, growth } = await unread("deaf");
   for (let index = 0; index < 100; index += 1) {
     expect((await neighbour.exec(`echo ${index}`)).stdout).toBe(`${index}\n`);
   }
   const bytes = await offered();
-  process.stdout.write(
-    `a client that does not read: ${bytes} bytes came for it, workerd grew by ${workers.rss - before}\n`,
-  );
+  process.stdout.write(`a client that does not read: ${bytes} bytes came for it, workerd grew by ${growth()}\n`);
   expect(bytes).toBeLessThan(6 << 20);
-  expect(workers.rss - before).toBeLessThan(64 << 20);
+  expect(growth()).toBeLessThan(64 << 20);
   // What it left unread is there, whole, when it reads on.
   let lines = 0;
   socket.on("message", (data: Buffer) => {
