@@ -19,6 +19,14 @@ export {
   SandwireError,
   TimeoutError,
 } from "./error.ts";
+export type {
+  BackupProgress,
+  BackupResult,
+  BackupStream,
+  CreateBackupOptions,
+  RestoreBackupOptions,
+  RestoreResult,
+} from "./kinds/backup.ts";
 export { DEFAULT_MAX_OUTPUT, type Endpoint } from "./kinds/base.ts";
 export type { CallOptions, Path } from "./kinds/call.ts";
 export type {
@@ -32,6 +40,7 @@ export type {
   SignalTarget,
   Usage,
 } from "./kinds/command.ts";
+export type { Variables } from "./kinds/env.ts";
 export * from "./kinds/errors.ts";
 export type {
   CommandOptions,
@@ -52,6 +61,7 @@ export type {
 } from "./kinds/file/content.ts";
 export type { FileInfo, FileType, GlobOptions, ProgressOptions } from "./kinds/file/info.ts";
 export type { ListFilesOptions, RemoveOptions, RenameOptions } from "./kinds/file.ts";
+export type { BucketProvider, Mount, MountBucketOptions } from "./kinds/mount.ts";
 export type {
   ExposedPort,
   ExposePortOptions,

@@ -152,3 +152,22 @@ export const InvalidPortError: ErrorClass<"INVALID_PORT"> = /* @__PURE__ */ code
 
 /** More would be read into memory than `maxSize` allows. */
 export const FileTooLargeError: ErrorClass<"FILE_TOO_LARGE"> = /* @__PURE__ */ coded("FILE_TOO_LARGE");
+
+/** There are no keys for the bucket. */
+export const MissingCredentialsError: ErrorClass<"MISSING_CREDENTIALS"> = /* @__PURE__ */ coded("MISSING_CREDENTIALS");
+
+/** Bucket, path or options of a mount are not valid. */
+export const InvalidMountConfigError: ErrorClass<"INVALID_MOUNT_CONFIG"> =
+  /* @__PURE__ */ coded("INVALID_MOUNT_CONFIG");
+
+/** The file system for buckets could not mount it. */
+export const S3fsMountError: ErrorClass<"S3FS_MOUNT_ERROR"> = /* @__PURE__ */ coded("S3FS_MOUNT_ERROR");
+
+/** A bucket could not be mounted. */
+export const BucketMountError: ErrorClass<"BUCKET_MOUNT_ERROR"> = /* @__PURE__ */ coded("BUCKET_MOUNT_ERROR");
+
+/** A bucket could not be unmounted. */
+export const BucketUnmountError: ErrorClass<"BUCKET_UNMOUNT_ERROR"> = /* @__PURE__ */ coded("BUCKET_UNMOUNT_ERROR");
+
+/** No bucket is mounted there. */
+export const MountNotFoundError: ErrorClass<"MOUNT_NOT_FOUND"> = /* @__PURE__ */ coded("MOUNT_NOT_FOUND");

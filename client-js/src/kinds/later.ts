@@ -7,7 +7,6 @@ import { ConnectionError } from "../error.ts";
 import type { ByteSink, ByteStream } from "../web.ts";
 import { Base, type Endpoint } from "./base.ts";
 import type { ExecStream } from "./exec.ts";
-import type { Ports } from "./port.ts";
 import type { SandboxCalls } from "./sandbox.ts";
 import { iterable, readable, sink } from "./sequence.ts";
 import type { SessionCalls } from "./session/calls.ts";
@@ -21,8 +20,24 @@ const SEQUENCE = 1;
 const STREAM = 2;
 const RUN = 3;
 
-/** Every method that is loaded later, and what it returns: the compiler sees to it that none is forgotten. */
-type Forms<T> = { readonly [Name in keyof T]: T[Name] extends (...args: never) => infer R ? FormOf<R> : never };
+/** Names of methods that are loaded later, by what they return: in this order, with blanks between them. */
+type Names = readonly [promises: string, sequences: string, streams: string, runs: string];
+
+/** The names that a class of {@link Rest} has and the lists do not, or have in another one: the compiler wants none. */
+type Wrong<Class, Own extends Names> = {
+  [Form in 0 | 1 | 2 | 3]: Differ<Words<(typeof SHARED)[Form] | Own[Form]>, MethodsOf<Class, Form>>;
+}[0 | 1 | 2 | 3];
+type Differ<Said, There> = Exclude<Said, There> | Exclude<There, Said>;
+type Words<Text extends string> = Text extends `${infer First} ${infer Others}`
+  ? First | Words<Others>
+  : Exclude<Text, "">;
+type MethodsOf<Class, Form> = {
+  [Name in keyof Class]: Class[Name] extends (...args: never) => infer R
+    ? FormOf<R> extends Form
+      ? Name
+      : never
+    : never;
+}[keyof Class];
 type FormOf<R> =
   R extends Promise<unknown>
     ? typeof PROMISE
@@ -34,62 +49,21 @@ type FormOf<R> =
 
 type Methods = Record<string, (...args: unknown[]) => unknown>;
 
-const SHARED: Forms<Omit<Ports, keyof Base>> = {
-  exec: PROMISE,
-  execStream: RUN,
-  createTerminal: PROMISE,
-  attachTerminal: PROMISE,
-  startProcess: PROMISE,
-  listProcesses: PROMISE,
-  getProcess: PROMISE,
-  killProcess: PROMISE,
-  killAllProcesses: PROMISE,
-  cleanupCompletedProcesses: PROMISE,
-  getProcessLogs: PROMISE,
-  streamProcessLogs: SEQUENCE,
-  readFile: PROMISE,
-  writeFile: PROMISE,
-  stat: PROMISE,
-  exists: PROMISE,
-  listFiles: PROMISE,
-  iterateFiles: SEQUENCE,
-  mkdir: PROMISE,
-  remove: PROMISE,
-  deleteFile: PROMISE,
-  renameFile: PROMISE,
-  moveFile: PROMISE,
-  copyFile: PROMISE,
-  chmod: PROMISE,
-  symlink: PROMISE,
-  search: SEQUENCE,
-  watch: PROMISE,
-  downloadTree: STREAM,
-  uploadTree: PROMISE,
-  listTerminals: PROMISE,
-  closeTerminal: PROMISE,
-  resizeTerminal: PROMISE,
-  snapshotTerminal: PROMISE,
-  waitForPort: PROMISE,
-  listPorts: PROMISE,
-  watchPorts: SEQUENCE,
-  exposePort: PROMISE,
-  unexposePort: PROMISE,
-  getExposedPorts: PROMISE,
-  isPortExposed: PROMISE,
-  connectPort: PROMISE,
-};
+const SHARED = [
+  "exec createTerminal attachTerminal startProcess listProcesses getProcess killProcess killAllProcesses cleanupCompletedProcesses getProcessLogs readFile writeFile stat exists listFiles mkdir remove deleteFile renameFile moveFile copyFile chmod symlink watch uploadTree listTerminals closeTerminal resizeTerminal snapshotTerminal waitForPort listPorts exposePort unexposePort getExposedPorts isPortExposed connectPort",
+  "streamProcessLogs iterateFiles search watchPorts",
+  "downloadTree",
+  "execStream",
+] as const;
 
-const SANDBOX: Forms<Omit<SandboxCalls, keyof Ports>> = {
-  info: PROMISE,
-  getMetrics: PROMISE,
-  metrics: SEQUENCE,
-  activity: SEQUENCE,
-  createSession: PROMISE,
-  listSessions: PROMISE,
-  deleteSession: PROMISE,
-};
+const SANDBOX = [
+  "info getMetrics createSession listSessions deleteSession setEnvVars getEnvVars mountBucket unmountBucket listMounts restoreBackup",
+  "metrics activity",
+  "createBackup",
+  "",
+] as const;
 
-const SESSION: Forms<Omit<SessionCalls, keyof Ports>> = { info: PROMISE, delete: PROMISE };
+const SESSION = ["info delete setEnvVars", "", "", ""] as const;
 
 let rest: Rest | undefined;
 let loading: Promise<Rest> | undefined;
@@ -99,20 +73,25 @@ let waiting = 0;
 type Made<T> = new (endpoint: Endpoint, session?: string) => T;
 
 /** A class whose methods are those of a class in {@link Rest}. */
-function surface<T>(calls: keyof Rest, own: Readonly<Record<string, number>>): Made<T> {
+function surface<Calls extends keyof Rest, const Own extends Names>(
+  calls: Calls,
+  own: [Wrong<InstanceType<Rest[Calls]>, Own>] extends [never] ? Own : Wrong<InstanceType<Rest[Calls]>, Own>,
+): Made<InstanceType<Rest[Calls]>> {
   class Surface extends Base {
     static {
-      for (const [name, form] of Object.entries({ ...SHARED, ...own })) {
-        const value = function (this: Surface, ...args: unknown[]) {
-          return returned(form, this.#call(name, args));
-        };
-        Object.defineProperty(Surface.prototype, name, { value, writable: true, configurable: true });
+      for (const lists of [SHARED, own as Names]) {
+        lists.forEach((names, form) => {
+          for (const name of names.match(/\w+/g) ?? []) {
+            (Surface.prototype as unknown as Methods)[name] = function (this: Surface, ...args) {
+              return returned(form, this.#call(name, args));
+            };
+          }
+        });
       }
     }
 
     async #call(name: string, args: unknown[]): Promise<unknown> {
-      // As they are now.
-      const { endpoint, session, env } = this;
+      const { endpoint, session } = this;
       if (!rest || waiting) {
         waiting += 1;
         try {
@@ -125,23 +104,23 @@ function surface<T>(calls: keyof Rest, own: Readonly<Record<string, number>>): M
           waiting -= 1;
         }
       }
-      return (new rest[calls](endpoint, session, env) as unknown as Methods)[name]?.(...args);
+      return (new rest[calls](endpoint, session) as unknown as Methods)[name]?.(...args);
     }
   }
-  return Surface as unknown as Made<T>;
+  return Surface as unknown as Made<InstanceType<Rest[Calls]>>;
 }
 
 /** What a `Sandbox` rests on. */
-export const SandboxSurface: new (endpoint: Endpoint) => SandboxCalls = /* @__PURE__ */ surface(
+export const SandboxSurface: new (endpoint: Endpoint) => SandboxCalls = /* @__PURE__ */ surface<
   "SandboxCalls",
-  SANDBOX,
-);
+  typeof SANDBOX
+>("SandboxCalls", SANDBOX);
 
 /** What a `Session` rests on. */
-export const SessionSurface: new (endpoint: Endpoint, session: string) => SessionCalls = /* @__PURE__ */ surface(
+export const SessionSurface: new (endpoint: Endpoint, session: string) => SessionCalls = /* @__PURE__ */ surface<
   "SessionCalls",
-  SESSION,
-);
+  typeof SESSION
+>("SessionCalls", SESSION);
 
 function returned(form: number, made: Promise<unknown>): unknown {
   return form === PROMISE ? made : form === SEQUENCE ? sequence(made) : form === STREAM ? stream(made) : run(made);
