@@ -29,6 +29,23 @@ export type {
 } from "./kinds/backup.ts";
 export { DEFAULT_MAX_OUTPUT, type Endpoint } from "./kinds/base.ts";
 export type { CallOptions, Path } from "./kinds/call.ts";
+export type { Chart } from "./kinds/code/chart.ts";
+export type {
+  CodeContext,
+  ContextChoice,
+  CreateCodeContextOptions,
+  DeleteCodeContextOptions,
+  KernelSpec,
+} from "./kinds/code/context.ts";
+export { CodeResult, type ResultAbout, type ResultFormat, type ResultPart } from "./kinds/code/result.ts";
+export {
+  type CodeEnd,
+  type CodeError,
+  type CodeEvent,
+  DEFAULT_MAX_RESULT,
+  type RunCodeStreamOptions,
+} from "./kinds/code/run.ts";
+export type { CodeExecution, RunCodeOptions } from "./kinds/code.ts";
 export type {
   Command,
   Env,
@@ -61,6 +78,7 @@ export type {
 } from "./kinds/file/content.ts";
 export type { FileInfo, FileType, GlobOptions, ProgressOptions } from "./kinds/file/info.ts";
 export type { ListFilesOptions, RemoveOptions, RenameOptions } from "./kinds/file.ts";
+export type { GitCheckoutOptions, GitCheckoutResult, GitProgress } from "./kinds/git.ts";
 export type { BucketProvider, Mount, MountBucketOptions } from "./kinds/mount.ts";
 export type {
   ExposedPort,

@@ -1,14 +1,14 @@
 /** `env.*`: the variables of the sandbox, and those of a session in words that its shell takes. */
 
 import type { CallOptions } from "./call.ts";
+import { Code } from "./code.ts";
 import { ValidationFailedError } from "./errors.ts";
-import { Ports } from "./port.ts";
 
 /** Variables to set; `null` and `undefined` take one away, also one that the server has. */
 export type Variables = Readonly<Record<string, string | null | undefined>>;
 
 /** The variables of a sandbox. */
-export class SandboxVariables extends Ports {
+export class SandboxVariables extends Code {
   /**
    * Sets variables of the sandbox, over the server's own environment: for every command, process, terminal, session and
    * kernel that begins from then on, whoever begins it. Shells of sessions that run take them with their next command, unless

@@ -4,7 +4,7 @@
  */
 
 import { ConnectionError } from "../error.ts";
-import type { ByteSink, ByteStream } from "../web.ts";
+import type { ByteSink, ByteStream, Chunk, StreamWriter } from "../web.ts";
 import { Base, type Endpoint } from "./base.ts";
 import type { ExecStream } from "./exec.ts";
 import type { SandboxCalls } from "./sandbox.ts";
@@ -14,33 +14,21 @@ import type { AsyncSequence, Encoding } from "./stream.ts";
 
 type Rest = typeof import("./rest.ts");
 
-/** What a method returns. */
-const PROMISE = 0;
-const SEQUENCE = 1;
-const STREAM = 2;
-const RUN = 3;
+/** What a method returns: the digit before its name. Without one a promise. */
+const SEQUENCE = "1";
+const STREAM = "2";
+const RUN = "3";
 
-/** Names of methods that are loaded later, by what they return: in this order, with blanks between them. */
-type Names = readonly [promises: string, sequences: string, streams: string, runs: string];
-
-/** The names that a class of {@link Rest} has and the lists do not, or have in another one: the compiler wants none. */
-type Wrong<Class, Own extends Names> = {
-  [Form in 0 | 1 | 2 | 3]: Differ<Words<(typeof SHARED)[Form] | Own[Form]>, MethodsOf<Class, Form>>;
-}[0 | 1 | 2 | 3];
+/** What a class of {@link Rest} has and its lists do not, or have otherwise: the compiler wants none. */
+type Wrong<Class, Own extends string> = Differ<Words<typeof SHARED | Own>, EntriesOf<Class>>;
 type Differ<Said, There> = Exclude<Said, There> | Exclude<There, Said>;
-type Words<Text extends string> = Text extends `${infer First} ${infer Others}`
-  ? First | Words<Others>
-  : Exclude<Text, "">;
-type MethodsOf<Class, Form> = {
-  [Name in keyof Class]: Class[Name] extends (...args: never) => infer R
-    ? FormOf<R> extends Form
-      ? Name
-      : never
-    : never;
+type Words<Text extends string> = Text extends `${infer First} ${infer Others}` ? First | Words<Others> : Text;
+type EntriesOf<Class> = {
+  [Name in keyof Class]: Class[Name] extends (...args: never) => infer R ? `${FormOf<R>}${Name & string}` : never;
 }[keyof Class];
 type FormOf<R> =
   R extends Promise<unknown>
-    ? typeof PROMISE
+    ? ""
     : R extends { readonly stdin: unknown }
       ? typeof RUN
       : R extends AsyncSequence<unknown>
@@ -49,21 +37,13 @@ type FormOf<R> =
 
 type Methods = Record<string, (...args: unknown[]) => unknown>;
 
-const SHARED = [
-  "exec createTerminal attachTerminal startProcess listProcesses getProcess killProcess killAllProcesses cleanupCompletedProcesses getProcessLogs readFile writeFile stat exists listFiles mkdir remove deleteFile renameFile moveFile copyFile chmod symlink watch uploadTree listTerminals closeTerminal resizeTerminal snapshotTerminal waitForPort listPorts exposePort unexposePort getExposedPorts isPortExposed connectPort",
-  "streamProcessLogs iterateFiles search watchPorts",
-  "downloadTree",
-  "execStream",
-] as const;
+const SHARED =
+  "exec createTerminal attachTerminal startProcess listProcesses getProcess killProcess killAllProcesses cleanupCompletedProcesses getProcessLogs readFile writeFile stat exists listFiles mkdir remove deleteFile renameFile moveFile copyFile chmod symlink watch uploadTree listTerminals closeTerminal resizeTerminal snapshotTerminal waitForPort listPorts exposePort unexposePort getExposedPorts isPortExposed connectPort gitCheckout 1streamProcessLogs 1iterateFiles 1search 1watchPorts 2downloadTree 3execStream";
 
-const SANDBOX = [
-  "info getMetrics createSession listSessions deleteSession setEnvVars getEnvVars mountBucket unmountBucket listMounts restoreBackup",
-  "metrics activity",
-  "createBackup",
-  "",
-] as const;
+const SANDBOX =
+  "info getMetrics createSession listSessions deleteSession setEnvVars getEnvVars mountBucket unmountBucket listMounts restoreBackup createCodeContext getCodeContext listCodeContexts deleteCodeContext restartCodeContext interruptCodeContext listKernelSpecs runCode 1metrics 1activity 1runCodeStream 2createBackup";
 
-const SESSION = ["info delete setEnvVars", "", "", ""] as const;
+const SESSION = "info delete setEnvVars";
 
 let rest: Rest | undefined;
 let loading: Promise<Rest> | undefined;
@@ -73,20 +53,17 @@ let waiting = 0;
 type Made<T> = new (endpoint: Endpoint, session?: string) => T;
 
 /** A class whose methods are those of a class in {@link Rest}. */
-function surface<Calls extends keyof Rest, const Own extends Names>(
+function surface<Calls extends keyof Rest, Own extends string>(
   calls: Calls,
   own: [Wrong<InstanceType<Rest[Calls]>, Own>] extends [never] ? Own : Wrong<InstanceType<Rest[Calls]>, Own>,
 ): Made<InstanceType<Rest[Calls]>> {
   class Surface extends Base {
     static {
-      for (const lists of [SHARED, own as Names]) {
-        lists.forEach((names, form) => {
-          for (const name of names.match(/\w+/g) ?? []) {
-            (Surface.prototype as unknown as Methods)[name] = function (this: Surface, ...args) {
-              return returned(form, this.#call(name, args));
-            };
-          }
-        });
+      for (const entry of `${SHARED} ${own}`.split(" ")) {
+        const name = entry.replace(/^\d/, "");
+        (Surface.prototype as unknown as Methods)[name] = function (this: Surface, ...args) {
+          return returned(entry[0], this.#call(name, args));
+        };
       }
     }
 
@@ -99,7 +76,7 @@ function surface<Calls extends keyof Rest, const Own extends Names>(
           rest = await loading;
         } catch (cause) {
           loading = undefined;
-          throw new ConnectionError("a part of sandwire could not be loaded: try again", {}, undefined, { cause });
+          throw new ConnectionError("sandwire could not be loaded: try again", {}, undefined, { cause });
         } finally {
           waiting -= 1;
         }
@@ -122,8 +99,8 @@ export const SessionSurface: new (endpoint: Endpoint, session: string) => Sessio
   typeof SESSION
 >("SessionCalls", SESSION);
 
-function returned(form: number, made: Promise<unknown>): unknown {
-  return form === PROMISE ? made : form === SEQUENCE ? sequence(made) : form === STREAM ? stream(made) : run(made);
+function returned(form: string | undefined, made: Promise<unknown>): unknown {
+  return form === SEQUENCE ? sequence(made) : form === STREAM ? stream(made) : form === RUN ? run(made) : made;
 }
 
 /** What will be there, as if it were there. */
@@ -154,13 +131,13 @@ function run(made: Promise<unknown>): ExecStream<Encoding> {
   const source = made as Promise<ExecStream<Encoding>>;
   let input: ByteSink | undefined;
   const open = () => {
-    const writer = source.then(it => it.stdin.getWriter());
-    quiet(writer);
-    return sink({
-      write: async chunk => (await writer).write(chunk as Uint8Array),
-      end: async () => (await writer).close(),
-      cancel: () => quiet(writer.then(it => it.abort())),
-    });
+    let writer: StreamWriter<Chunk>;
+    return sink(
+      { write: chunk => writer.write(chunk), end: () => writer.close(), cancel: () => writer.abort() },
+      async () => {
+        writer = (await source).stdin.getWriter();
+      },
+    );
   };
   const kill: ExecStream["kill"] = async (...args) => (await source).kill(...args);
   return Object.defineProperty(Object.assign(sequence(made), { kill }), "stdin", {

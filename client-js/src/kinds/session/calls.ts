@@ -4,7 +4,7 @@ import { type CallOptions, fromWire } from "../call.ts";
 import { exitOf, type WireExit } from "../command.ts";
 import { exportsOf, type Variables } from "../env.ts";
 import { ValidationFailedError } from "../errors.ts";
-import { Ports } from "../port.ts";
+import { Git } from "../git.ts";
 import type { DeleteSessionOptions, SessionInfo } from "../session.ts";
 
 /** `session.Info` on the wire. */
@@ -13,7 +13,7 @@ export interface WireSession {
 }
 
 /** What a session can do beside what a sandbox can. */
-export class SessionCalls extends Ports {
+export class SessionCalls extends Git {
   /** Asks the server how it is. */
   async info(options?: CallOptions): Promise<SessionInfo> {
     return sessionOf(await this.call("session.get", { id: this.session }, options));
