@@ -1,5 +1,6 @@
 /** What can be called in a sandbox and in each of its sessions alike: every line leads to the family that does it. */
 
+import * as backup from "./backup.ts";
 import { exec, execStream } from "./command.ts";
 import type { Context } from "./context.ts";
 import * as file from "./file.ts";
@@ -43,7 +44,7 @@ export function callsIn(context: Context): Calls {
     deleteCodeContext: () => later("deleteCodeContext"),
     mountBucket: () => later("mountBucket"),
     unmountBucket: () => later("unmountBucket"),
-    createBackup: () => later("createBackup"),
-    restoreBackup: () => later("restoreBackup"),
+    createBackup: options => backup.createBackup(context, options),
+    restoreBackup: kept => backup.restoreBackup(context, kept),
   };
 }

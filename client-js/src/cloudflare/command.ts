@@ -187,7 +187,7 @@ async function launch(
   if (session !== undefined) return { session, cwd, env: given(env) };
   return {
     cwd: cwd === undefined ? context.cwd : await absolute(context, client, session, cwd),
-    env: { ...context.env(), ...given(env) },
+    env: given(env),
   };
 }
 

@@ -213,12 +213,12 @@ export abstract class SandboxMethods<Env> extends Container<Env> {
     return this[IN]().unmountBucket(mountPath);
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /** Keeps a directory in the Worker's bucket for backups. */
   createBackup(options: Types.BackupOptions): Promise<Types.DirectoryBackup> {
     return this[IN]().createBackup(options);
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /** Puts a directory back as it was kept: all of it or nothing. */
   restoreBackup(backup: Types.DirectoryBackup): Promise<Types.RestoreBackupResult> {
     return this[IN]().restoreBackup(backup);
   }

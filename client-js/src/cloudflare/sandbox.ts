@@ -8,21 +8,23 @@ import { Relay } from "../relay/relay.ts";
 import { isAtWork, Rest } from "./activity.ts";
 import { type Calls, callsIn } from "./calls.ts";
 import type { Context } from "./context.ts";
-import { answers, unavailable, upgrade, whereabouts, withEngine } from "./engine.ts";
+import { answers, arrive, unavailable, upgrade, withEngine } from "./engine.ts";
 import { attempt, createError, invalid } from "./errors.ts";
 import { forward } from "./forward.ts";
 import { CONTROL_PORT, HostContainer } from "./host.ts";
 import { IN, SandboxMethods } from "./methods.ts";
+import { ThisObject } from "./object.ts";
 import { checkDuration, checkTimeouts, seconds, timeouts } from "./options.ts";
 import { checkPort, ExposedPorts, type ExposeOptions } from "./ports.ts";
 import { invalidToken, stale } from "./preview.ts";
 import { type Call, Operations, type Reply } from "./remote.ts";
 import { type Route, routeOf, withRoute } from "./route.ts";
-import { createSession, deleteSession, exportTo, type Variables } from "./sessions.ts";
+import { inSession } from "./session.ts";
+import { createSession, deleteSession } from "./sessions.ts";
 import { Settings, sameSecret } from "./settings.ts";
 import { terminal } from "./terminal.ts";
 import type * as Types from "./types.ts";
-import { changesOf, checkOwnVariables, sandboxVariables, startVariables } from "./variables.ts";
+import { changesOf, checkOwnVariables, sandboxVariables, startVariables, type Variables } from "./variables.ts";
 
 /** What `getSandbox` tells the object: only what changed. */
 export type SandboxConfiguration = Pick<
@@ -59,6 +61,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   readonly #ports: ExposedPorts;
   readonly #relay: Relay;
   readonly #operations: Operations = new Operations();
+  readonly #object: ThisObject;
   /** The variables of the class, under those that were set. */
   #ownVariables: Readonly<Record<string, string>> = {};
   #starting: Promise<void> | undefined;
@@ -78,6 +81,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     super(withEngine(ctx, env, admits), env);
     this.#settings = settings;
     this.#ports = new ExposedPorts(ctx.storage.kv);
+    this.#object = new ThisObject(env, ctx.storage.kv, () => this.ctx.container?.running === true);
     this.#relay = new Relay(ctx, { dial: () => this.#dial() });
     ctx.blockConcurrencyWhile(() => this.#restore());
   }
@@ -133,14 +137,15 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     const changes = sandboxVariables(envVars);
     this.#settings.set({ variables: { ...this.#variables, ...changes } });
     if (!this.ctx.container?.running) return;
-    await exportTo(await this.#client(), this.#defaultSession, changes);
+    const client = await this.#client();
+    await attempt({}, () => client.setEnvVars(changes));
   }
 
   // Sessions.
 
   /** Makes a session: a shell of its own, with its directory and variables. */
   async createSession(options: Types.SessionOptions = {}): Promise<Types.ExecutionSession> {
-    return this.#session(await createSession(await this.#client(), options, this.#variables));
+    return this.#session(await createSession(await this.#client(), options));
   }
 
   /** A session by its id. Whether it is there shows with the first call. */
@@ -334,12 +339,12 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     const settings = this.#settings;
     return {
       client: () => this.#client(),
-      env: () => ({ ...this.#variables }),
       ...(session !== undefined && { session }),
       get cwd() {
         return settings.now.workspace ?? "/workspace";
       },
       id: this.#name,
+      object: this.#object,
     };
   }
 
@@ -349,8 +354,10 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
       ...this[IN](id),
       terminal: (request, options = {}) => terminal(this.#context(id), request, options),
       setEnvVars: async envVars => {
-        const changes = changesOf(envVars);
-        await exportTo(await this.#client(), id, changes);
+        const context = this.#context(id);
+        const client = await this.#client();
+        const set = () => client.getSession(id).setEnvVars(changesOf(envVars));
+        await attempt({ sessionId: id }, () => inSession(context, client, id, set));
       },
     };
   }
@@ -364,7 +371,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     }
     const client = await this.#relay.client();
     if (!this.#located) {
-      this.#settings.set(await attempt({}, () => whereabouts(client)));
+      this.#settings.set(await attempt({}, () => arrive(client, this.#settings.now)));
       this.#located = true;
     }
     return client;
@@ -445,9 +452,10 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   }
 
   async #destroy(): Promise<void> {
+    this.#object.endLife();
     this.#relay.sleep("destroyed");
     this.#ports.clear();
-    this.#settings.set({ variables: {}, workspace: undefined, placementId: undefined });
+    this.#settings.set({ variables: {}, workspace: undefined, placementId: undefined, told: undefined });
     await super.destroy();
   }
 

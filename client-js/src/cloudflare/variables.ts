@@ -2,7 +2,9 @@
 
 import { invalid } from "./errors.ts";
 import { checkVariables } from "./options.ts";
-import type { Variables } from "./sessions.ts";
+
+/** Variables as they are kept: `null` takes one away. */
+export type Variables = Readonly<Record<string, string | null>>;
 
 /** Those that would move the server away from where it is looked for. */
 const MOVES_SERVER = new Set([

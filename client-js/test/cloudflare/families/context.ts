@@ -4,6 +4,7 @@ import { afterAll, beforeAll } from "vitest";
 import type { Context } from "../../../src/cloudflare/context.ts";
 import { SandboxError } from "../../../src/cloudflare/errors.ts";
 import { parseSSEStream } from "../../../src/cloudflare/events.ts";
+import { ThisObject } from "../../../src/cloudflare/object.ts";
 import { connect, type Sandbox } from "../../../src/index.ts";
 import { Server } from "../../harness/server.ts";
 
@@ -15,15 +16,23 @@ export interface Family {
   readonly context: Context;
   /** With no session. */
   readonly sessionless: Context;
-  /** Variables that both have. */
-  readonly env: Record<string, string | null>;
+}
+
+/** An object that is bound to nothing, and keeps what it is told as long as the test runs. */
+export function thisObject(env: object = {}): ThisObject {
+  const kept = new Map<string, unknown>();
+  const storage = {
+    get: (key: string) => kept.get(key),
+    put: (key: string, value: unknown) => void kept.set(key, value),
+    delete: (key: string) => kept.delete(key),
+  };
+  return new ThisObject(env, storage as unknown as ThisObject["storage"], () => true);
 }
 
 /** Starts a server before the tests of the file, and stops it after them. */
 export function family(): Family {
   let server: Server | undefined;
   let client: Sandbox | undefined;
-  const env: Record<string, string | null> = {};
   beforeAll(async () => {
     server = await Server.start();
     client = await connect(server.url);
@@ -38,9 +47,9 @@ export function family(): Family {
   };
   const bare = (): Context => ({
     client: async () => there(client),
-    env: () => env,
     cwd: there(server).workspace,
     id: "test",
+    object: thisObject(),
   });
   return {
     get server() {
@@ -55,7 +64,6 @@ export function family(): Family {
     get sessionless() {
       return bare();
     },
-    env,
   };
 }
 

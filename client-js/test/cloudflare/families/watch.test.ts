@@ -9,7 +9,7 @@ import type { CheckChangesOptions, FileWatchSSEEvent, WatchOptions } from "../..
 import { checkChanges, watch } from "../../../src/cloudflare/watch.ts";
 import { connect } from "../../../src/index.ts";
 import { Server } from "../../harness/server.ts";
-import { failure, family } from "./context.ts";
+import { failure, family, thisObject } from "./context.ts";
 
 const test = family();
 let made = 0;
@@ -98,7 +98,7 @@ describe("watch", () => {
     const server = await Server.start();
     const client = await connect(server.url);
     try {
-      const context = { client: async () => client, env: () => ({}), cwd: server.workspace, id: "lost" };
+      const context = { client: async () => client, cwd: server.workspace, object: thisObject(), id: "lost" };
       const stream = await watch(context, ".");
       const events = parseSSEStream<FileWatchSSEEvent>(stream);
       expect((await events.next()).value).toMatchObject({ type: "watching" });
@@ -154,7 +154,7 @@ describe("checkChanges", () => {
     const server = await Server.start();
     const client = await connect(server.url);
     try {
-      const context = { client: async () => client, env: () => ({}), cwd: server.workspace, id: "again" };
+      const context = { client: async () => client, cwd: server.workspace, object: thisObject(), id: "again" };
       const { version } = await checkChanges(context, ".");
       await server.kill();
       await server.comeBack();
