@@ -1,9 +1,11 @@
 /** What can be called in a sandbox and in each of its sessions alike: every line leads to the family that does it. */
 
 import * as backup from "./backup.ts";
+import * as code from "./code.ts";
 import { exec, execStream } from "./command.ts";
 import type { Context } from "./context.ts";
 import * as file from "./file.ts";
+import { gitCheckout } from "./git.ts";
 import { later } from "./later.ts";
 import * as process from "./process.ts";
 import type { ExecutionSession } from "./types.ts";
@@ -36,12 +38,12 @@ export function callsIn(context: Context): Calls {
     exists: path => file.exists(context, path),
     watch: (path, options) => watch.watch(context, path, options),
     checkChanges: (path, options) => watch.checkChanges(context, path, options),
-    gitCheckout: () => later("gitCheckout"),
-    createCodeContext: () => later("createCodeContext"),
-    runCode: () => later("runCode"),
-    runCodeStream: () => later("runCodeStream"),
-    listCodeContexts: () => later("listCodeContexts"),
-    deleteCodeContext: () => later("deleteCodeContext"),
+    gitCheckout: (url, options) => gitCheckout(context, url, options),
+    createCodeContext: options => code.createCodeContext(context, options),
+    runCode: (text, options) => code.runCode(context, text, options),
+    runCodeStream: (text, options) => code.runCodeStream(context, text, options),
+    listCodeContexts: () => code.listCodeContexts(context),
+    deleteCodeContext: id => code.deleteCodeContext(context, id),
     mountBucket: () => later("mountBucket"),
     unmountBucket: () => later("unmountBucket"),
     createBackup: options => backup.createBackup(context, options),

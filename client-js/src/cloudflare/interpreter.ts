@@ -1,32 +1,44 @@
 /** {@link CodeInterpreter}, in the shape of the stock package. */
 
-import { later } from "./later.ts";
-import type { CodeContext, CreateContextOptions, ExecutionResult, RunCodeOptions } from "./types.ts";
+import type { CodeContext, CreateContextOptions, ExecutionResult, ISandbox, RunCodeOptions } from "./types.ts";
 
-/** Runs code in contexts that keep their variables. Not supported by this version: everything rejects with `NOT_SUPPORTED`. */
+/** What runs the code: a sandbox, or one of its sessions. */
+type Interpreter = Pick<
+  ISandbox,
+  "createCodeContext" | "runCode" | "runCodeStream" | "listCodeContexts" | "deleteCodeContext"
+>;
+
+/** Runs code in contexts that keep their variables: those of a sandbox. */
 export class CodeInterpreter {
-  /** A context. */
-  createCodeContext(_options?: CreateContextOptions): Promise<CodeContext> {
-    return later("createCodeContext");
+  readonly #interpreter: () => Interpreter;
+
+  /** Of a sandbox or a session, or of what gives one. Asks nothing. */
+  constructor(interpreter: Interpreter | (() => Interpreter)) {
+    this.#interpreter = typeof interpreter === "function" ? interpreter : () => interpreter;
+  }
+
+  /** Makes a context. */
+  createCodeContext(options?: CreateContextOptions): Promise<CodeContext> {
+    return this.#interpreter().createCodeContext(options);
   }
 
   /** Runs code to its end. */
-  runCode(_code: string, _options?: RunCodeOptions): Promise<ExecutionResult> {
-    return later("runCode");
+  runCode(code: string, options?: RunCodeOptions): Promise<ExecutionResult> {
+    return this.#interpreter().runCode(code, options);
   }
 
-  /** Runs code, and gives its output as server-sent events. */
-  runCodeStream(_code: string, _options?: RunCodeOptions): Promise<ReadableStream<Uint8Array>> {
-    return later("runCodeStream");
+  /** Runs code, and gives what it does as server-sent events. */
+  runCodeStream(code: string, options?: RunCodeOptions): Promise<ReadableStream<Uint8Array>> {
+    return this.#interpreter().runCodeStream(code, options);
   }
 
-  /** All contexts. */
+  /** The contexts. */
   listCodeContexts(): Promise<CodeContext[]> {
-    return later("listCodeContexts");
+    return this.#interpreter().listCodeContexts();
   }
 
   /** Ends a context. */
-  deleteCodeContext(_contextId: string): Promise<void> {
-    return later("deleteCodeContext");
+  deleteCodeContext(contextId: string): Promise<void> {
+    return this.#interpreter().deleteCodeContext(contextId);
   }
 }

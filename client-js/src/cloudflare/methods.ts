@@ -170,7 +170,12 @@ export abstract class SandboxMethods<Env> extends Container<Env> {
     return this.killProcess(id, signal, sessionId);
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /**
+   * Checks a repository out. Credentials in the URL reach no error, no log and no file.
+   *
+   * @throws `InvalidGitUrlError`, `GitRepositoryNotFoundError`, `GitAuthenticationError`, `GitBranchNotFoundError`,
+   * `GitNetworkError`, `GitCloneError`, `GitCheckoutError`: then nothing is left behind.
+   */
   gitCheckout(
     repoUrl: string,
     options?: Parameters<Calls["gitCheckout"]>[1] & InSession,
@@ -178,27 +183,38 @@ export abstract class SandboxMethods<Env> extends Container<Env> {
     return this[IN](options?.sessionId).gitCheckout(repoUrl, options);
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /**
+   * Makes a code context: it keeps what code leaves in it. All sessions have the same ones.
+   *
+   * @throws `InterpreterNotReadyError`, or an error `PYTHON_NOT_AVAILABLE` or `JAVASCRIPT_NOT_AVAILABLE`, which says what to
+   * install.
+   */
   createCodeContext(options?: Types.CreateContextOptions): Promise<Types.CodeContext> {
     return this[IN]().createCodeContext(options);
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /**
+   * Runs code to its end, by default in the default context of its language. What it raises, and that its time was over, stand
+   * in `error`.
+   *
+   * @throws `ContextNotFoundError`; `CodeExecutionError` when the kernel died; `OperationInterruptedError` when nobody knows how
+   * it ended.
+   */
   runCode(code: string, options?: Types.RunCodeOptions): Promise<Types.ExecutionResult> {
     return this[IN]().runCode(code, options);
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /** Runs code, and gives what it does as server-sent events. Cancelling the stream interrupts it. */
   runCodeStream(code: string, options?: Types.RunCodeOptions): Promise<ReadableStream<Uint8Array>> {
     return this[IN]().runCodeStream(code, options);
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /** The code contexts, oldest first. */
   listCodeContexts(): Promise<Types.CodeContext[]> {
     return this[IN]().listCodeContexts();
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /** Ends a code context, and what runs in it. */
   deleteCodeContext(contextId: string): Promise<void> {
     return this[IN]().deleteCodeContext(contextId);
   }

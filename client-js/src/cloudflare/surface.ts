@@ -1,11 +1,12 @@
 /** The methods of a sandbox and its sessions in the Worker: callbacks and signals work here, which cannot cross to the object. */
 
 import type { Caller } from "./caller.ts";
+import { runCode, runCodeStream } from "./code/cross.ts";
 import { contentAcross, readAcross } from "./file/cross.ts";
 import { followExec } from "./follow.ts";
 import { processOf, startProcess } from "./processes.ts";
 import { withRoute } from "./route.ts";
-import type { ExecOptions, ExecutionSession, FileEncoding, Process, PtyOptions } from "./types.ts";
+import type { ExecOptions, ExecutionSession, FileEncoding, Process, PtyOptions, RunCodeOptions } from "./types.ts";
 
 /** Methods by name. */
 export type Methods = Record<string, (...args: never[]) => unknown>;
@@ -25,8 +26,6 @@ const PLAIN = [
   "checkChanges",
   "gitCheckout",
   "createCodeContext",
-  "runCode",
-  "runCodeStream",
   "listCodeContexts",
   "deleteCodeContext",
   "mountBucket",
@@ -43,7 +42,7 @@ export function sharedMethods(caller: Caller): Methods {
     // What some expect to find.
     pathExists: (...args: unknown[]) => caller.call("exists", args),
     stopProcess: (...args: unknown[]) => caller.call("killProcess", args),
-    interpret: (...args: unknown[]) => caller.call("runCode", args),
+    interpret: (code: string, options?: RunCodeOptions) => runCode(caller, code, options),
     mountStorage: (...args: unknown[]) => caller.call("mountBucket", args),
     exec: (command: string, options?: ExecOptions) => exec(caller, command, options),
     execStream: (command: string, options?: object) => caller.abortable("execStream", [command, options], 1),
@@ -60,6 +59,8 @@ export function sharedMethods(caller: Caller): Methods {
     readFileStream: (path: string, options?: object) => caller.abortable("readFileStream", [path, options], 1),
     watch: (path: string, options?: object) => caller.abortable("watch", [path, options], 1),
     streamProcessLogs: (id: string, options?: object) => caller.abortable("streamProcessLogs", [id, options], 1),
+    runCode: (code: string, options?: RunCodeOptions) => runCode(caller, code, options),
+    runCodeStream: (code: string, options?: RunCodeOptions) => runCodeStream(caller, code, options),
     startProcess: (...args: Parameters<ExecutionSession["startProcess"]>) => startProcess(caller, ...args),
     listProcesses: async (...args: unknown[]) => {
       const all = (await caller.call("listProcesses", args)) as Process[];

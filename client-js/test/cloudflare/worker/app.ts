@@ -197,7 +197,6 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   keepAlive: (sandbox, [on]) => sandbox.setKeepAlive(on === "true"),
   placement: sandbox => sandbox.getContainerPlacementId(),
   laterTunnel: sandbox => sandbox.tunnels.get(8080),
-  later: sandbox => sandbox.gitCheckout("https://example.com/repository.git"),
 };
 
 export default {
