@@ -6,7 +6,8 @@ import { SandboxError } from "../../../src/cloudflare/errors.ts";
 import { parseSSEStream } from "../../../src/cloudflare/events.ts";
 import { ThisObject } from "../../../src/cloudflare/object.ts";
 import { connect, type Sandbox } from "../../../src/index.ts";
-import { Server } from "../../harness/server.ts";
+import { CuttingProxy } from "../../harness/proxy.ts";
+import { Server, type ServerOptions } from "../../harness/server.ts";
 
 /** What the tests of a file use. */
 export interface Family {
@@ -29,16 +30,31 @@ export function thisObject(env: object = {}): ThisObject {
   return new ThisObject(env, storage as unknown as ThisObject["storage"], () => true);
 }
 
-/** Starts a server before the tests of the file, and stops it after them. */
-export function family(): Family {
+/** How to start it. */
+export interface FamilyOptions {
+  /** Of the server. */
+  readonly server?: ServerOptions;
+  /** Cut the client's connections again and again, each behind so many bytes. Default: they stay whole. */
+  readonly cut?: readonly [least: number, most: number];
+}
+
+/** Starts a server before the tests of the file, or of the block, and stops it after them. */
+export function family(options: FamilyOptions = {}): Family {
   let server: Server | undefined;
   let client: Sandbox | undefined;
+  let proxy: CuttingProxy | undefined;
   beforeAll(async () => {
-    server = await Server.start();
-    client = await connect(server.url);
+    server = await Server.start(options.server);
+    if (options.cut) {
+      proxy = await CuttingProxy.start(server.address);
+      await proxy.cutRandomly(11, ...options.cut);
+    }
+    client = await connect(proxy?.url ?? server.url);
   });
   afterAll(async () => {
+    await proxy?.keepWhole();
     await client?.close();
+    await proxy?.stop();
     await server?.stop();
   });
   const there = <T>(value: T | undefined): T => {
