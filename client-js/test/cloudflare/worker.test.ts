@@ -130,6 +130,17 @@ it("has sessions whose shells are their own", async () => {
   });
 });
 
+it("has sessions that live on, however their commands end", async () => {
+  expect(await platform.call("sessionEnds")).toEqual({
+    exitCode: 3,
+    late: "COMMAND_EXECUTION_ERROR",
+    stdout: "/usr\nlocal",
+    ended: "SESSION_TERMINATED",
+    fresh: "fresh",
+    other: expect.not.stringContaining("/usr"),
+  });
+});
+
 it("says where its container is, as far as that is known", async () => {
   expect(await platform.call("placement")).toBe(null);
 });
@@ -147,10 +158,6 @@ it("does without the default session what it does with it", async () => {
   expect((await exec("echo $A", alone)).stdout).toBe("b");
   await platform.call("destroy", alone);
   expect((await platform.info("alone")).state).toBe("absent");
-});
-
-it("says by a code what comes later", async () => {
-  await expect(platform.call("laterTunnel")).rejects.toMatchObject({ code: "NOT_SUPPORTED", name: "SandboxError" });
 });
 
 it.each(["-edge", "edge-", "x".repeat(64), "www", "ä", "a b", "a/b"])(
