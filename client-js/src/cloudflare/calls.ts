@@ -6,7 +6,7 @@ import { exec, execStream } from "./command.ts";
 import type { Context } from "./context.ts";
 import * as file from "./file.ts";
 import { gitCheckout } from "./git.ts";
-import { later } from "./later.ts";
+import * as mount from "./mount.ts";
 import * as process from "./process.ts";
 import type { ExecutionSession } from "./types.ts";
 import * as watch from "./watch.ts";
@@ -31,7 +31,7 @@ export function callsIn(context: Context): Calls {
     readFile: ((path, options) => file.readFile(context, path, options)) as Calls["readFile"],
     readFileStream: path => file.readFileStream(context, path),
     mkdir: (path, options) => file.mkdir(context, path, options),
-    deleteFile: path => file.deleteFile(context, path),
+    deleteFile: (path, options) => file.deleteFile(context, path, options),
     renameFile: (from, to) => file.renameFile(context, from, to),
     moveFile: (from, to) => file.moveFile(context, from, to),
     listFiles: (path, options) => file.listFiles(context, path, options),
@@ -44,8 +44,8 @@ export function callsIn(context: Context): Calls {
     runCodeStream: (text, options) => code.runCodeStream(context, text, options),
     listCodeContexts: () => code.listCodeContexts(context),
     deleteCodeContext: id => code.deleteCodeContext(context, id),
-    mountBucket: () => later("mountBucket"),
-    unmountBucket: () => later("unmountBucket"),
+    mountBucket: (bucket, path, options) => mount.mountBucket(context, bucket, path, options),
+    unmountBucket: path => mount.unmountBucket(context, path),
     createBackup: options => backup.createBackup(context, options),
     restoreBackup: kept => backup.restoreBackup(context, kept),
   };

@@ -1,8 +1,9 @@
 /** The methods of a sandbox that each session has too: in the default session, unless a session is named. */
 
 import { Container } from "@cloudflare/containers";
+import { aliasesOf } from "./aliases.ts";
 import type { Calls } from "./calls.ts";
-import { TUNNELS, type TunnelsHandler } from "./tunnels.ts";
+import type { TunnelsHandler } from "./tunnels.ts";
 import type * as Types from "./types.ts";
 
 /** Gives the calls in a session. A symbol, so that nobody reaches it by RPC. */
@@ -120,9 +121,10 @@ export abstract class SandboxMethods<Env> extends Container<Env> {
     return this[IN](options?.sessionId).mkdir(path, options);
   }
 
-  /** Removes a file. */
-  deleteFile(path: string, sessionId?: string): Promise<Types.DeleteFileResult> {
-    return this[IN](sessionId).deleteFile(path);
+  /** Removes a file; with `recursive` a directory, too. A text in the place of the options is the session. */
+  deleteFile(path: string, options: string | Types.DeleteFileOptions = {}): Promise<Types.DeleteFileResult> {
+    const { sessionId, ...how } = typeof options === "string" ? { sessionId: options } : options;
+    return this[IN](sessionId).deleteFile(path, how);
   }
 
   /** Gives a file another name. */
@@ -145,29 +147,42 @@ export abstract class SandboxMethods<Env> extends Container<Env> {
     return this[IN](sessionId).exists(path);
   }
 
-  /** Not supported by this version: its methods reject with `NOT_SUPPORTED`. */
-  get tunnels(): TunnelsHandler {
-    return TUNNELS;
+  /** Addresses of ports in Cloudflare's network. */
+  abstract get tunnels(): TunnelsHandler;
+
+  /** Not for users: a call of {@link tunnels}, which crosses RPC. */
+  async callTunnels(method: string, args: unknown[]): Promise<unknown> {
+    const { tunnels } = this;
+    switch (method) {
+      case "get":
+        return tunnels.get(...(args as Parameters<TunnelsHandler["get"]>));
+      case "list":
+        return tunnels.list();
+      case "destroy":
+        return tunnels.destroy(...(args as Parameters<TunnelsHandler["destroy"]>));
+      default:
+        throw new TypeError(`there is no method ${method} of tunnels`);
+    }
   }
 
-  /** {@link exists}. */
-  pathExists(path: string, sessionId?: string): Promise<Types.FileExistsResult> {
-    return this.exists(path, sessionId);
+  /** Whether there is something: {@link exists}, as a plain boolean. */
+  pathExists(path: string): Promise<boolean> {
+    return aliasesOf(this).pathExists(path);
   }
 
-  /** {@link runCode}. */
-  interpret(code: string, options?: Types.RunCodeOptions): Promise<Types.ExecutionResult> {
-    return this.runCode(code, options);
+  /** Runs code once, with files: {@link writeFile}, {@link runCode}, and which files it made. */
+  interpret(...args: Parameters<Types.Aliases["interpret"]>): Promise<Types.Interpretation> {
+    return aliasesOf(this).interpret(...args);
   }
 
   /** {@link mountBucket}. */
-  mountStorage(bucket: string, mountPath: string, options: Types.MountBucketOptions): Promise<void> {
-    return this.mountBucket(bucket, mountPath, options);
+  mountStorage(options: Types.MountStorageOptions): Promise<void> {
+    return aliasesOf(this).mountStorage(options);
   }
 
   /** {@link killProcess}. */
-  stopProcess(id: string, signal?: string, sessionId?: string): Promise<void> {
-    return this.killProcess(id, signal, sessionId);
+  stopProcess(id: string, signal?: string): Promise<void> {
+    return this.killProcess(id, signal);
   }
 
   /**
@@ -219,12 +234,12 @@ export abstract class SandboxMethods<Env> extends Container<Env> {
     return this[IN]().deleteCodeContext(contextId);
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /** Mounts a bucket at a directory. */
   mountBucket(bucket: string, mountPath: string, options: Types.MountBucketOptions): Promise<void> {
     return this[IN]().mountBucket(bucket, mountPath, options);
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /** Unmounts a bucket. */
   unmountBucket(mountPath: string): Promise<void> {
     return this[IN]().unmountBucket(mountPath);
   }

@@ -79,15 +79,39 @@ export function checkVariables(variables: Readonly<Record<string, unknown>>): vo
 }
 
 /**
+ * Refuses what old interfaces of `exec` took: left out in silence it would run something else, or wait for ever.
+ *
+ * @throws SandboxError `VALIDATION_FAILED` for a list of arguments, and for `background`.
+ */
+export function checkCommandOptions(options: object): void {
+  if (Array.isArray(options)) {
+    throw invalid(
+      "command",
+      'a command is one line for the shell, as "bun run server.js": there is no list of arguments',
+    );
+  }
+  if ("background" in options && options.background) {
+    throw invalid(
+      "background",
+      "exec waits for the command's end: startProcess(command) starts one that goes on by itself",
+    );
+  }
+}
+
+/**
  * Checks a duration.
  *
- * @throws SandboxError `VALIDATION_FAILED` when it is neither a number of seconds nor like `30s`, `10m`, `1h`.
+ * @throws SandboxError `VALIDATION_FAILED` when it is neither a number of seconds nor like `30s`, `10m`, `1h`, `2d`.
  */
 export function checkDuration(sleepAfter: string | number): void {
-  const right = typeof sleepAfter === "number" ? sleepAfter > 0 : /^[1-9]\d*[smh]$/.test(sleepAfter);
+  const right = typeof sleepAfter === "number" ? sleepAfter > 0 : /^[1-9]\d*[smhd]$/.test(sleepAfter);
   if (right) return;
   throw invalid("sleepAfter", `sleepAfter is ${JSON.stringify(sleepAfter)}: say seconds, or a text as 30s, 10m, 1h`);
 }
+
+/** A duration that was checked, in units that containers know: they know no days. */
+export const durationOf = (sleepAfter: string | number): string | number =>
+  typeof sleepAfter === "string" && sleepAfter.endsWith("d") ? `${Number.parseInt(sleepAfter, 10) * 24}h` : sleepAfter;
 
 /** Seconds of a duration that was checked. */
 export function seconds(sleepAfter: string | number): number {

@@ -9,22 +9,23 @@ import { isAtWork, Rest } from "./activity.ts";
 import { type Calls, callsIn } from "./calls.ts";
 import type { Context } from "./context.ts";
 import { answers, arrive, unavailable, upgrade, withEngine } from "./engine.ts";
-import { attempt, createError, invalid } from "./errors.ts";
+import { attempt, invalid } from "./errors.ts";
 import { forward } from "./forward.ts";
 import { CONTROL_PORT, HostContainer } from "./host.ts";
 import { IN, SandboxMethods } from "./methods.ts";
 import { ThisObject } from "./object.ts";
-import { checkDuration, checkTimeouts, seconds, timeouts } from "./options.ts";
-import { checkPort, ExposedPorts, type ExposeOptions } from "./ports.ts";
+import { checkDuration, checkTimeouts, durationOf, seconds, timeouts } from "./options.ts";
+import { checkPort, type ExposedPort, ExposedPorts, type ExposeOptions } from "./ports.ts";
 import { invalidToken, stale } from "./preview.ts";
+import { unknownProcess } from "./process/unknown.ts";
 import { type Call, Operations, type Reply } from "./remote.ts";
 import { type Route, routeOf, withRoute } from "./route.ts";
-import { inSession } from "./session.ts";
-import { createSession, deleteSession } from "./sessions.ts";
+import { createSession, deleteSession, executionSession } from "./sessions.ts";
 import { Settings, sameSecret } from "./settings.ts";
 import { terminal } from "./terminal.ts";
+import { Tunnels, type TunnelsHandler } from "./tunnels.ts";
 import type * as Types from "./types.ts";
-import { changesOf, checkOwnVariables, sandboxVariables, startVariables, type Variables } from "./variables.ts";
+import { checkOwnVariables, sandboxVariables, startVariables, type Variables } from "./variables.ts";
 
 /** What `getSandbox` tells the object: only what changed. */
 export type SandboxConfiguration = Pick<
@@ -62,6 +63,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   readonly #relay: Relay;
   readonly #operations: Operations = new Operations();
   readonly #object: ThisObject;
+  readonly #tunnels: Tunnels;
   /** The variables of the class, under those that were set. */
   #ownVariables: Readonly<Record<string, string>> = {};
   #starting: Promise<void> | undefined;
@@ -80,8 +82,10 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
       sameSecret(request.headers.get("Authorization") ?? "", `Bearer ${settings.token}`);
     super(withEngine(ctx, env, admits), env);
     this.#settings = settings;
-    this.#ports = new ExposedPorts(ctx.storage.kv);
-    this.#object = new ThisObject(env, ctx.storage.kv, () => this.ctx.container?.running === true);
+    this.#ports = new ExposedPorts(ctx.storage.kv, env);
+    const isRunning = () => this.ctx.container?.running === true;
+    this.#object = new ThisObject(ctx.id.toString(), env, ctx.storage.kv, isRunning);
+    this.#tunnels = new Tunnels(this.#context(undefined));
     this.#relay = new Relay(ctx, { dial: () => this.#dial() });
     ctx.blockConcurrencyWhile(() => this.#restore());
   }
@@ -90,8 +94,9 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
 
   /** Sets several of the options of `getSandbox` at once. What is absent stays. */
   async configure(configuration: SandboxConfiguration): Promise<void> {
-    const { sleepAfter, keepAlive, containerTimeouts, labels } = configuration;
-    if (sleepAfter !== undefined) checkDuration(sleepAfter);
+    const { sleepAfter: quiet, keepAlive, containerTimeouts, labels } = configuration;
+    if (quiet !== undefined) checkDuration(quiet);
+    const sleepAfter = quiet === undefined ? undefined : durationOf(quiet);
     if (containerTimeouts !== undefined) checkTimeouts(containerTimeouts);
     this.#settings.set({
       ...(sleepAfter !== undefined && { sleepAfter }),
@@ -145,12 +150,13 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
 
   /** Makes a session: a shell of its own, with its directory and variables. */
   async createSession(options: Types.SessionOptions = {}): Promise<Types.ExecutionSession> {
-    return this.#session(await createSession(await this.#client(), options));
+    const id = await createSession(await this.#client(), options);
+    return executionSession(this.#context(id), id);
   }
 
   /** A session by its id. Whether it is there shows with the first call. */
   async getSession(sessionId: string): Promise<Types.ExecutionSession> {
-    return this.#session(sessionId);
+    return executionSession(this.#context(sessionId), sessionId);
   }
 
   /** Ends a session and what runs in it. */
@@ -167,6 +173,12 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     return attempt({}, () => client.listSessions());
   }
 
+  /** Asks the sandbox whether it answers: starts it when it does not run. Resolves with `pong`. */
+  async ping(): Promise<string> {
+    await attempt({}, async () => (await this.#client()).ping());
+    return "pong";
+  }
+
   /** Where the container is: `null` when it does not say, `undefined` before the first call that needed it. */
   async getContainerPlacementId(): Promise<string | null | undefined> {
     return this.#settings.now.placementId;
@@ -180,7 +192,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
    */
   async exposePort(
     port: number,
-    options: ExposeOptions,
+    options: ExposeOptions = {},
   ): Promise<{ url: string; port: number; name: string | undefined }> {
     // Or it would be stale with the run before.
     if (!this.ctx.container?.running) this.#ended();
@@ -194,12 +206,12 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   }
 
   /** The addresses that can be reached now. Wakes nothing. */
-  async getExposedPorts(hostname: string): Promise<{ url: string; port: number; status: "active"; name?: string }[]> {
+  async getExposedPorts(hostname?: string): Promise<ExposedPort[]> {
     return this.ctx.container?.running ? this.#ports.list(this.#name, hostname) : [];
   }
 
   /** The address of a port that can be reached now, else `null`. Wakes nothing. */
-  async getExposedPort(port: number, hostname: string): Promise<{ url: string; port: number; name?: string } | null> {
+  async getExposedPort(port: number, hostname?: string): Promise<ExposedPort | null> {
     return (await this.getExposedPorts(hostname)).find(exposed => exposed.port === port) ?? null;
   }
 
@@ -217,6 +229,11 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   async wsConnect(request: Request, port: number): Promise<Response> {
     checkPort(port);
     return this.#toPort(request, port);
+  }
+
+  /** Addresses of ports in Cloudflare's network, by `cloudflared` in the sandbox. */
+  override get tunnels(): TunnelsHandler {
+    return this.#tunnels;
   }
 
   /** A request to a port in the sandbox: by default to its server, which wants a token. Starts the sandbox. */
@@ -265,6 +282,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
 
   /** Stops the container; clients stay connected. The next call starts it again. */
   override async stop(signal?: Parameters<SandboxMethods<Env>["stop"]>[0]): Promise<void> {
+    await this.#object.mounts.farewell();
     this.#relay.sleep("asleep");
     await super.stop(signal);
   }
@@ -320,7 +338,11 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   async #target({ session, process }: Call): Promise<object> {
     const calls = this[IN](session);
     if (process !== undefined) return (await calls.getProcess(process)) ?? unknownProcess(process);
-    return session === undefined ? this : typeof session === "string" ? this.#session(session) : calls;
+    return session === undefined
+      ? this
+      : typeof session === "string"
+        ? executionSession(this.#context(session), session)
+        : calls;
   }
 
   get #name(): string {
@@ -348,20 +370,6 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     };
   }
 
-  #session(id: string): Types.ExecutionSession {
-    return {
-      id,
-      ...this[IN](id),
-      terminal: (request, options = {}) => terminal(this.#context(id), request, options),
-      setEnvVars: async envVars => {
-        const context = this.#context(id);
-        const client = await this.#client();
-        const set = () => client.getSession(id).setEnvVars(changesOf(envVars));
-        await attempt({ sessionId: id }, () => inSession(context, client, id, set));
-      },
-    };
-  }
-
   /** The connected client of a sandbox that runs. */
   async #client(): Promise<Client> {
     try {
@@ -373,6 +381,8 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     if (!this.#located) {
       this.#settings.set(await attempt({}, () => arrive(client, this.#settings.now)));
       this.#located = true;
+      // Nobody waits for what was mounted before the object was evicted.
+      this.#object.mounts.resume(client).catch(() => {});
     }
     return client;
   }
@@ -402,6 +412,8 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     this.#settings.set({ ran: false });
     this.#located = false;
     this.#ports.restarted();
+    this.#object.mounts.end();
+    this.#tunnels.endRun();
     // Who did not hear it before hears it now, and nobody starts it anew for what is over.
     this.#relay.sleep("ended");
   }
@@ -453,6 +465,8 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
 
   async #destroy(): Promise<void> {
     this.#object.endLife();
+    await Promise.all([this.#object.mounts.farewell(), this.#tunnels.farewell()]);
+    this.#object.mounts.clear();
     this.#relay.sleep("destroyed");
     this.#ports.clear();
     this.#settings.set({ variables: {}, workspace: undefined, placementId: undefined, told: undefined });
@@ -483,11 +497,4 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     });
     this.renewActivityTimeout();
   }
-}
-
-/** In the place of a process that is not known (any more). */
-function unknownProcess(processId: string): Pick<Types.Process, "getStatus"> {
-  const message = `no process ${processId} is known: it may have ended long ago`;
-  const fail = () => Promise.reject(createError("PROCESS_NOT_FOUND", message, { processId }));
-  return { getStatus: async () => "error" as const, ...{ waitForLog: fail, waitForPort: fail, waitForExit: fail } };
 }

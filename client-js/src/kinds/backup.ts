@@ -24,7 +24,7 @@ export interface CreateBackupOptions extends CallOptions {
   readonly gitignore?: boolean | undefined;
   /** How the archive is compressed. Default: `"zstd"`. */
   readonly compression?: "zstd" | "gzip" | "none" | undefined;
-  /** How hard it tries: 1 is fast. Default: that of the compression. */
+  /** How hard it tries: 1, the fastest, to 9. Default: 3 with zstd, 6 with gzip. Not with `"none"`. */
   readonly level?: number | undefined;
   /** Called while it goes on. */
   readonly onProgress?: ((progress: BackupProgress) => void) | undefined;
@@ -32,7 +32,7 @@ export interface CreateBackupOptions extends CallOptions {
 
 /** What an archive has in it. */
 export interface BackupResult {
-  /** Entries. */
+  /** Entries, the directory itself included. */
   readonly entries: number;
   /** Bytes of file content. */
   readonly bytes: number;
@@ -40,7 +40,7 @@ export interface BackupResult {
   readonly archiveBytes: number;
   /** SHA-256 of the archive, in hexadecimal. */
   readonly sha256: string;
-  /** What was left out because it cannot be kept: sockets, what changed or could not be read meanwhile. */
+  /** The first 100 paths that were left out: devices, FIFOs, sockets, what could not be read or changed meanwhile. */
   readonly skipped: readonly string[];
 }
 
@@ -54,7 +54,7 @@ export type BackupStream = ByteStream & {
 export interface RestoreBackupOptions extends CallOptions {
   /** SHA-256 that the archive must have, in hexadecimal. Its own checksum is looked at in any case. */
   readonly sha256?: string | undefined;
-  /** Whether what is at the path now is replaced. Default: true; else `FileExistsError`. */
+  /** Replace what is in the directory now. Default: false, and `DirectoryNotEmptyError` when it has anything. */
   readonly replace?: boolean | undefined;
   /** Called while it goes on. */
   readonly onProgress?: ((progress: BackupProgress) => void) | undefined;
@@ -66,6 +66,8 @@ export interface RestoreResult {
   readonly entries: number;
   /** Bytes of file content. */
   readonly bytes: number;
+  /** Whether something was there before, which is gone now. */
+  readonly replaced: boolean;
 }
 
 type Down = { readonly progress?: object };
@@ -102,15 +104,17 @@ export class Backups extends Mounts {
   }
 
   /**
-   * Puts a directory back as an archive has it, in the place of what is there: when all of it was unpacked beside it and
-   * proven. A connection that is lost, a full disk or a damaged archive leave everything as it was.
+   * Puts a directory back exactly as an archive has it, in one step: when all of it was unpacked beside it and proven. An
+   * archive that is cut short or damaged, a full disk, a client that leaves: then everything is as it was.
+   *
+   * Errors: `DirectoryNotEmptyError` without `replace`, `ValidationFailedError` when the archive is not whole.
    */
   async restoreBackup(path: Path, archive: Content, options: RestoreBackupOptions = {}): Promise<RestoreResult> {
     const params = { path, ...pick(options, "sha256", "replace") };
     const call: Call<never, Down, object> = begin(this.endpoint, "backup.restore", params, options);
     feed(call, archive);
     for (let item = await call.next(); item; item = await call.next()) tell(item, options.onProgress);
-    return fromWire(await call.result());
+    return { replaced: false, ...fromWire<Omit<RestoreResult, "replaced">>(await call.result()) };
   }
 }
 

@@ -1,6 +1,7 @@
 /** `mount.*`: buckets that speak S3, as directories. */
 
 import { type CallOptions, fromWire, type Path, pick } from "./call.ts";
+import { type Exit, exitOf, type WireExit } from "./command.ts";
 import { SandboxVariables } from "./env.ts";
 
 /** Who keeps a bucket: it decides what is told to the file system. */
@@ -14,9 +15,12 @@ export interface MountBucketOptions extends CallOptions {
   readonly provider?: BucketProvider | undefined;
   /** Its region. Default: as the provider has it. */
   readonly region?: string | undefined;
-  /** Id of the key. Default: `AWS_ACCESS_KEY_ID` or `R2_ACCESS_KEY_ID` of the sandbox's variables. */
+  /**
+   * Id of the key; given with the key, or not at all. Default: from the sandbox's variables, for R2 `R2_ACCESS_KEY_ID` and
+   * `R2_SECRET_ACCESS_KEY`, then for all `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
+   */
   readonly accessKeyId?: string | undefined;
-  /** The key. It is in no process list, no log and no file that a command could read. Default: as with the id. */
+  /** The key. It is in no process list and in no log. */
   readonly secretAccessKey?: string | undefined;
   /** Token of temporary keys. */
   readonly sessionToken?: string | undefined;
@@ -24,7 +28,7 @@ export interface MountBucketOptions extends CallOptions {
   readonly readOnly?: boolean | undefined;
   /** Only what is below it. */
   readonly prefix?: string | undefined;
-  /** More options of the file system (s3fs): `name` or `name=value`. */
+  /** Options of the file system (s3fs), `name` or `name=value`. One that names a file, a program or a key is refused. */
   readonly options?: readonly string[] | undefined;
 }
 
@@ -44,17 +48,19 @@ export interface Mount {
   readonly readOnly: boolean;
   /** Only what is below it is there. */
   readonly prefix?: string;
-  /** How it is, as the server said. */
-  readonly state: string;
+  /** Whether the file system for it serves it; when it has ended, every use of the directory fails until it is unmounted. */
+  readonly state: "mounted" | "ended";
   /** When it was mounted. */
   readonly createdAt: Date;
+  /** How the file system's program ended, when it has. */
+  readonly exit?: Exit;
 }
 
 /** Buckets. */
 export class Mounts extends SandboxVariables {
   /**
-   * Mounts a bucket at a directory, which is made when it is missing: what is in it can be used as files, by every command.
-   * It is unmounted when the server ends.
+   * Mounts a bucket at a directory, which is made when it is missing, and else must be empty: what is in the bucket can be
+   * used as files, by every command. It is unmounted when the server ends.
    *
    * Errors: `MissingCredentialsError`, `InvalidMountConfigError`, `S3fsMountError`, `BucketMountError`.
    */
@@ -75,7 +81,7 @@ export class Mounts extends SandboxVariables {
         "options",
       ),
     };
-    return mountOf(await this.call("mount.create", params, options));
+    return mountOf(await this.call<{ readonly exit?: WireExit }>("mount.create", params, options));
   }
 
   /** Unmounts it. Errors: `MountNotFoundError`, `BucketUnmountError`. */
@@ -85,8 +91,11 @@ export class Mounts extends SandboxVariables {
 
   /** What is mounted. */
   async listMounts(options?: CallOptions): Promise<Mount[]> {
-    return (await this.call<{ mounts: object[] }>("mount.list", {}, options)).mounts.map(mountOf);
+    return (await this.call<{ mounts: { readonly exit?: WireExit }[] }>("mount.list", {}, options)).mounts.map(mountOf);
   }
 }
 
-const mountOf = (wire: object): Mount => ({ readOnly: false, ...fromWire<Omit<Mount, "readOnly">>(wire) });
+const mountOf = ({ exit, ...wire }: { readonly exit?: WireExit }): Mount => ({
+  ...fromWire<Omit<Mount, "exit">>(wire),
+  ...(exit && { exit: exitOf(exit) }),
+});

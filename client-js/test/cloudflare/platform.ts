@@ -1,6 +1,6 @@
 /** Miniflare with the Workers of the tests in it, and behind them a real host engine with real servers. */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,6 +26,16 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
+}
+
+/** What there is beside the sandboxes. */
+export interface PlatformOptions {
+  /** R2 buckets, by their bindings. */
+  readonly buckets?: readonly string[];
+  /** Variables of the Workers. */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** Programs that the sandboxes find before all others, by name. */
+  readonly programs?: Readonly<Record<string, string>>;
 }
 
 /** What the host engine says of a sandbox. */
@@ -56,14 +66,20 @@ export class Platform {
   }
 
   /** Starts a host engine, and the Workers with it. */
-  static async start(): Promise<Platform> {
+  static async start({ buckets = [], variables = {}, programs = {} }: PlatformOptions = {}): Promise<Platform> {
     const folder = mkdtempSync(join(tmpdir(), "sandwire-platform-"));
+    const bin = join(folder, "bin");
+    mkdirSync(bin);
+    for (const [name, source] of Object.entries(programs)) writeFileSync(join(bin, name), source, { mode: 0o755 });
     const program = await Program.start(binary("sandwire-server"), {
       args: ["host", "--listen", "127.0.0.1:0", "--root", join(folder, "sandboxes"), "--isolation", "none"],
-      env: { PATH: process.env["PATH"] ?? "" },
+      env: { PATH: `${bin}:${process.env["PATH"] ?? ""}` },
     });
     const contents = await bundle();
-    const common = { compatibilityDate: "2026-07-01", bindings: { SANDWIRE_HOST: `http://${program.address}` } };
+    const common = {
+      compatibilityDate: "2026-07-01",
+      bindings: { SANDWIRE_HOST: `http://${program.address}`, ...variables },
+    };
     const modules = [{ type: "ESModule" as const, path: "main.mjs", contents }];
     const miniflare = new Miniflare({
       cf: false,
@@ -73,6 +89,7 @@ export class Platform {
           name: "first",
           modules,
           durableObjects: { Sandbox: { className: "Sandbox", useSQLite: true } },
+          r2Buckets: [...buckets],
           unsafeDirectSockets: [{ port: 0 }],
         },
         {
@@ -87,6 +104,11 @@ export class Platform {
     await miniflare.ready;
     const urls = await Promise.all([miniflare.unsafeGetDirectURL("first"), miniflare.unsafeGetDirectURL("second")]);
     return new Platform(miniflare, program, folder, urls as [URL, URL]);
+  }
+
+  /** A bucket, as the Workers' bindings lead to it. */
+  bucket(binding: string): ReturnType<Miniflare["getR2Bucket"]> {
+    return this.#miniflare.getR2Bucket(binding, "first");
   }
 
   /** `localhost:PORT`, where the first Worker is. */

@@ -1,5 +1,7 @@
 /** A bucket as what is kept in it needs it, by its binding or by its S3 endpoint; and content of any length written to it. */
 
+import { gather } from "../../kinds/stream.ts";
+
 /** An object in a bucket, as a listing tells of it. */
 export interface Listed {
   /** Its key. */
@@ -97,23 +99,23 @@ export async function write(
 
 /** Pieces of {@link PART_SIZE} bytes; the last has what is left. */
 async function* partsOf(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncGenerator<Uint8Array, void> {
-  let buffer = new Uint8Array(PART_SIZE);
+  let part = gather();
   let length = 0;
   for (;;) {
     const { done, value } = await reader.read();
     if (done) break;
     for (let at = 0; at < value.length; ) {
       const taken = value.subarray(at, at + PART_SIZE - length);
-      buffer.set(taken, length);
+      part.add(taken);
       length += taken.length;
       at += taken.length;
       if (length < PART_SIZE) continue;
-      yield buffer;
-      buffer = new Uint8Array(PART_SIZE);
+      yield part.bytes();
+      part = gather();
       length = 0;
     }
   }
-  if (length > 0) yield buffer.subarray(0, length);
+  if (length > 0) yield part.bytes();
 }
 
 /** Runs it, and again when it fails: what is at the other end of a network sometimes does. */

@@ -26,8 +26,9 @@ export function thisObject(env: object = {}): ThisObject {
     get: (key: string) => kept.get(key),
     put: (key: string, value: unknown) => void kept.set(key, value),
     delete: (key: string) => kept.delete(key),
+    list: ({ prefix }: { prefix: string }) => [...kept].filter(([key]) => key.startsWith(prefix)),
   };
-  return new ThisObject(env, storage as unknown as ThisObject["storage"], () => true);
+  return new ThisObject("test", env, storage as unknown as ThisObject["storage"], () => true);
 }
 
 /** How to start it. */

@@ -12,6 +12,7 @@ import {
   type Sandbox as SandboxObject,
   type SandboxOptions,
 } from "@cloudflare/sandbox";
+import { storage } from "./storage.ts";
 
 export { Sandbox } from "@cloudflare/sandbox";
 
@@ -261,7 +262,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   state: sandbox => sandbox.getState(),
   keepAlive: (sandbox, [on]) => sandbox.setKeepAlive(on === "true"),
   placement: sandbox => sandbox.getContainerPlacementId(),
-  laterTunnel: sandbox => sandbox.tunnels.get(8080),
+  ...storage,
 };
 
 export default {

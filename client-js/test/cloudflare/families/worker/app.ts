@@ -23,7 +23,7 @@ interface Env {
 /** The object. */
 export class Families extends DurableObject<Env> {
   #client: Promise<Sandbox> | undefined;
-  readonly #object = new ThisObject(this.env, this.ctx.storage.kv, () => true);
+  readonly #object = new ThisObject("test", this.env, this.ctx.storage.kv, () => true);
 
   /** The named call, in a session of that name. */
   call(session: string, what: string, argument: string): Promise<ReadableStream<Uint8Array>> {
