@@ -66,6 +66,15 @@ export class Code extends Git {
    *
    * Errors: `KernelSpecNotFoundError`, whose message says which package brings the kernel; `KernelStartFailedError`;
    * `KernelExistsError`; `InvalidProcessCwdError`.
+   *
+   * @example
+   * ```ts
+   * const context = await sandbox.createCodeContext({ language: "python", cwd: "/tmp" });
+   * await sandbox.runCode("import os; here = os.getcwd()", { context });
+   * const { result } = await sandbox.runCode("here", { context });
+   * console.log(result?.text); // "'/tmp'"
+   * await sandbox.deleteCodeContext(context);
+   * ```
    */
   async createCodeContext(options: CreateCodeContextOptions = {}): Promise<CodeContext> {
     const names = ["id", "spec", "language", "cwd", "env", "clear_env", "timeout_ms", "reuse"] as const;
@@ -118,6 +127,16 @@ export class Code extends Git {
    * `KernelDiedError` when the kernel ended, how stands in its `context`: the next call fails so once, too, unless it says
    * `renew`, and then there is a fresh one; `LimitExceededError` when the results are larger than `maxResult`, and the code is
    * interrupted; `InterruptedError` when nobody knows how it ended.
+   *
+   * @example
+   * ```ts
+   * const { result, stdout } = await sandbox.runCode("print('hello')\n6 * 7");
+   * console.log(stdout); // "hello\n"
+   * console.log(result?.text, result?.formats()); // "42" ["text"]
+   *
+   * const failed = await sandbox.runCode("1 / 0");
+   * console.log(failed.success, failed.error?.name); // false "ZeroDivisionError"
+   * ```
    */
   async runCode(code: string, options: RunCodeOptions = {}): Promise<CodeExecution> {
     const { onStdout, onStderr, onResult, onError, maxOutput = DEFAULT_MAX_OUTPUT } = options;
@@ -167,6 +186,14 @@ export class Code extends Git {
   /**
    * Runs code and tells what it does, as it does it. Who stops pulling stops its output; who leaves the loop before the `end`
    * event interrupts it. Errors as with `runCode`.
+   *
+   * @example
+   * ```ts
+   * const code = "for i in range(3): print(i)\nname = input('Name? ')\nname.upper()";
+   * for await (const event of sandbox.runCodeStream(code, { onInput: () => "Ada" })) {
+   *   if (event.type === "result") console.log(event.result.text); // "'ADA'"
+   * }
+   * ```
    */
   runCodeStream(code: string, options: RunCodeStreamOptions = {}): AsyncSequence<CodeEvent> {
     return run(this.endpoint, code, options);

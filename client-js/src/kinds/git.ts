@@ -74,6 +74,15 @@ export class Git extends Ports {
    * Errors: `InvalidGitUrlError`, `GitRepositoryNotFoundError`, `GitAuthFailedError`, `GitBranchNotFoundError`,
    * `GitNetworkError`, `GitCloneFailedError`, `GitCheckoutFailedError`, and `GitNotInstalledError`, whose message says which
    * package brings git.
+   *
+   * @example
+   * ```ts
+   * const { workspace } = await sandbox.info();
+   * const commit = "git -c user.name=A -c user.email=a@example.com commit -q --allow-empty -m first";
+   * await sandbox.exec(`git init -q -b main origin && cd origin && ${commit}`);
+   * const { branch, directory } = await sandbox.gitCheckout(`${workspace}/origin`, { directory: "copy" });
+   * console.log(branch, directory === `${workspace}/copy`); // "main" true
+   * ```
    */
   async gitCheckout(url: string, options: GitCheckoutOptions = {}): Promise<GitCheckoutResult> {
     const { session = this.session, signal, onProgress } = options;

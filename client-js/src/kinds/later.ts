@@ -4,7 +4,7 @@
  */
 
 import { ConnectionError } from "../error.ts";
-import type { ByteSink, ByteStream, Chunk, StreamWriter } from "../web.ts";
+import type { ByteSink, ByteStream, StreamWriter } from "../web.ts";
 import { Base, type Endpoint } from "./base.ts";
 import type { ExecStream } from "./exec.ts";
 import type { SandboxCalls } from "./sandbox.ts";
@@ -131,9 +131,9 @@ function run(made: Promise<unknown>): ExecStream<Encoding> {
   const source = made as Promise<ExecStream<Encoding>>;
   let input: ByteSink | undefined;
   const open = () => {
-    let writer: StreamWriter<Chunk>;
+    let writer: StreamWriter<Uint8Array | string>;
     return sink(
-      { write: chunk => writer.write(chunk), end: () => writer.close(), cancel: () => writer.abort() },
+      { write: chunk => writer.write(chunk as Uint8Array), end: () => writer.close(), cancel: () => writer.abort() },
       async () => {
         writer = (await source).stdin.getWriter();
       },
