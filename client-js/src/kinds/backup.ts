@@ -107,7 +107,7 @@ export class Backups extends Mounts {
    * Puts a directory back exactly as an archive has it, in one step: when all of it was unpacked beside it and proven. An
    * archive that is cut short or damaged, a full disk, a client that leaves: then everything is as it was.
    *
-   * Errors: `DirectoryNotEmptyError` without `replace`, `ValidationFailedError` when the archive is not whole.
+   * Errors: `DirectoryNotEmptyError` without `replace`, `BackupDamagedError` when the archive is not whole.
    */
   async restoreBackup(path: Path, archive: Content, options: RestoreBackupOptions = {}): Promise<RestoreResult> {
     const params = { path, ...pick(options, "sha256", "replace") };

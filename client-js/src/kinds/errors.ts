@@ -212,3 +212,6 @@ export const GitCheckoutFailedError: ErrorClass<"GIT_CHECKOUT_FAILED"> = /* @__P
 
 /** git is not installed; the message says which package brings it. */
 export const GitNotInstalledError: ErrorClass<"GIT_NOT_INSTALLED"> = /* @__PURE__ */ coded("GIT_NOT_INSTALLED");
+
+/** The archive of a backup is cut short, damaged, or not what it was said to be: nothing was changed. */
+export const BackupDamagedError: ErrorClass<"BACKUP_DAMAGED"> = /* @__PURE__ */ coded("BACKUP_DAMAGED");

@@ -12,5 +12,6 @@ export const storage: Readonly<Record<string, Scenario>> = {
   restoreBackup: (sandbox, [backup = "{}"]) => sandbox.restoreBackup(JSON.parse(backup)),
   tunnel: (sandbox, [port = "8080", name]) => sandbox.tunnels.get(Number(port), name === undefined ? {} : { name }),
   tunnels: sandbox => sandbox.tunnels.list(),
+  processes: async sandbox => (await sandbox.listProcesses()).map(({ id, status }) => ({ id, status })),
   endTunnel: (sandbox, [tunnel = "8080"]) => sandbox.tunnels.destroy(JSON.parse(tunnel)),
 };
