@@ -1,5 +1,6 @@
 /** `kernel.*`: code in kernels that remember. */
 
+import { bytesOf } from "../bytes.ts";
 import { DEFAULT_MAX_OUTPUT } from "./base.ts";
 import { type CallOptions, fromWire, pick } from "./call.ts";
 import {
@@ -24,7 +25,7 @@ import {
   tooLarge,
 } from "./code/run.ts";
 import { Git } from "./git.ts";
-import type { AsyncSequence } from "./stream.ts";
+import { type AsyncSequence, dataOf, gather } from "./stream.ts";
 
 /** How to run code to its end. While a promise that a callback returns is not settled, the code's output waits. */
 export interface RunCodeOptions extends RunCodeStreamOptions {
@@ -141,23 +142,23 @@ export class Code extends Git {
   async runCode(code: string, options: RunCodeOptions = {}): Promise<CodeExecution> {
     const { onStdout, onStderr, onResult, onError, maxOutput = DEFAULT_MAX_OUTPUT } = options;
     const { maxResult = DEFAULT_MAX_RESULT } = options;
-    const said: Record<"stdout" | "stderr", string[]> = { stdout: [], stderr: [] };
+    const said = { stdout: gather(), stderr: gather() };
+    const results: CodeResult[] = [];
     let room = maxOutput;
     let truncated = false;
-    let results: CodeResult[] = [];
+    let cost = 0;
     let error: CodeError | undefined;
     let end: CodeEnd | undefined;
     for await (const event of run(this.endpoint, code, options)) {
       if (event.type === "stdout" || event.type === "stderr") {
-        // A character has a byte at least.
-        const kept = event.text.slice(0, room);
-        truncated ||= kept.length < event.text.length;
+        const bytes = bytesOf(event.text);
+        const kept = bytes.subarray(0, room);
+        truncated ||= kept.length < bytes.length;
         room -= kept.length;
-        if (kept) said[event.type].push(kept);
+        said[event.type].add(kept);
         await (event.type === "stdout" ? onStdout : onStderr)?.(event.text);
       } else if (event.type === "result") {
-        results = shown(results, event.result);
-        const cost = results.reduce((sum, result) => sum + costOf(result), 0);
+        cost += shown(results, event.result);
         if (cost > maxResult) throw tooLarge(cost, maxResult);
         await onResult?.(event.result);
       } else if (event.type === "error") {
@@ -174,8 +175,8 @@ export class Code extends Git {
     return {
       ...end,
       success: end.status === "ok",
-      stdout: said.stdout.join(""),
-      stderr: said.stderr.join(""),
+      stdout: dataOf(said.stdout.bytes(), "utf8"),
+      stderr: dataOf(said.stderr.bytes(), "utf8"),
       truncated,
       ...(result && { result }),
       results,
@@ -200,8 +201,17 @@ export class Code extends Git {
   }
 }
 
-/** What is shown with one more result: one that is shown where another was takes its place. */
-function shown(before: CodeResult[], result: CodeResult): CodeResult[] {
-  if (!result.update) return [...before, result];
-  return before.map(each => (each.displayId === result.displayId ? result : each));
+/** Shows one more result: one that updates takes the place of what was shown there. Returns what more it costs to keep. */
+function shown(results: CodeResult[], result: CodeResult): number {
+  if (!result.update) {
+    results.push(result);
+    return costOf(result);
+  }
+  let cost = 0;
+  for (const [at, before] of results.entries()) {
+    if (before.displayId !== result.displayId) continue;
+    cost += costOf(result) - costOf(before);
+    results[at] = result;
+  }
+  return cost;
 }

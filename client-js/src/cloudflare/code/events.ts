@@ -13,6 +13,9 @@ export const MAX_RESULT: number = 8 << 20;
 /** Characters that all results of one execution may have. */
 const MAX_RESULTS = 32 << 20;
 
+/** Pieces of each output that are kept apart. */
+const MAX_PIECES = 10_000;
+
 /** An event of `runCodeStream`. The last is `execution_complete`, or an `error` with a `code`: the code did not run to its end. */
 export type CodeEvent =
   | { readonly type: "stdout" | "stderr"; readonly text: string; readonly timestamp: number }
@@ -95,7 +98,7 @@ export async function collect(
       const kept = text.slice(0, room);
       truncated ||= kept.length < text.length;
       room -= kept.length;
-      if (kept !== "") logs[event.type].push(kept);
+      keep(logs[event.type], kept);
       await (event.type === "stdout" ? onStdout : onStderr)?.({ text, timestamp });
     } else if (event.type === "result") {
       const { type, metadata, timestamp, ...forms } = event;
@@ -121,6 +124,13 @@ export async function collect(
     }
   }
   throw cut();
+}
+
+/** Keeps a piece of output by itself, as long as there are not too many. */
+function keep(pieces: string[], text: string): void {
+  if (text === "") return;
+  if (pieces.length < MAX_PIECES) pieces.push(text);
+  else pieces[MAX_PIECES - 1] += text;
 }
 
 async function* startingWith<T>(first: T | undefined, others: AsyncIterable<T>): AsyncGenerator<T, void> {
