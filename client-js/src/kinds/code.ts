@@ -143,10 +143,9 @@ export class Code extends Git {
     const { onStdout, onStderr, onResult, onError, maxOutput = DEFAULT_MAX_OUTPUT } = options;
     const { maxResult = DEFAULT_MAX_RESULT } = options;
     const said = { stdout: gather(), stderr: gather() };
-    const results: CodeResult[] = [];
+    const shown = new Shown();
     let room = maxOutput;
     let truncated = false;
-    let cost = 0;
     let error: CodeError | undefined;
     let end: CodeEnd | undefined;
     for await (const event of run(this.endpoint, code, options)) {
@@ -158,8 +157,8 @@ export class Code extends Git {
         said[event.type].add(kept);
         await (event.type === "stdout" ? onStdout : onStderr)?.(event.text);
       } else if (event.type === "result") {
-        cost += shown(results, event.result);
-        if (cost > maxResult) throw tooLarge(cost, maxResult);
+        shown.add(event.result);
+        if (shown.cost > maxResult) throw tooLarge(shown.cost, maxResult);
         await onResult?.(event.result);
       } else if (event.type === "error") {
         const { type, ...raised } = event;
@@ -171,6 +170,7 @@ export class Code extends Git {
       }
     }
     if (!end) throw new TypeError("the code did not say how it ended");
+    const { results } = shown;
     const result = results.filter(({ display }) => !display).at(-1);
     return {
       ...end,
@@ -201,17 +201,25 @@ export class Code extends Git {
   }
 }
 
-/** Shows one more result: one that updates takes the place of what was shown there. Returns what more it costs to keep. */
-function shown(results: CodeResult[], result: CodeResult): number {
-  if (!result.update) {
-    results.push(result);
-    return costOf(result);
+/** Results as they are shown: one that updates takes the place of what was shown under its name. */
+class Shown {
+  readonly results: CodeResult[] = [];
+  /** Bytes that it costs to keep them. */
+  cost = 0;
+  readonly #places = new Map<string, number[]>();
+
+  add(result: CodeResult): void {
+    const { displayId = "" } = result;
+    const places = this.#places.get(displayId) ?? [];
+    if (!result.update) {
+      if (displayId) this.#places.set(displayId, places.concat(this.results.length));
+      this.results.push(result);
+      this.cost += costOf(result);
+    } else {
+      for (const place of places) {
+        this.cost += costOf(result) - costOf(this.results[place] as CodeResult);
+        this.results[place] = result;
+      }
+    }
   }
-  let cost = 0;
-  for (const [at, before] of results.entries()) {
-    if (before.displayId !== result.displayId) continue;
-    cost += costOf(result) - costOf(before);
-    results[at] = result;
-  }
-  return cost;
 }
