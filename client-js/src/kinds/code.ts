@@ -212,7 +212,8 @@ class Shown {
     const { displayId = "" } = result;
     const places = this.#places.get(displayId) ?? [];
     if (!result.update) {
-      if (displayId) this.#places.set(displayId, places.concat(this.results.length));
+      places.push(this.results.length);
+      if (displayId) this.#places.set(displayId, places);
       this.results.push(result);
       this.cost += costOf(result);
     } else {
