@@ -39,16 +39,12 @@ export async function mountBucket(
   const { object } = context;
   await object.inTurn("mount", () =>
     attempt(async () => {
-      if (object.mounts.isMirror(path)) throw new InvalidMountConfigError(`Mount path already in use: ${mountPath}`);
       if (isRemote(options) && !options.credentialProxy) return mountRemote(context, bucket, path, options);
       const { prefix, readOnly = false } = options;
       const remote = isRemote(options) ? { endpoint: options.endpoint, ...keysOf(options) } : {};
-      await object.mounts.mirror(await context.client(), path, {
-        bucket,
-        prefix: keyPrefix(prefix),
-        readOnly,
-        ...remote,
-      });
+      const mirrored = { bucket, prefix: keyPrefix(prefix), readOnly, ...remote };
+      object.mounts.check(mirrored);
+      await object.mounts.mirror(await context.client(), path, mirrored);
     }),
   );
 }
@@ -91,6 +87,7 @@ async function mountRemote(
   const { endpoint, provider, readOnly, prefix, s3fsOptions, credentials } = options;
   const keys = credentials ?? keysIn(context.object.env);
   const client = await context.client();
+  if (context.object.mounts.isMirror(path)) throw new InvalidMountConfigError(`Mount path already in use: ${path}`);
   await client.mountBucket(bucket, path, {
     endpoint,
     provider,

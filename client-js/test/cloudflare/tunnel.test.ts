@@ -59,6 +59,13 @@ const destroy = (id: string, tunnel: number | Tunnel) =>
   platform.call("endTunnel", { id, args: [JSON.stringify(tunnel)] });
 const processes = (id: string) => platform.call<object[]>("processes", { id });
 
+/** Waits until the object knows that the run of its sandbox is over. */
+const over = (id: string) =>
+  until("the run is over", async () => {
+    const { status } = await platform.call<{ status: string }>("state", { id });
+    return status.startsWith("stopped");
+  });
+
 describe("a tunnel without a name", () => {
   it("is made once for a port, listed, and ended", async () => {
     const first = await get("quick", 8080);
@@ -85,7 +92,7 @@ describe("a tunnel without a name", () => {
     await until("it is forgotten", async () => (await list("ends")).length === 0);
     expect((await get("ends", 8080)).url).not.toBe(first.url);
     await platform.kill("ends");
-    await until("the run is over", async () => (await platform.info("ends")).state !== "running");
+    await over("ends");
     expect(await list("ends")).toEqual([]);
     expect((await platform.info("ends")).state).not.toBe("running");
     await get("ends", 8080);
@@ -136,7 +143,7 @@ describe("a tunnel with a name", () => {
 
     // It has the same address after the next start.
     await platform.kill("named");
-    await until("the run is over", async () => (await platform.info("named")).state !== "running");
+    await over("named");
     expect(await list("named")).toEqual([]);
     expect((await get("named", 8080, "app")).hostname).toBe("app.example.com");
     await destroy("named", made);

@@ -55,6 +55,11 @@ export class Mounts {
     return this.#kept[path] !== undefined;
   }
 
+  /** @throws InvalidMountConfigError, MissingCredentialsError when nobody could reach that bucket. */
+  check(mirrored: Mirrored): void {
+    this.#storeOf(mirrored);
+  }
+
   /** Remembers that s3fs has something mounted there, or no more. */
   note(client: Sandbox, path: string, mounted: boolean): void {
     this.#client = client;
