@@ -195,7 +195,8 @@ export function checkPort(port: number): void {
 function previewHost(said: string | undefined, env: unknown): string {
   const { SANDWIRE_PREVIEW_HOST } = (env ?? {}) as { readonly SANDWIRE_PREVIEW_HOST?: unknown };
   const host = said ?? SANDWIRE_PREVIEW_HOST;
-  if (typeof host === "string") return host;
+  // No name is below an address; below this one every name is this machine.
+  if (typeof host === "string") return host.replace(/^(127\.0\.0\.1|0\.0\.0\.0|\[::1?\])(?=:|$)/, "localhost");
   const how = "say { hostname: new URL(request.url).host }, or set the Worker's variable SANDWIRE_PREVIEW_HOST";
   throw invalid("hostname", `a preview address needs a host: ${how}`);
 }
@@ -210,7 +211,10 @@ function checkHostname(port: number, hostname: string): void {
     const message = `${hostname} has no wildcard host names, which preview addresses need: use a domain of your own`;
     throw createError("CUSTOM_DOMAIN_REQUIRED", message, { port, originalError: message });
   }
-  if (!/^[a-z0-9.-]+(:\d+)?$/i.test(hostname)) throw invalid("hostname", `${JSON.stringify(hostname)} is no host name`);
+  // What ends in a number is an address.
+  if (!/^[a-z0-9.-]+(:\d+)?$/i.test(hostname) || /(^|\.)\d+\.?(:\d+)?$/.test(hostname)) {
+    throw invalid("hostname", `${JSON.stringify(hostname)} is no host name: say one that names can be below`);
+  }
 }
 
 /** `https://<port>-<id>-<token>.<host>`; `http` on this machine. */
@@ -221,6 +225,6 @@ function previewUrl(id: string, port: number, token: string, hostname: string): 
   const label = `${port}-${id}-${token}`;
   if (label.length > 63)
     throw invalid("id", `the id ${id} is too long for an address: ${label} must have 63 characters`);
-  const local = /^(localhost|127\.0\.0\.1|0\.0\.0\.0|.+\.localhost)(:\d+)?$/i.test(hostname);
+  const local = /^(localhost|.+\.localhost)(:\d+)?$/i.test(hostname);
   return `${local ? "http" : "https"}://${label}.${hostname}`;
 }

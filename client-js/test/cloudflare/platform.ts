@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { Miniflare } from "miniflare";
+import { Miniflare, type WorkerOptions } from "miniflare";
 import { binary, Program } from "../harness/program.ts";
 
 /** How to call the Worker. */
@@ -36,6 +36,14 @@ export interface PlatformOptions {
   readonly variables?: Readonly<Record<string, string>>;
   /** Programs that the sandboxes find before all others, by name. */
   readonly programs?: Readonly<Record<string, string>>;
+  /** The Worker's module, from the package's directory. Default: what goes beyond the stock package. */
+  readonly worker?: string;
+  /** What keeps sandboxes apart. Default: nothing, so that a test reaches into their directories. */
+  readonly isolation?: "none" | "bubblewrap";
+  /** Directories beside the system's that isolated sandboxes may read. */
+  readonly readOnly?: readonly string[];
+  /** More that the first Worker is bound to. */
+  readonly bindings?: Pick<WorkerOptions, "kvNamespaces" | "queueProducers">;
 }
 
 /** What the host engine says of a sandbox. */
@@ -66,16 +74,20 @@ export class Platform {
   }
 
   /** Starts a host engine, and the Workers with it. */
-  static async start({ buckets = [], variables = {}, programs = {} }: PlatformOptions = {}): Promise<Platform> {
+  static async start(options: PlatformOptions = {}): Promise<Platform> {
+    const { buckets = [], variables = {}, programs = {}, readOnly = [], isolation = "none", bindings = {} } = options;
     const folder = mkdtempSync(join(tmpdir(), "sandwire-platform-"));
     const bin = join(folder, "bin");
     mkdirSync(bin);
     for (const [name, source] of Object.entries(programs)) writeFileSync(join(bin, name), source, { mode: 0o755 });
     const program = await Program.start(binary("sandwire-server"), {
-      args: ["host", "--listen", "127.0.0.1:0", "--root", join(folder, "sandboxes"), "--isolation", "none"],
+      args: [
+        ...["host", "--listen", "127.0.0.1:0", "--root", join(folder, "sandboxes"), "--isolation", isolation],
+        ...(readOnly.length > 0 ? ["--read-only", readOnly.join(",")] : []),
+      ],
       env: { PATH: `${bin}:${process.env["PATH"] ?? ""}` },
     });
-    const contents = await bundle();
+    const contents = await bundle(options.worker ?? "test/cloudflare/worker/edge.ts");
     const common = {
       compatibilityDate: "2026-07-01",
       bindings: { SANDWIRE_HOST: `http://${program.address}`, ...variables },
@@ -86,6 +98,7 @@ export class Platform {
       workers: [
         {
           ...common,
+          ...bindings,
           name: "first",
           modules,
           durableObjects: { Sandbox: { className: "Sandbox", useSQLite: true } },
@@ -194,17 +207,17 @@ export class Platform {
   }
 }
 
-/** The tests' Workers, with the stock package's name leading to ours. */
-async function bundle(): Promise<string> {
+/** The tests' Workers, with the stock package's name, and our own, leading to the sources. */
+async function bundle(worker: string): Promise<string> {
   const ours = join(PACKAGE, "src/cloudflare.ts");
   const { outputFiles } = await build({
     absWorkingDir: PACKAGE,
-    entryPoints: ["test/cloudflare/worker/edge.ts"],
+    entryPoints: [worker],
     bundle: true,
     format: "esm",
     target: "es2022",
     external: ["cloudflare:*"],
-    alias: { "@cloudflare/sandbox": ours },
+    alias: { "@cloudflare/sandbox": ours, "sandwire/cloudflare": ours },
     write: false,
     logLevel: "error",
   });

@@ -1,0 +1,23 @@
+/** What the examples are bound to, and what one is. */
+
+import type { Sandbox } from "sandwire/cloudflare";
+
+/** The Worker's environment. */
+export interface Env {
+  readonly Sandbox: DurableObjectNamespace<Sandbox>;
+  /** States of builds. */
+  readonly BUILDS: KVNamespace;
+  /** What somebody should look at. */
+  readonly ALERTS: Queue;
+}
+
+/** What an example is given. */
+export interface Given {
+  readonly env: Env;
+  readonly request: Request;
+  /** What the test says: a port that is free, an address. */
+  readonly args: readonly string[];
+}
+
+/** Examples by name. What they return is what they would have shown. */
+export type Examples = Readonly<Record<string, (given: Given) => Promise<unknown>>>;
