@@ -242,7 +242,10 @@ describe("ports", () => {
     }
     const { exposed, isExposed, portInfo, allPorts } = await show<Said>("service", port);
     const about = { port: Number(port), name: "web-app" };
-    expect(exposed).toEqual({ ...about, url: expect.stringMatching(`^http://${port}-dev-env-[a-z0-9]{16}.localhost:`) });
+    expect(exposed).toEqual({
+      ...about,
+      url: expect.stringMatching(`^http://${port}-dev-env-[a-z0-9]{16}.localhost:`),
+    });
     expect(isExposed).toBe(true);
     expect(portInfo).toMatchObject({ ...about, status: "active", url: expect.stringContaining(PREVIEW_HOST) });
     expect(allPorts).toEqual([{ ...about, url: exposed.url, status: "active" }]);
