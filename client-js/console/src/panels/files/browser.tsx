@@ -266,7 +266,7 @@ export function FilesBrowser(props: PanelProps & { workspace: string }) {
 
   const opened = documents.all.value;
   return (
-    <section class="panel files" aria-label="Files" data-open={current === undefined ? undefined : "true"}>
+    <section class="panel files syntax" aria-label="Files" data-open={current === undefined ? undefined : "true"}>
       <h1 class="visually-hidden">Files</h1>
       <SplitPane
         direction="row"
