@@ -36,6 +36,8 @@ export interface PlatformOptions {
   readonly variables?: Readonly<Record<string, string>>;
   /** Programs that the sandboxes find before all others, by name. */
   readonly programs?: Readonly<Record<string, string>>;
+  /** More environment of the sandboxes. `programs` come before its `PATH`. */
+  readonly env?: Readonly<Record<string, string>>;
   /** The Worker's module, from the package's directory. Default: what goes beyond the stock package. */
   readonly worker?: string;
   /** What keeps sandboxes apart. Default: nothing, so that a test reaches into their directories. */
@@ -76,6 +78,7 @@ export class Platform {
   /** Starts a host engine, and the Workers with it. */
   static async start(options: PlatformOptions = {}): Promise<Platform> {
     const { buckets = [], variables = {}, programs = {}, readOnly = [], isolation = "none", bindings = {} } = options;
+    const { env = {} } = options;
     const folder = mkdtempSync(join(tmpdir(), "sandwire-platform-"));
     const bin = join(folder, "bin");
     mkdirSync(bin);
@@ -85,7 +88,7 @@ export class Platform {
         ...["host", "--listen", "127.0.0.1:0", "--root", join(folder, "sandboxes"), "--isolation", isolation],
         ...(readOnly.length > 0 ? ["--read-only", readOnly.join(",")] : []),
       ],
-      env: { PATH: `${bin}:${process.env["PATH"] ?? ""}` },
+      env: { ...env, PATH: `${bin}:${env["PATH"] ?? process.env["PATH"] ?? ""}` },
     });
     const contents = await bundle(options.worker ?? "test/cloudflare/worker/edge.ts");
     const common = {
