@@ -46,7 +46,7 @@ it("carries what is written, changed and removed on either side to the other", a
   ]);
 
   // More than one part.
-  const large = Buffer.alloc(17 << 20, "0123456789abcdef");
+  const large = Buffer.alloc(9 << 20, "0123456789abcdef");
   writeFileSync(at("large"), large);
   writeFileSync(at("a.txt"), "from the sandbox");
   rmSync(at("deep"), { recursive: true });
