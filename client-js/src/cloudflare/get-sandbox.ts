@@ -97,7 +97,7 @@ const OWN = [
  * What is not the sandbox's own method is a method of the Worker's class that extends it, called by RPC.
  *
  * @param ns - the binding of the sandboxes' Durable Objects.
- * @param id - 1 to 63 characters of `A-Z a-z 0-9 . _ -`, no hyphen at an edge; lower case where it has preview addresses.
+ * @param id - 1 to 63 characters, no hyphen at an edge; of `a-z 0-9 _ -` where it has preview addresses.
  * @param options - what they say holds from now on; what they do not say stays.
  * @throws SandboxError `VALIDATION_FAILED` when the id or an option cannot be.
  *

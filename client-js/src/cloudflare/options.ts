@@ -19,8 +19,8 @@ const TIMEOUTS = {
 /**
  * The id under which a sandbox is kept.
  *
- * @throws SandboxError `VALIDATION_FAILED` unless it has 1 to 63 characters of `A-Z a-z 0-9 . _ -`, no hyphen at an edge, and
- * is not reserved.
+ * @throws SandboxError `VALIDATION_FAILED` unless it has 1 to 63 characters, no hyphen at an edge, nothing that cannot be
+ * shown, and is not reserved.
  */
 export function sandboxId(id: string, normalize = false): string {
   const name = normalize ? id.toLowerCase() : id;
@@ -29,14 +29,17 @@ export function sandboxId(id: string, normalize = false): string {
       ? "it must have 1 to 63 characters"
       : name.startsWith("-") || name.endsWith("-")
         ? "it may not begin or end with a hyphen"
-        : !/^[A-Za-z0-9._-]+$/.test(name)
-          ? "it takes A-Z a-z 0-9 . _ -"
+        : /[\p{Cc}\p{Cs}]/u.test(name)
+          ? "it has a character that cannot be shown"
           : RESERVED.has(name.toLowerCase())
             ? "this name is reserved"
             : undefined;
   if (wrong !== undefined) throw invalid("id", `${JSON.stringify(id)} is no id for a sandbox: ${wrong}`);
   return name;
 }
+
+/** The session in which a sandbox runs what names none: ids of sessions have fewer characters. */
+export const defaultSession = (name: string): string => `sandbox-${name.replace(/[^A-Za-z0-9._-]/g, "_")}`;
 
 /** The timeouts in force: what was said, else the environment's, else the defaults. */
 export function timeouts(said: SandboxOptions["containerTimeouts"], env: unknown): ContainerTimeouts {

@@ -222,6 +222,9 @@ function previewUrl(id: string, port: number, token: string, hostname: string): 
   if (id !== id.toLowerCase()) {
     throw invalid("id", `the id ${id} has upper case, which no host name keeps: use { normalizeId: true }`);
   }
+  if (!/^[a-z0-9]([a-z0-9_-]*[a-z0-9_])?$/.test(id)) {
+    throw invalid("id", `the id ${id} cannot be in a host name: that takes a-z 0-9 _ and hyphens`);
+  }
   const label = `${port}-${id}-${token}`;
   if (label.length > 63)
     throw invalid("id", `the id ${id} is too long for an address: ${label} must have 63 characters`);

@@ -14,7 +14,7 @@ import { forward } from "./forward.ts";
 import { CONTROL_PORT, HostContainer } from "./host.ts";
 import { IN, SandboxMethods } from "./methods.ts";
 import { ThisObject } from "./object.ts";
-import { checkDuration, checkTimeouts, durationOf, seconds, timeouts } from "./options.ts";
+import { checkDuration, checkTimeouts, defaultSession, durationOf, seconds, timeouts } from "./options.ts";
 import { checkPort, type ExposedPort, ExposedPorts, type ExposeOptions } from "./ports.ts";
 import { invalidToken, stale } from "./preview.ts";
 import { unknownProcess } from "./process/unknown.ts";
@@ -350,7 +350,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   }
 
   get #defaultSession(): string {
-    return `sandbox-${this.#name}`;
+    return defaultSession(this.#name);
   }
 
   get #variables(): Variables {

@@ -6,7 +6,7 @@ import { runCode, runCodeStream } from "./code/cross.ts";
 import { parseSSEStream } from "./events.ts";
 import { contentAcross, readAcross } from "./file/cross.ts";
 import { followExec } from "./follow.ts";
-import { checkCommandOptions } from "./options.ts";
+import { checkCommandOptions, defaultSession } from "./options.ts";
 import { processOf, startProcess } from "./processes.ts";
 import { withRoute } from "./route.ts";
 import type {
@@ -103,7 +103,7 @@ export function sessionMethods(caller: Caller, id: string): ExecutionSession {
 
 /** The request for a terminal in the caller's session. */
 export function terminalRequest(caller: Caller, request: Request, options: PtyOptions = {}): Promise<Response> {
-  return proxyTerminal(caller.stub, caller.session ?? `sandbox-${caller.name}`, request, options);
+  return proxyTerminal(caller.stub, caller.session ?? defaultSession(caller.name), request, options);
 }
 
 /**
