@@ -14,6 +14,7 @@ beforeAll(async () => {
     worker: "test/cloudflare/examples/worker/main.ts",
     // So that there is a /workspace, as the examples take it for granted.
     isolation: "bubblewrap",
+    buckets: ["DATA_BUCKET"],
     variables: { SANDWIRE_PREVIEW_HOST: PREVIEW_HOST },
     bindings: { kvNamespaces: ["BUILDS"], queueProducers: ["ALERTS"] },
   });
@@ -285,6 +286,30 @@ describe("streams", () => {
     const text = await (await fetch(platform.url("passedOn"))).text();
     expect(text).toMatch(/"data":"ONE\\nTWO\\n"|"data":"ONE\\n"[\s\S]*"data":"TWO\\n"/);
     expect(text).toMatch(/data: \[DONE\]\n\n$/);
+  });
+});
+
+describe("repositories", () => {
+  it("are checked out, built and tested", async () => {
+    expect(await show("buildAndTest")).toEqual({ tests: "failed", build: "success", output: true });
+    expect(await show("gitCommands")).toEqual({ codes: [0, 0, 0], stdout: "feature" });
+    const body = JSON.stringify({ repo: "file:///tmp/published/my-app", branch: "next" });
+    const answer = await fetch(platform.url("pipeline"), { method: "POST", body });
+    expect(await answer.json()).toEqual({ success: false, shown: true, output: true, exitCode: 1 });
+  });
+
+  it("are worked on, and seen while that is done", async () => {
+    const { url, ...about } = await show<{ url: string }>("interactive", await freePort());
+    expect(about).toEqual({ branch: "next", targetDir: "/workspace/my-app", commits: "second" });
+    expect((await platform.get(url)).text).toBe("after");
+    expect(await show("missing")).toEqual({ failed: "GitRepositoryNotFoundError", left: false });
+  });
+});
+
+describe("storage", () => {
+  it("is a directory, and keeps what is written there", async () => {
+    expect(await show("dataProcessor")).toEqual({ stdout: "['1', '2', '3']", kept: "name,value\nalice,10\n" });
+    expect(await show("mounted")).toEqual({ listed: true, content: "1 2 3" });
   });
 });
 

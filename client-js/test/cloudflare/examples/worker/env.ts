@@ -7,6 +7,8 @@ export interface Env {
   readonly Sandbox: DurableObjectNamespace<Sandbox>;
   /** States of builds. */
   readonly BUILDS: KVNamespace;
+  /** Data that is worked on. */
+  readonly DATA_BUCKET: R2Bucket;
   /** What somebody should look at. */
   readonly ALERTS: Queue;
 }

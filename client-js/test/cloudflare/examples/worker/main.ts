@@ -1,18 +1,32 @@
 /** The examples from the documentation that people have, as one Worker: each under its name. */
 
 import { proxyToSandbox, SandboxError } from "sandwire/cloudflare";
+import { code } from "./code.ts";
 import { commands } from "./commands.ts";
 import type { Env, Examples } from "./env.ts";
 import { failures } from "./failures.ts";
 import { files } from "./files.ts";
 import { ports } from "./ports.ts";
 import { processes } from "./processes.ts";
+import { repositories } from "./repositories.ts";
 import { sessions } from "./sessions.ts";
+import { storage } from "./storage.ts";
 import { streams } from "./streams.ts";
 
 export { Sandbox } from "sandwire/cloudflare";
 
-const examples: Examples = { ...commands, ...failures, ...files, ...ports, ...processes, ...sessions, ...streams };
+const examples: Examples = {
+  ...code,
+  ...commands,
+  ...failures,
+  ...files,
+  ...ports,
+  ...processes,
+  ...repositories,
+  ...sessions,
+  ...storage,
+  ...streams,
+};
 
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
