@@ -1,6 +1,7 @@
 /** {@link CodeInterpreter}, in the shape of the stock package. */
 
-import type { CodeContext, CreateContextOptions, ExecutionResult, ISandbox, RunCodeOptions } from "./types.ts";
+import { resultOf } from "./code/result.ts";
+import type { CodeContext, CreateContextOptions, Execution, ISandbox, RunCodeOptions } from "./types.ts";
 
 /** What runs the code: a sandbox, or one of its sessions. */
 type Interpreter = Pick<
@@ -22,9 +23,11 @@ export class CodeInterpreter {
     return this.#interpreter().createCodeContext(options);
   }
 
-  /** Runs code to its end. */
-  runCode(code: string, options?: RunCodeOptions): Promise<ExecutionResult> {
-    return this.#interpreter().runCode(code, options);
+  /** Runs code to its end. Its results have their methods. */
+  async runCode(code: string, options: RunCodeOptions = {}): Promise<Execution> {
+    const run = await this.#interpreter().runCode(code, options);
+    const context = options.context ?? (await this.#defaultContext(options.language));
+    return { ...run, context, results: run.results.map(resultOf), toJSON: () => run };
   }
 
   /** Runs code, and gives what it does as server-sent events. */
@@ -40,5 +43,12 @@ export class CodeInterpreter {
   /** Ends a context. */
   deleteCodeContext(contextId: string): Promise<void> {
     return this.#interpreter().deleteCodeContext(contextId);
+  }
+
+  /** The one in which code runs that names none: its id is the language. */
+  async #defaultContext(language: string = "python"): Promise<CodeContext> {
+    const found = (await this.listCodeContexts()).find(({ id }) => id === language);
+    // It was deleted meanwhile.
+    return found ?? { id: language, language, cwd: "/workspace", createdAt: new Date(), lastUsed: new Date() };
   }
 }

@@ -141,3 +141,13 @@ export interface ExecutionResult {
   /** There was more output than is kept, which is 10 MiB. Ours; absent when nothing is missing. */
   truncated?: true;
 }
+
+/** What code did, as the `CodeInterpreter` gives it: results have their methods. */
+export interface Execution extends Omit<ExecutionResult, "results"> {
+  /** Where it ran. */
+  readonly context: CodeContext;
+  /** Its results. */
+  results: Result[];
+  /** As plain data. */
+  toJSON(): ExecutionResult;
+}

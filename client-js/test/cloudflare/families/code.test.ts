@@ -125,7 +125,10 @@ describe.each([
   it("is a CodeInterpreter, too", async () => {
     const interpreter = new CodeInterpreter(() => calls() as unknown as ISandbox);
     const context = await interpreter.createCodeContext();
-    expect((await interpreter.runCode("2 * 21", { context })).results).toEqual([{ text: "42" }]);
+    const run = await interpreter.runCode("2 * 21", { context });
+    expect([run.results[0]?.text, run.results[0]?.formats(), run.context]).toEqual(["42", ["text"], context]);
+    expect(JSON.parse(JSON.stringify(run))).toMatchObject({ code: "2 * 21", results: [{ text: "42" }] });
+    expect((await interpreter.runCode("1")).context).toMatchObject({ id: "python", language: "python" });
     await interpreter.deleteCodeContext(context.id);
     expect((await interpreter.listCodeContexts()).map(({ id }) => id)).not.toContain(context.id);
   });

@@ -38,6 +38,7 @@ export type Functions = [
   Fits<typeof ours.proxyTerminal, typeof stock.proxyTerminal>,
   Fits<typeof ours.isDurableObjectCodeUpdateReset, typeof stock.isDurableObjectCodeUpdateReset>,
   Fits<typeof ours.isPlatformTransientError, typeof stock.isPlatformTransientError>,
+  Fits<ours.CodeInterpreter, Pick<stock.CodeInterpreter, keyof stock.CodeInterpreter>>,
   Fits<ReturnType<typeof ours.proxyToSandbox>, ReturnType<typeof stock.proxyToSandbox>>,
   Fits<ours.TunnelInfo, stock.TunnelInfo>,
   Fits<stock.TunnelInfo, ours.TunnelInfo>,
