@@ -1,6 +1,7 @@
 /** Markdown, with mathematics between dollar signs, as HTML. What comes out is markup of a stranger, and treated so. */
 
 import { Marked, type TokenizerAndRendererExtension } from "marked";
+import { formula } from "./math.ts";
 
 /** `$$…$$` by itself. */
 const BLOCK: TokenizerAndRendererExtension = {
@@ -12,7 +13,7 @@ const BLOCK: TokenizerAndRendererExtension = {
     if (found === null) return undefined;
     return { type: "blockMath", raw: found[0], text: found[0].startsWith("$$") ? found[1] : found[0] };
   },
-  renderer: token => `<x-math class="block">${escaped(String(token["text"]))}</x-math>`,
+  renderer: token => formula(String(token["text"]), true),
 };
 
 /** `$…$` in a line. A dollar before a space or a digit after it is money. */
@@ -24,7 +25,7 @@ const INLINE: TokenizerAndRendererExtension = {
     const found = /^\$\$([^$]+?)\$\$/.exec(text) ?? /^\$(?!\s)((?:\\.|[^$\\\n])+?)(?<!\s)\$(?!\d)/.exec(text);
     return found === null ? undefined : { type: "inlineMath", raw: found[0], text: found[1] };
   },
-  renderer: token => `<x-math>${escaped(String(token["text"]))}</x-math>`,
+  renderer: token => formula(String(token["text"]), false),
 };
 
 const marked = new Marked({ gfm: true, extensions: [BLOCK, INLINE] });
@@ -32,8 +33,4 @@ const marked = new Marked({ gfm: true, extensions: [BLOCK, INLINE] });
 /** The HTML of a text of Markdown. */
 export function markdownToHtml(text: string): string {
   return marked.parse(text, { async: false });
-}
-
-function escaped(text: string): string {
-  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }

@@ -3,49 +3,70 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { markdownToHtml } from "./markdown.ts";
 import base from "./markup.css?inline";
-import { type BuildOptions, type Built, buildMarkup, harmlessSheet } from "./markup.ts";
+import { type BuildOptions, buildMarkup, harmlessSheet } from "./markup.ts";
+import { latexToHtml, loadMath, mathNode } from "./math.ts";
 
 /** Our own rules, the same for all. */
 let shared: CSSStyleSheet | undefined;
 
 /** Shows HTML. */
 export function HtmlView(props: { label: string; html: string }) {
-  return <MarkupView label={props.label} source={props.html} build={buildMarkup} />;
+  return <MarkupView label={props.label} source={props.html} toHtml={asItIs} />;
 }
 
 /** Shows Markdown. */
-export function MarkdownView(props: {
-  label: string;
-  text: string;
-  attachment?: BuildOptions["attachment"] | undefined;
-}) {
+export function MarkdownView(props: { label: string; text: string; attachment?: BuildOptions["attachment"] }) {
   const { attachment } = props;
   return (
     <MarkupView
       label={props.label}
       source={props.text}
-      build={text => buildMarkup(markdownToHtml(text), attachment && { attachment })}
+      toHtml={markdownToHtml}
+      {...(attachment === undefined ? {} : { attachment })}
     />
   );
 }
 
-function MarkupView(props: { label: string; source: string; build: (source: string) => Built }) {
-  const { label, source } = props;
+/** Shows LaTeX. */
+export function LatexView(props: { label: string; text: string }) {
+  return <MarkupView label={props.label} source={props.text} toHtml={latexToHtml} />;
+}
+
+function MarkupView(props: {
+  label: string;
+  source: string;
+  toHtml: (source: string) => string;
+  attachment?: BuildOptions["attachment"];
+}) {
+  const { label, source, toHtml, attachment } = props;
   const box = useRef<HTMLDivElement>(null);
   const [left, setLeft] = useState({ scripts: false, pictures: false });
-  const build = useRef(props.build);
-  build.current = props.build;
+  /** Grows when the renderer of formulas has come. */
+  const [rebuilt, setRebuilt] = useState(0);
   useEffect(() => {
     const host = box.current;
     if (host === null) return undefined;
     const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
-    const { content, css, scripts, pictures, release } = build.current(source);
+    let formulas = false;
+    const { content, css, scripts, pictures, release } = buildMarkup(toHtml(source), {
+      math: (latex, block) =>
+        mathNode(latex, block, () => {
+          formulas = true;
+        }),
+      ...(attachment && { attachment }),
+    });
     shared ??= sheetOf(base);
     root.adoptedStyleSheets = css === "" ? [shared] : [shared, harmlessSheet(css)];
     root.replaceChildren(content);
     setLeft({ scripts, pictures });
+    // What cannot be loaded stays as it is written.
+    if (formulas)
+      void loadMath().then(
+        () => setRebuilt(count => count + 1),
+        () => {},
+      );
     return release;
-  }, [source]);
+  }, [source, toHtml, attachment, rebuilt]);
   return (
     <>
       {/* Around the tree, where its own rules do not reach: nothing of it is ever drawn outside. */}
@@ -59,6 +80,11 @@ function MarkupView(props: { label: string; source: string; build: (source: stri
       {left.pictures && <p class="notebooks-note">Pictures from elsewhere are not loaded here.</p>}
     </>
   );
+}
+
+/** HTML is HTML. */
+function asItIs(html: string): string {
+  return html;
 }
 
 function sheetOf(css: string): CSSStyleSheet {

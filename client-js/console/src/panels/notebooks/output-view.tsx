@@ -5,8 +5,7 @@ import { useEffect } from "preact/hooks";
 import { formatBytes } from "../../ui/index.ts";
 import type { JsonObject, MimeContent, Output } from "./ipynb.ts";
 import { JsonTree } from "./json-tree.tsx";
-import { HtmlView, MarkdownView } from "./markup-view.tsx";
-import { MathView } from "./math-view.tsx";
+import { HtmlView, LatexView, MarkdownView } from "./markup-view.tsx";
 import { StreamView } from "./stream-view.tsx";
 
 /** Outputs that are drawn at first. */
@@ -118,7 +117,7 @@ function Content(props: {
   const { text } = content;
   if (mime === "text/html") return <HtmlView label={label} html={text} />;
   if (mime === "text/markdown") return <MarkdownView label={label} text={text} />;
-  if (mime === "text/latex") return <MathView label={label} latex={text} />;
+  if (mime === "text/latex") return <LatexView label={label} text={text} />;
   if (mime === "image/svg+xml") {
     return (
       <ImageView

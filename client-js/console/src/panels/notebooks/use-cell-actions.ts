@@ -43,6 +43,11 @@ export function useCellActions(notebook: Notebook, actions: CellActions, enabled
     const next = notebook.current;
     if (next !== undefined) actions.focus(next, false);
   });
+  const restore = () => {
+    notebook.restore();
+    const cell = notebook.current;
+    if (cell !== undefined) actions.focus(cell, false);
+  };
   const run = (then: "next" | "stay" | "insert") => withCell(cell => actions.run(cell, then));
 
   const group = "Cells of a notebook";
@@ -87,7 +92,7 @@ export function useCellActions(notebook: Notebook, actions: CellActions, enabled
       run: () => twice("D", remove),
     },
     { id: "cells.delete-now", title: "Delete the cell", group, icon: "trash", run: remove },
-    { id: "cells.restore", title: "Put the deleted cell back", group, keys: ["Z"], run: () => notebook.restore() },
+    { id: "cells.restore", title: "Put the deleted cell back", group, keys: ["Z"], run: restore },
     {
       id: "cells.interrupt",
       title: "Interrupt the kernel (key twice)",
