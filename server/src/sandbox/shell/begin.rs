@@ -20,6 +20,7 @@ use crate::sandbox::process::launch::bad_cwd;
 use crate::sandbox::process::pipe::{Pipes, Stdin};
 use crate::sandbox::process::run::Outputs;
 use crate::sandbox::process::tree::Moment;
+use crate::sandbox::variables::is_name;
 
 impl Held {
     /// Begins a command.
@@ -69,7 +70,7 @@ impl Held {
         };
         let pipes = pipes.map_err(|error| unwritable(&error))?;
         let (run, since) = (Arc::clone(living.run()), Moment::now());
-        self.tell(&setting, &text)?;
+        self.tell(&mut setting, &text)?;
         let over = CancellationToken::new();
         let left = launch.limits.as_ref().and_then(|limits| limits.output_bytes).unwrap_or(u64::MAX);
         let outputs = Outputs::new(pipes, over.clone(), left);
@@ -95,8 +96,9 @@ impl Held {
     }
 
     /// Rings for a command.
-    pub(super) fn tell(&mut self, setting: &Setting, text: &[u8]) -> Result<(), Error> {
+    pub(super) fn tell(&mut self, setting: &mut Setting, text: &[u8]) -> Result<(), Error> {
         self.used(false);
+        setting.sandbox = self.changes();
         let inner = &mut *self.inner;
         let (Some(home), Some(living)) = (&inner.home, &inner.living) else { return Err(no_shell()) };
         let file = script::command(living.dialect, home.path(), setting, text);
@@ -135,7 +137,7 @@ pub(super) fn check(launch: &Launch) -> Result<(), Error> {
     if let Some((field, _)) = settled.into_iter().find(|(_, given)| *given) {
         return invalid(&format!("`{field}` cannot be given with `session`: its shell runs already"), field);
     }
-    if let Some(name) = launch.env.keys().find(|name| !script::is_name(name.as_bytes())) {
+    if let Some(name) = launch.env.keys().find(|name| !is_name(name.as_bytes())) {
         return invalid(&format!("a shell has no variable that is named {name}: letters, digits and _"), "env");
     }
     let strings = launch.argv.iter().chain(&launch.command).chain(&launch.cwd).chain(launch.env.values().flatten());

@@ -39,9 +39,9 @@ impl Held {
             return Err(Error::new(Code::NotSupported, "only a session of bash hands its environment on"));
         }
         let (stdout, rearm) = (inner.free.name(home).map_err(|error| unwritable(&error))?, inner.rearm);
-        let setting =
+        let mut setting =
             Setting { nonce: nonce()?, rearm, environment: true, stderr: stdout.clone(), stdout, ..Setting::default() };
-        self.tell(&setting, b"")?;
+        self.tell(&mut setting, b"")?;
         let status = match self.outcome(&setting.nonce).await? {
             Outcome::Done(status) => status,
             Outcome::NoDirectory | Outcome::Left(_) | Outcome::Died(_) | Outcome::Deaf(_) => return Err(no_shell()),

@@ -45,6 +45,8 @@ pub(super) struct Setting {
     pub(super) stderr: String,
     /// Directory for this command only: to enter, and to go back to.
     pub(super) cwd: Option<(Vec<u8>, Vec<u8>)>,
+    /// Variables that are to be as these from now on; `None` removes one.
+    pub(super) sandbox: Vec<(String, Option<Vec<u8>>)>,
     /// Variables for this command only; `None` removes one. Names of variables of the shell.
     pub(super) env: Vec<(String, Option<Vec<u8>>)>,
     /// Whether its text may set an EXIT trap, which the session keeps for it.
@@ -59,12 +61,6 @@ pub(super) struct Setting {
 pub(super) fn may_trap_exit(text: &[u8]) -> bool {
     let has = |word: &[u8]| memchr::memmem::find(text, word).is_some();
     has(b"trap") && (has(b"EXIT") || has(b"exit") || has(b"0"))
-}
-
-/// Whether the shell can hold a variable of that name.
-pub(super) fn is_name(name: &[u8]) -> bool {
-    let first = name.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
-    first && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
 /// What the shell reads when it starts: set up, take over the state that another left if `restore`, then the loop.
@@ -234,6 +230,14 @@ fn special(home: &str, setting: &Setting) -> (Vec<u8>, Vec<u8>) {
     if setting.rearm {
         before.extend_from_slice(format!("{}; ", traps(&home)).as_bytes());
     }
+    for (name, value) in &setting.sandbox {
+        let change = match value {
+            Some(value) => format!("\\builtin export {name}={}", quoted(value)),
+            None => format!("\\builtin unset -v {name}"),
+        };
+        // One that the user has made read-only stays as it is, also under `set -e`.
+        before.extend_from_slice(format!("{change} || \\builtin true; ").as_bytes());
+    }
     if setting.environment {
         before.extend_from_slice(format!("\\builtin command -p env -0 >|{home}/e 19<&-").as_bytes());
         return (before, after);
@@ -348,11 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_traps_are_told() {
-        assert!(is_name(b"_a1") && is_name(b"PATH"));
-        for no in [&b""[..], b"1a", b"a-b", b"a b", b"a=", b"\xc3\xa9", b"BASH_FUNC_x%%"] {
-            assert!(!is_name(no), "{no:?}");
-        }
+    fn traps_are_told() {
         assert!(may_trap_exit(b"trap 'x' EXIT") && may_trap_exit(b"trap x 0") && !may_trap_exit(b"trap x INT"));
         assert!(is_own_trap("/h", b"\\builtin . /h/x") && !is_own_trap("/h", b"\\builtin . /h/y"));
     }

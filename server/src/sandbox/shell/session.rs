@@ -21,6 +21,7 @@ use crate::sandbox::process::launch::default_shell;
 use crate::sandbox::process::run::{Host, Run};
 use crate::sandbox::process::stop::Stop;
 use crate::sandbox::process::user::Credentials;
+use crate::sandbox::variables::{Changes, Follower};
 
 /// Shells that have ended and may have left jobs behind, which end with the session.
 const PAST: usize = 16;
@@ -63,6 +64,8 @@ pub(crate) struct Inner {
     pub(super) free: Free,
     /// A command was begun and its end was not seen.
     pub(super) busy: bool,
+    /// Up to which change its shell has the variables of the sandbox; none when it has none of them.
+    pub(super) follower: Option<Follower>,
     /// A user's EXIT trap has taken the place of the session's own.
     pub(super) rearm: bool,
     past: Vec<Arc<Run>>,
@@ -171,6 +174,7 @@ impl Session {
         });
         futures_util::future::join_all(ends).await;
         held.inner.home = None;
+        held.inner.follower = None;
     }
 }
 
@@ -212,6 +216,7 @@ impl Held {
         let Some(home) = &inner.home else { return Err(Error::new(Code::Internal, "the session has no directory")) };
         let restore = home.has_state();
         let launch = if restore { restoring(&session.launch) } else { session.launch.clone() };
+        let follower = (!restore && !session.launch.clear_env).then(|| session.host.variables.follow());
         let started = Living::start(&session.host, &launch, home, restore).await;
         // Whatever became of it: it must not be taken over twice. The EXIT trap was run by the shell that left it.
         for file in [home::STATE, home::OPTIONS, home::TRAP, home::VARIABLES] {
@@ -221,6 +226,7 @@ impl Held {
             Ok(living) => living,
             Err(error) if restore => {
                 session.seen().lost += 1;
+                inner.follower = None;
                 let text =
                     format!("the state of the session {:?} could not be taken over: {}", session.id, error.message);
                 return Err(Error::new(Code::SessionTerminated, text).with("id", session.id.as_str()));
@@ -229,6 +235,9 @@ impl Held {
         };
         session.seen().run = Some(Arc::clone(living.run()));
         inner.living = Some(living);
+        if !restore {
+            inner.follower = follower;
+        }
         inner.busy = false;
         inner.rearm = false;
         Ok(())
@@ -264,6 +273,7 @@ impl Held {
                 tracing::debug!(%error, "the files of a session");
             }
         }
+        self.inner.follower = None;
         let mut seen = self.session.seen();
         seen.lost += 1;
         seen.exit = Some(exit.clone());
@@ -285,6 +295,14 @@ impl Held {
         let mut seen = self.session.seen();
         seen.used_ms = now_ms();
         seen.commands += u64::from(ended);
+    }
+
+    /// What has changed of the sandbox's variables, but for those that the session was made with.
+    pub(super) fn changes(&self) -> Changes {
+        let Some(follower) = &self.inner.follower else { return Changes::default() };
+        let mut changes = self.session.host.variables.changes(follower);
+        changes.retain(|(name, _)| !self.session.launch.env.contains_key(&ByteString::from(name)));
+        changes
     }
 
     /// The shell's directory.
