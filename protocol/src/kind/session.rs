@@ -27,7 +27,7 @@ pub struct Create {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The shell. Default: `/bin/bash` when it exists, else `/bin/sh`. Of another shell than bash (4.4 or newer), functions
-    /// and what is not exported are lost after `exit`.
+    /// and what is not exported are lost after `exit`, and after one under an EXIT trap all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shell: Option<ByteString>,
     /// Its first working directory. Default: the server's workspace. A relative path is taken from there.

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sandwire_protocol::kind::command::{Exit, Launch};
 use sandwire_protocol::kind::session::{Create, Info, State};
@@ -15,11 +15,13 @@ use super::home::{self, Home};
 use super::living::{Living, ended};
 use super::pipes::Free;
 use super::queue::{Queue, Turn};
+use super::script::Dialect;
 use super::sink::Sink;
 use crate::sandbox::machine::now_ms;
 use crate::sandbox::process::launch::default_shell;
 use crate::sandbox::process::run::{Host, Run};
 use crate::sandbox::process::stop::Stop;
+use crate::sandbox::process::tree::Moment;
 use crate::sandbox::process::user::Credentials;
 use crate::sandbox::variables::{Changes, Follower};
 
@@ -35,7 +37,7 @@ pub(crate) struct Session {
     pub(super) host: Host,
     pub(super) sink: Sink,
     /// How its shell is started.
-    launch: Launch,
+    pub(super) launch: Launch,
     pub(super) timeout: Option<Duration>,
     renew: bool,
     pub(super) queue: Arc<Queue>,
@@ -54,6 +56,15 @@ struct Seen {
     commands: u64,
     lost: u32,
     exit: Option<Exit>,
+    /// When the command began that runs.
+    begun: Option<Begun>,
+}
+
+/// When a command began.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begun {
+    pub(super) at: Instant,
+    pub(super) moment: Moment,
 }
 
 /// What belongs to whose turn it is.
@@ -117,6 +128,17 @@ impl Session {
             seen: Mutex::new(Seen { used_ms: now, ..Seen::default() }),
             inner: Arc::default(),
         }
+    }
+
+    /// The shell, and since when it runs the command that it runs now.
+    pub(super) fn at_work(&self) -> Option<(Arc<Run>, Begun)> {
+        let seen = self.seen();
+        Some((Arc::clone(seen.run.as_ref()?), seen.begun?))
+    }
+
+    /// A command begins or is over.
+    pub(super) fn works(&self, begun: Option<Begun>) {
+        self.seen().begun = begun;
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -311,9 +333,9 @@ impl Held {
         pid.and_then(directory).unwrap_or_else(|| self.session.host.workspace.to_path_buf())
     }
 
-    /// The user that it runs as.
-    pub(super) fn user(&self) -> Option<String> {
-        self.session.launch.user.clone()
+    /// What its shell understands.
+    pub(super) fn dialect(&self) -> Dialect {
+        self.inner.living.as_ref().map_or(Dialect::Bash, |living| living.dialect)
     }
 }
 
@@ -332,7 +354,7 @@ pub(super) fn unwritable(error: &std::io::Error) -> Error {
 }
 
 /// The working directory of a process; where it was, when it was removed.
-fn directory(pid: u32) -> Option<PathBuf> {
+pub(super) fn directory(pid: u32) -> Option<PathBuf> {
     let path = std::fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
     match path.as_os_str().as_bytes().strip_suffix(b" (deleted)") {
         Some(before) if !path.exists() => Some(Path::new(OsStr::from_bytes(before)).to_owned()),
