@@ -4,6 +4,7 @@
 //! ignored; an event is a map with one entry, `{name: fields}`. A new kind is a row in `kinds!` and its types.
 
 pub mod command;
+pub mod env;
 pub mod exec;
 pub mod file;
 pub mod port;
@@ -312,6 +313,11 @@ kinds! {
     SessionGet = "session.get", Interactive, Exec, session::Get, up NoEvent, down NoEvent => session::Info;
     /// Ends a session, its shell and what its commands left behind.
     SessionDelete = "session.delete", Interactive, Exec, session::Delete, up NoEvent, down NoEvent => Done;
+
+    /// Sets and unsets variables of the sandbox.
+    EnvSet = "env.set", Interactive, Exec, env::Set, up NoEvent, down NoEvent => Done;
+    /// The variables of the sandbox.
+    EnvList = "env.list", Interactive, Exec, env::List, up NoEvent, down NoEvent => env::Listing;
 
     /// A byte stream to a port in the sandbox.
     TcpConnect = "tcp.connect", Bulk, Tcp, tcp::Connect, up NoEvent, down tcp::Down => tcp::Ended;

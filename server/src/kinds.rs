@@ -13,6 +13,7 @@ use crate::auth::Access;
 use crate::sandbox::Sandbox;
 use crate::server::Server;
 
+mod env;
 mod exec;
 mod file;
 mod port;
@@ -80,6 +81,8 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Open::SessionList(params) => run!(SessionList, params, session::list),
         Open::SessionGet(params) => run!(SessionGet, params, session::get),
         Open::SessionDelete(params) => run!(SessionDelete, params, session::delete),
+        Open::EnvSet(params) => run!(EnvSet, params, env::set),
+        Open::EnvList(params) => run!(EnvList, params, env::list),
         Open::ProcessStart(params) => {
             let params = (session::place(&server.sandbox, params.session.as_deref()), params);
             run!(ProcessStart, params, process::start);

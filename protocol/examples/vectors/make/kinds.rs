@@ -1,5 +1,6 @@
 //! Parameters, events and results of every kind.
 
+mod env;
 mod files;
 mod ports;
 mod processes;
@@ -55,6 +56,7 @@ pub fn files() -> Vec<(String, Value)> {
     all.extend(processes::files());
     all.extend(terminals::files());
     all.extend(sessions::files());
+    all.extend(env::files());
     all.extend(files::files());
     all.extend(ports::files());
     all

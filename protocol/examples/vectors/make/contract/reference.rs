@@ -9,11 +9,12 @@ use super::source::{Content, Field, File, Shape, Type};
 use super::table;
 
 /// Families in the order of the document; `command` has what they share.
-const FAMILIES: [(&str, &str); 8] = [
+const FAMILIES: [(&str, &str); 9] = [
     ("exec", "`exec`"),
     ("process", "`process.*`"),
     ("pty", "`pty.*`"),
     ("session", "`session.*`"),
+    ("env", "`env.*`"),
     ("file", "`file.*`"),
     ("tcp", "`tcp.*`"),
     ("port", "`port.*`"),
@@ -127,7 +128,7 @@ impl Reference {
     /// Types that stand in more than one place, or inside others.
     pub fn shared_types(&self) -> String {
         let mut out = String::new();
-        for module in ["command", "process", "pty", "session", "file", "tcp", "sandbox", "exec"] {
+        for module in ["command", "process", "pty", "session", "file", "tcp", "sandbox", "exec", "env"] {
             for of in &self.file(module).types {
                 let path = format!("{module}::{}", of.name);
                 let direct =
