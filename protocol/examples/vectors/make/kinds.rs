@@ -1,6 +1,8 @@
 //! Parameters, events and results of every kind.
 
+mod checkouts;
 mod files;
+mod mounts;
 mod ports;
 mod processes;
 mod sessions;
@@ -57,6 +59,8 @@ pub fn files() -> Vec<(String, Value)> {
     all.extend(sessions::files());
     all.extend(files::files());
     all.extend(ports::files());
+    all.extend(checkouts::files());
+    all.extend(mounts::files());
     all
 }
 
