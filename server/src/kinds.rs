@@ -16,6 +16,8 @@ use crate::server::Server;
 mod env;
 mod exec;
 mod file;
+mod git;
+mod mount;
 mod port;
 mod process;
 mod pty;
@@ -130,6 +132,13 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Open::PortWatch(params) => run!(PortWatch, params, port::watch),
         Open::PortExpose(params) => run!(PortExpose, params, port::expose),
         Open::PortUnexpose(params) => run!(PortUnexpose, params, port::unexpose),
+        Open::GitCheckout(params) => {
+            let params = (session::place(&server.sandbox, params.session.as_deref()), params);
+            run!(GitCheckout, params, git::checkout);
+        }
+        Open::MountCreate(params) => run!(MountCreate, params, mount::create),
+        Open::MountList(params) => run!(MountList, params, mount::list),
+        Open::MountRemove(params) => run!(MountRemove, params, mount::remove),
     }
 }
 

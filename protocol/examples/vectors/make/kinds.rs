@@ -1,7 +1,9 @@
 //! Parameters, events and results of every kind.
 
+mod checkouts;
 mod env;
 mod files;
+mod mounts;
 mod ports;
 mod processes;
 mod sessions;
@@ -59,6 +61,8 @@ pub fn files() -> Vec<(String, Value)> {
     all.extend(env::files());
     all.extend(files::files());
     all.extend(ports::files());
+    all.extend(checkouts::files());
+    all.extend(mounts::files());
     all
 }
 
