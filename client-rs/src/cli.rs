@@ -5,6 +5,7 @@ mod attach;
 mod connect;
 mod cp;
 mod end;
+mod env;
 mod exec;
 mod fail;
 mod file;
@@ -75,6 +76,7 @@ enum Command {
     Rm(process::RmArgs),
     Terminal(terminal::Args),
     Session(session::Args),
+    Env(env::Args),
     Cp(cp::Args),
     Ls(file::LsArgs),
     Cat(file::CatArgs),
@@ -175,6 +177,7 @@ async fn run(command: Command, client: &Client, global: &Global) -> Result<i32, 
         Command::Wait(args) => process::wait(args, client, global).await,
         Command::Rm(args) => process::rm(args, client, global).await,
         Command::Session(args) => session::run(args, client, global).await,
+        Command::Env(args) => env::run(args, client, global).await,
         Command::Terminal(args) => terminal::run(args, client, global).await,
         Command::Cp(args) => cp::run(args, client, global).await,
         Command::Ls(args) => file::ls(args, client, global).await,

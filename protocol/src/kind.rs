@@ -4,8 +4,11 @@
 //! ignored; an event is a map with one entry, `{name: fields}`. A new kind is a row in `kinds!` and its types.
 
 pub mod command;
+pub mod env;
 pub mod exec;
 pub mod file;
+pub mod git;
+pub mod mount;
 pub mod port;
 pub mod process;
 pub mod pty;
@@ -313,6 +316,11 @@ kinds! {
     /// Ends a session, its shell and what its commands left behind.
     SessionDelete = "session.delete", Interactive, Exec, session::Delete, up NoEvent, down NoEvent => Done;
 
+    /// Sets and unsets variables of the sandbox.
+    EnvSet = "env.set", Interactive, Exec, env::Set, up NoEvent, down NoEvent => Done;
+    /// The variables of the sandbox.
+    EnvList = "env.list", Interactive, Exec, env::List, up NoEvent, down NoEvent => env::Listing;
+
     /// A byte stream to a port in the sandbox.
     TcpConnect = "tcp.connect", Bulk, Tcp, tcp::Connect, up NoEvent, down tcp::Down => tcp::Ended;
 
@@ -324,6 +332,16 @@ kinds! {
     PortExpose = "port.expose", Interactive, Port, port::Expose, up NoEvent, down NoEvent => port::Exposed;
     /// Ends that, for connections that stand too.
     PortUnexpose = "port.unexpose", Interactive, Port, port::Unexpose, up NoEvent, down NoEvent => port::Unexposed;
+
+    /// Clones a repository and checks it out.
+    GitCheckout = "git.checkout", Interactive, Exec, git::Checkout, up NoEvent, down git::CheckoutDown => git::CheckedOut;
+
+    /// Mounts a bucket. It outlives the channel.
+    MountCreate = "mount.create", Interactive, Exec, mount::Create, up NoEvent, down NoEvent => mount::Info;
+    /// Lists the mounts.
+    MountList = "mount.list", Interactive, Exec, mount::List, up NoEvent, down NoEvent => mount::Listing;
+    /// Ends a mount.
+    MountRemove = "mount.remove", Interactive, Exec, mount::Remove, up NoEvent, down NoEvent => Done;
 
     /// What the sandbox and its server are.
     SandboxInfo = "sandbox.info", Interactive, Info, sandbox::InfoParams, up NoEvent, down NoEvent => sandbox::Info;

@@ -242,8 +242,9 @@ fn every_kind_has_vectors_that_hold_in_both_directions() {
         ProcessWaitLog ProcessWaitPort ProcessStats ProcessRemove PtyOpen PtyAttach PtyList PtySnapshot PtyResize
         PtyClose FileRead FileWrite FileStat FileList FileMkdir FileRemove FileRename FileMove FileCopy FileChmod
         FileSymlink FileSearch FileWatch TreeRead TreeWrite SessionCreate SessionList SessionGet SessionDelete
-        TcpConnect PortList PortWatch PortExpose PortUnexpose SandboxInfo SandboxMetrics
-        SandboxActivity
+        EnvSet EnvList
+        TcpConnect PortList PortWatch PortExpose PortUnexpose GitCheckout MountCreate MountList MountRemove
+        SandboxInfo SandboxMetrics SandboxActivity
     }
     let table: BTreeSet<_> = TABLE.iter().map(|row| row.name).collect();
     assert_eq!(seen, table, "every kind of the table is checked here");

@@ -13,8 +13,11 @@ use crate::auth::Access;
 use crate::sandbox::Sandbox;
 use crate::server::Server;
 
+mod env;
 mod exec;
 mod file;
+mod git;
+mod mount;
 mod port;
 mod process;
 mod pty;
@@ -80,6 +83,8 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Open::SessionList(params) => run!(SessionList, params, session::list),
         Open::SessionGet(params) => run!(SessionGet, params, session::get),
         Open::SessionDelete(params) => run!(SessionDelete, params, session::delete),
+        Open::EnvSet(params) => run!(EnvSet, params, env::set),
+        Open::EnvList(params) => run!(EnvList, params, env::list),
         Open::ProcessStart(params) => {
             let params = (session::place(&server.sandbox, params.session.as_deref()), params);
             run!(ProcessStart, params, process::start);
@@ -127,6 +132,13 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Open::PortWatch(params) => run!(PortWatch, params, port::watch),
         Open::PortExpose(params) => run!(PortExpose, params, port::expose),
         Open::PortUnexpose(params) => run!(PortUnexpose, params, port::unexpose),
+        Open::GitCheckout(params) => {
+            let params = (session::place(&server.sandbox, params.session.as_deref()), params);
+            run!(GitCheckout, params, git::checkout);
+        }
+        Open::MountCreate(params) => run!(MountCreate, params, mount::create),
+        Open::MountList(params) => run!(MountList, params, mount::list),
+        Open::MountRemove(params) => run!(MountRemove, params, mount::remove),
     }
 }
 

@@ -1,6 +1,9 @@
 //! Parameters, events and results of every kind.
 
+mod checkouts;
+mod env;
 mod files;
+mod mounts;
 mod ports;
 mod processes;
 mod sessions;
@@ -55,8 +58,11 @@ pub fn files() -> Vec<(String, Value)> {
     all.extend(processes::files());
     all.extend(terminals::files());
     all.extend(sessions::files());
+    all.extend(env::files());
     all.extend(files::files());
     all.extend(ports::files());
+    all.extend(checkouts::files());
+    all.extend(mounts::files());
     all
 }
 

@@ -9,14 +9,17 @@ use super::source::{Content, Field, File, Shape, Type};
 use super::table;
 
 /// Families in the order of the document; `command` has what they share.
-const FAMILIES: [(&str, &str); 8] = [
+const FAMILIES: [(&str, &str); 11] = [
     ("exec", "`exec`"),
     ("process", "`process.*`"),
     ("pty", "`pty.*`"),
     ("session", "`session.*`"),
+    ("env", "`env.*`"),
     ("file", "`file.*`"),
     ("tcp", "`tcp.*`"),
     ("port", "`port.*`"),
+    ("git", "`git.*`"),
+    ("mount", "`mount.*`"),
     ("sandbox", "`sandbox.*`"),
 ];
 
@@ -127,7 +130,7 @@ impl Reference {
     /// Types that stand in more than one place, or inside others.
     pub fn shared_types(&self) -> String {
         let mut out = String::new();
-        for module in ["command", "process", "pty", "session", "file", "tcp", "sandbox", "exec"] {
+        for module in ["command", "process", "pty", "session", "file", "tcp", "git", "mount", "sandbox", "exec", "env"] {
             for of in &self.file(module).types {
                 let path = format!("{module}::{}", of.name);
                 let direct =
@@ -214,7 +217,7 @@ impl Reference {
             return format!("list [{}]", parts.join(", "));
         }
         match of {
-            "String" | "Code" => "str".to_owned(),
+            "String" | "Secret" | "Code" => "str".to_owned(),
             "ByteString" => "bytestr".to_owned(),
             "bool" => "bool".to_owned(),
             "f64" => "float".to_owned(),
