@@ -180,6 +180,7 @@ describe("files", () => {
     });
     expect(await show("remove")).toEqual({ refused: "IS_DIRECTORY", before: true, after: [false, false] });
     expect(await show("directories")).toEqual({ exists: false, there: true, content: "moved" });
+    expect(await show("byStub")).toEqual({ before: true, after: false, stopped: "killed" });
   });
 });
 
@@ -205,6 +206,7 @@ describe("sessions", () => {
   it("are made, found, listed and deleted", async () => {
     expect(await show("user")).toEqual({
       name: "123",
+      written: true,
       config: "data",
       listed: ["user-123"],
       directory: "/workspace/user123",

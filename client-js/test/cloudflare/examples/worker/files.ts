@@ -90,4 +90,19 @@ export const files: Examples = {
       content: (await sandbox.readFile("/tmp/moved.txt")).content,
     };
   },
+
+  /** The same names at the object itself. */
+  async byStub({ env }) {
+    const stub = env.Sandbox.get(env.Sandbox.idFromName("files"));
+    await stub.writeFile("/workspace/by-stub/file", "");
+    const before = await stub.pathExists("/workspace/by-stub/file");
+    await stub.deleteFile("/workspace/by-stub", { recursive: true });
+    await stub.startProcess("sleep 1000", { processId: "by-stub" });
+    await stub.stopProcess("by-stub");
+    return {
+      before,
+      after: await stub.pathExists("/workspace/by-stub"),
+      stopped: (await getSandbox(env.Sandbox, "files").getProcess("by-stub"))?.status,
+    };
+  },
 };

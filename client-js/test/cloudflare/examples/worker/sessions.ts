@@ -104,6 +104,7 @@ export const sessions: Examples = {
     // Session has full sandbox API bound to its context
     const { stdout: name } = await session.exec("echo $USER_ID");
     await session.writeFile("config.txt", "data");
+    const written = await session.pathExists("config.txt");
 
     // Get existing session
     const again = await sandbox.getSession("user-123");
@@ -130,6 +131,7 @@ export const sessions: Examples = {
     const deleted = await sandbox.deleteSession("user-123");
     return {
       name,
+      written,
       config: (await sandbox.readFile("/workspace/user123/config.txt")).content,
       listed: sessions.map(({ id }) => id).filter(id => id === "user-123"),
       directory: result.stdout,
