@@ -7,7 +7,7 @@ import { checkDuration, checkTimeouts, sandboxId } from "./options.ts";
 import { checkPort } from "./ports.ts";
 import { withRoute } from "./route.ts";
 import type { Sandbox, SandboxConfiguration } from "./sandbox.ts";
-import { type Methods, sessionMethods, sharedMethods, terminalRequest } from "./surface.ts";
+import { type Methods, STUBS, sessionMethods, sharedMethods, terminalRequest } from "./surface.ts";
 import type { TunnelsHandler } from "./tunnels.ts";
 import type {
   Aliases,
@@ -129,6 +129,7 @@ export function getSandbox<T extends Sandbox<unknown>>(
       return method ?? Reflect.get(target, property, target);
     },
   });
+  STUBS.set(facade, caller.stub);
   return facade as unknown as Connections & T;
 }
 

@@ -1,7 +1,7 @@
 /** The methods of a sandbox and its sessions in the Worker: callbacks and signals work here, which cannot cross to the object. */
 
 import { aliasesOf } from "./aliases.ts";
-import type { Caller } from "./caller.ts";
+import type { Caller, Stub } from "./caller.ts";
 import { runCode, runCodeStream } from "./code/cross.ts";
 import { parseSSEStream } from "./events.ts";
 import { contentAcross, readAcross } from "./file/cross.ts";
@@ -106,10 +106,13 @@ export function terminalRequest(caller: Caller, request: Request, options: PtyOp
   return proxyTerminal(caller.stub, caller.session ?? defaultSession(caller.name), request, options);
 }
 
+/** The stubs behind sandboxes of `getSandbox`, whose own `fetch` takes away what says where a request leads. */
+export const STUBS: WeakMap<object, Stub> = new WeakMap();
+
 /**
  * Answers a WebSocket upgrade with a terminal in a session, for a Worker that has only the object's stub.
  *
- * @param stub - the stub of the sandbox's object.
+ * @param stub - the stub of the sandbox's object, or a sandbox of `getSandbox`.
  * @param sessionId - the session.
  */
 export function proxyTerminal(
@@ -118,7 +121,8 @@ export function proxyTerminal(
   request: Request,
   options: PtyOptions = {},
 ): Promise<Response> {
-  return stub.fetch(withRoute(request, { to: "terminal", options: { ...options }, session: sessionId }));
+  const object = STUBS.get(stub) ?? stub;
+  return object.fetch(withRoute(request, { to: "terminal", options: { ...options }, session: sessionId }));
 }
 
 /** With a callback the command's output is followed here; without one the object waits for its end. */
