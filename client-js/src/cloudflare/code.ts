@@ -85,7 +85,9 @@ export async function runCodeStream(
       maxResult: MAX_RESULT,
     });
     const first = await events.next();
-    const told = tell(events, first.value ?? undefined, { contextId, timeout: time });
+    // What comes after it waits for its turn behind this, and finds a fresh kernel.
+    const died = () => void client.runCode("", { context: contextId, language, renew: true }).catch(() => {});
+    const told = tell(events, first.value ?? undefined, { contextId, timeout: time, died });
     return eventStream({
       next: async () => (await told.next()).value ?? undefined,
       cancel: async () => void (await events.return()),

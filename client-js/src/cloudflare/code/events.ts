@@ -39,6 +39,8 @@ export interface Told {
   readonly contextId: string | undefined;
   /** Milliseconds that it has. */
   readonly timeout: number | undefined;
+  /** Called when its kernel died with it: who is told of that need not be told again. */
+  died(): void;
 }
 
 /** The events of the stock package. `first` came before the others. */
@@ -71,7 +73,9 @@ export async function* tell(
     }
     throw cut();
   } catch (error) {
-    const { name, code, message, context } = sandboxError(error, { operation: "code.execute", ...told });
+    if ((error as { code?: unknown }).code === "KERNEL_DIED") told.died();
+    const { contextId } = told;
+    const { name, code, message, context } = sandboxError(error, { operation: "code.execute", contextId });
     yield { type: "error", ename: name, evalue: message, traceback: [], code, context, ...now() };
   }
 }
