@@ -4,6 +4,8 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { CuttingProxy } from "../harness/proxy.ts";
+import { until } from "../harness/until.ts";
 import { Bench, type Visitor } from "./bench.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -181,4 +183,215 @@ test("cells are written, moved, deleted and put back, and the file keeps what no
   await cell(page, 1).getByText("Newer").waitFor();
   rmSync(file);
   await page.getByText("The file is gone.").waitFor();
+});
+
+/** Writes a line into the editor of a cell, in the place of what stood there, and runs it. */
+async function run(page: Page, number: number, source: string, keys = "Control+Enter"): Promise<Locator> {
+  const one = cell(page, number);
+  await one.getByRole("textbox", { name: "Source" }).click();
+  await page.keyboard.press("Control+a");
+  await page.keyboard.insertText(source);
+  await page.keyboard.press(keys);
+  return one;
+}
+
+/** What the kernel is doing, as the bar says it. */
+async function kernelIs(page: Page, is: "Idle" | "Busy" | "Dead" | "Not started"): Promise<void> {
+  await page.locator(".notebooks-bar:visible").getByText(is, { exact: true }).waitFor();
+}
+
+test("cells run in a real kernel: streams with colours, values, tables, pictures, formulas, errors", async () => {
+  const cells = [
+    text("t1", "# A day's work\n\nEuler said $e^{i\\pi} + 1 = 0$."),
+    code(
+      "c1",
+      "import sys\nfor i in range(3):\n    print(f'\\x1b[32mline {i}\\x1b[0m')\nprint('oh', file=sys.stderr)\n6 * 7",
+    ),
+    code(
+      "c2",
+      "import numpy as np, pandas as pd\ndf = pd.DataFrame({'name': ['ada', 'bob'], 'score': np.array([1.5, 2.25])})\ndf",
+    ),
+    code(
+      "c3",
+      "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.title('A plot')\nplt.show()",
+    ),
+    code(
+      "c4",
+      "from IPython.display import Math, JSON, SVG, HTML, Markdown, display\ndisplay(Math(r'\\frac{a}{b}'), JSON({'a': [1, 2]}), Markdown('**bold** text'))\ndf.style.highlight_max(axis=0, color='#804000')",
+    ),
+    code("c5", "def f(n):\n    return 1 / n\nf(0)"),
+    code("c6", "print('never')"),
+  ];
+  const file = join(bench.server.workspace, "work.ipynb");
+  writeFileSync(file, notebook(cells));
+  await using visitor = await bench.visit();
+  const page = await open(visitor, "work.ipynb");
+  await page.getByRole("button", { name: "Run all cells" }).click();
+  await cell(page, 2).getByText("line 2", { exact: true }).waitFor();
+  await cell(page, 2).getByText("oh", { exact: true }).waitFor();
+  await cell(page, 2).getByText("42", { exact: true }).waitFor();
+  await cell(page, 3).getByRole("cell", { name: "2.25" }).waitFor();
+  const plot = cell(page, 4).getByRole("img", { name: /Output 1 of cell 4/ });
+  await plot.waitFor();
+  await until("the plot is drawn", () => plot.evaluate(image => (image as HTMLImageElement).naturalWidth > 300));
+  await cell(page, 5).locator("mfrac").waitFor();
+  await cell(page, 5).getByText("bold", { exact: true }).waitFor();
+  await cell(page, 6).getByText("ZeroDivisionError", { exact: true }).first().waitFor();
+  // What is behind an error does not run.
+  await kernelIs(page, "Idle");
+  await cell(page, 7).getByText("[ ]").waitFor();
+  expect(await cell(page, 7).getByText("never", { exact: true }).count()).toBe(0);
+  await visitor.pictures("notebooks-run");
+  await cell(page, 5).scrollIntoViewIfNeeded();
+  await cell(page, 6)
+    .getByRole("region", { name: /Output 1/ })
+    .scrollIntoViewIfNeeded();
+  await visitor.pictures("notebooks-rich");
+  await page.keyboard.press("Control+s");
+  await page.getByRole("button", { name: "Saved", exact: true }).waitFor();
+  const written = JSON.parse(readFileSync(file, "utf8"));
+  const outputs = written.cells.map((each: { outputs?: { output_type: string }[] }) =>
+    each.outputs?.map(output => output.output_type),
+  );
+  expect(outputs).toEqual([
+    undefined,
+    ["stream", "stream", "execute_result"],
+    ["execute_result"],
+    ["display_data"],
+    ["display_data", "display_data", "display_data", "execute_result"],
+    ["error"],
+    [],
+  ]);
+  expect(written.cells[1].execution_count).toBe(1);
+  expect(written.cells[3].outputs[0].data["image/png"]).toMatch(/^iVBOR/);
+  expect(written.metadata.kernelspec).toMatchObject({ name: "python3", language: "python" });
+  expect(written.metadata.mine).toEqual({ kept: [1] });
+
+  // The page is loaded anew: what was saved is seen, and the kernel still knows its variables.
+  await page.reload();
+  await cell(page, 3).getByRole("cell", { name: "2.25" }).waitFor();
+  await kernelIs(page, "Idle");
+  await (await run(page, 7, "df.shape")).getByText("(2, 2)", { exact: true }).waitFor();
+});
+
+test("a kernel asks for input, hides passwords, is interrupted, clears and replaces, dies, and is restarted", async () => {
+  writeFileSync(join(bench.server.workspace, "life.ipynb"), notebook([code("c1", ""), code("c2", "")]));
+  await using visitor = await bench.visit();
+  const page = await open(visitor, "life.ipynb");
+  const first = await run(
+    page,
+    1,
+    "name = input('Who? ')\nimport getpass\nword = getpass.getpass('Word? ')\nprint(name, len(word))",
+  );
+  const who = first.getByLabel("Who?");
+  await who.fill("ada");
+  await visitor.pictures("notebooks-input");
+  await who.press("Enter");
+  const word = first.getByLabel("Word?");
+  expect(await word.getAttribute("type")).toBe("password");
+  await word.fill("secret");
+  await word.press("Enter");
+  await first.getByText("ada 6").waitFor();
+  expect(await first.getByText("secret").count()).toBe(0);
+
+  await run(page, 1, "import time\nprint('begun', flush=True)\ntime.sleep(100000)");
+  await first.getByText("begun", { exact: true }).waitFor();
+  // One that waits for it is not run when it is interrupted.
+  await run(page, 2, "print('waited')");
+  await cell(page, 2).getByRole("button", { name: /waits/ }).waitFor();
+  await visitor.pictures("notebooks-running");
+  await page.getByRole("button", { name: /^Interrupt the kernel/ }).click();
+  await first.getByText("KeyboardInterrupt", { exact: true }).first().waitFor();
+  await cell(page, 2)
+    .getByRole("button", { name: /^Run cell 2/ })
+    .waitFor();
+  await kernelIs(page, "Idle");
+
+  await run(
+    page,
+    1,
+    "from IPython.display import clear_output, display\nprint('before')\nclear_output(wait=True)\nprint('after')\nh = display('first', display_id='d')",
+  );
+  await first.getByText("after", { exact: true }).waitFor();
+  expect(await first.getByText("before", { exact: true }).count()).toBe(0);
+  // Shown by one cell, replaced by another.
+  await run(page, 2, "h.update('second')");
+  await first.getByText("'second'", { exact: true }).waitFor();
+  expect(await first.getByText("'first'", { exact: true }).count()).toBe(0);
+
+  // Much output is not drawn as a whole, and there is an end to what is kept.
+  await run(page, 1, "for i in range(300000):\n    print('row', i)");
+  await first.getByText("row 299999").waitFor();
+  await first.getByText(/^The first .* of this text are not kept/).waitFor();
+  await kernelIs(page, "Idle");
+  expect(await first.locator(".notebooks-text").evaluate(element => element.textContent.length)).toBeLessThan(30_000);
+
+  await run(page, 2, "import os\nos.kill(os.getpid(), 9)");
+  await page.getByText(/^The kernel has died.*SIGKILL/).waitFor();
+  await kernelIs(page, "Dead");
+  await visitor.pictures("notebooks-dead");
+  await page.getByRole("alert").getByRole("button", { name: "Restart" }).click();
+  await kernelIs(page, "Idle");
+  await (await run(page, 2, "'name' in globals()")).getByText("False", { exact: true }).waitFor();
+  expect(await cell(page, 2).getByRole("alert").count()).toBe(0);
+});
+
+test("a connection that is lost in the middle of a cell loses nothing", async () => {
+  const { workspace, address } = bench.server;
+  writeFileSync(join(workspace, "cut.ipynb"), notebook([code("c1", "")]));
+  const proxy = await CuttingProxy.start(address);
+  try {
+    await using visitor = await bench.visit({ expected: [/WebSocket connection/, /net::ERR_/] }, proxy.origin);
+    const page = await open(visitor, "cut.ipynb");
+    const one = await run(
+      page,
+      1,
+      "import os, time\nprint('before', flush=True)\nwhile not os.path.exists('gate'): time.sleep(0.05)\nfor i in range(2000): print('line', i)\n'the end'",
+    );
+    await one.getByText("before", { exact: true }).waitFor();
+    // What it says while nobody is there waits for them.
+    await proxy.refuse();
+    await proxy.cut();
+    await visitor.connection("Reconnecting…");
+    writeFileSync(join(workspace, "gate"), "");
+    await proxy.accept();
+    await one.getByText("'the end'", { exact: true }).waitFor();
+    await one.getByRole("button", { name: "Show all 2,001 lines" }).click();
+    const said = (await one.locator(".notebooks-text").first().textContent()) ?? "";
+    expect(said).toBe(`before\n${Array.from({ length: 2000 }, (_, i) => `line ${i}`).join("\n")}`);
+  } finally {
+    await proxy.stop();
+  }
+});
+
+test("on a phone a notebook fits, and cells run by touch", async () => {
+  writeFileSync(
+    join(bench.server.workspace, "phone.ipynb"),
+    notebook([
+      text("t1", "# On the way"),
+      code("c1", "import pandas as pd\npd.DataFrame([[i * j for i in range(30)] for j in range(5)])"),
+      code("c2", "print('x' * 500)"),
+    ]),
+  );
+  await using visitor = await bench.visit({
+    viewport: { width: 390, height: 844 },
+    hasTouch: true,
+    isMobile: true,
+    deviceScaleFactor: 2,
+  });
+  const page = await open(visitor, "phone.ipynb");
+  await cell(page, 2)
+    .getByRole("button", { name: /^Run cell 2/ })
+    .tap();
+  await cell(page, 2).getByRole("cell", { name: "116" }).waitFor();
+  await cell(page, 3)
+    .getByRole("button", { name: /^Run cell 3/ })
+    .tap();
+  await cell(page, 3)
+    .getByText(/^x{500}$/)
+    .first()
+    .waitFor();
+  await visitor.pictures("phone-notebook");
+  const wider = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
+  expect(await page.evaluate(wider), "it is wider than the phone").toBe(false);
 });

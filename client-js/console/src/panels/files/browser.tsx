@@ -5,7 +5,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import { useActions } from "../../app/actions.ts";
 import { confirm, prompt } from "../../app/dialogs.ts";
 import type { PanelProps } from "../../app/panels.ts";
-import { navigate } from "../../app/routes.ts";
+import { say } from "../../app/routes.ts";
 import { remembered } from "../../app/settings.ts";
 import { toast } from "../../app/toasts.ts";
 import { Button, EmptyState, MenuButton, type MenuItem, SplitPane } from "../../ui/index.ts";
@@ -86,7 +86,7 @@ export function FilesBrowser(props: PanelProps & { workspace: string }) {
   useEffect(() => {
     if (!active) return;
     const path = current === undefined ? [] : current.path.split("/").filter(part => part !== "");
-    navigate("files", path, { replace: asked !== undefined });
+    say("files", path, { replace: asked !== undefined });
   }, [active, current?.path]);
 
   const setRoot = (path: string) => {

@@ -8,7 +8,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { useActions } from "../../app/actions.ts";
 import { choose, prompt } from "../../app/dialogs.ts";
 import type { PanelProps } from "../../app/panels.ts";
-import { navigate } from "../../app/routes.ts";
+import { say } from "../../app/routes.ts";
 import { toast, toastError } from "../../app/toasts.ts";
 import { Button, EmptyState, ErrorState, Loading, Panel } from "../../ui/index.ts";
 import { usePoll } from "../../ui/use-poll.ts";
@@ -48,7 +48,7 @@ export default function NotebooksPanel(props: PanelProps) {
   useEffect(() => {
     if (!active) return;
     const path = current === undefined ? [] : current.path.split("/").filter(part => part !== "");
-    navigate("notebooks", path, { replace: true });
+    say("notebooks", path, { replace: true });
   }, [active, current]);
 
   const workspace = info.data?.workspace;
