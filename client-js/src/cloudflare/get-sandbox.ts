@@ -2,11 +2,12 @@
 
 import type { Grant } from "../relay/grant.ts";
 import { Caller, type Stub } from "./caller.ts";
+import { SandboxClient } from "./client/sandbox.ts";
 import type { CommandHooks } from "./hooks.ts";
-import { checkDuration, checkTimeouts, sandboxId } from "./options.ts";
+import { checkDuration, checkTimeouts, type SandboxConfiguration, sandboxId } from "./options.ts";
 import { checkPort } from "./ports.ts";
 import { withRoute } from "./route.ts";
-import type { Sandbox, SandboxConfiguration } from "./sandbox.ts";
+import type { Sandbox } from "./sandbox.ts";
 import { type Methods, STUBS, sessionMethods, sharedMethods, terminalRequest } from "./surface.ts";
 import type { TunnelsHandler } from "./tunnels.ts";
 import type {
@@ -23,7 +24,7 @@ import type {
 /** What the Worker's side of a sandbox has beyond the class. */
 export interface Connections {
   /** Who wants to see the commands of this object: nobody, until somebody is set. */
-  readonly client: CommandHooks;
+  readonly client: SandboxClient & CommandHooks;
 
   /** Runs a command, and gives what it does as server-sent events; a loop over the call itself gives the events. */
   execStream(
@@ -116,7 +117,7 @@ export function getSandbox<T extends Sandbox<unknown>>(
   const stub = ns.get(ns.idFromName(name));
   tell(ns, stub as unknown as Configurable, name, options);
   const session = options.enableDefaultSession === false ? null : undefined;
-  const caller = new Caller(stub as unknown as Stub, name, session);
+  const caller = new Caller(stub as unknown as Stub, name, session, clientOf(stub as unknown as Stub));
   const methods = methodsOf(caller);
   const tunnels = tunnelsOf(caller);
   const facade = new Proxy(stub, {
@@ -162,6 +163,14 @@ function methodsOf(caller: Caller): Methods {
       return stub.fetch(withRoute(request, at === undefined ? undefined : { to: "port", port: at }));
     },
   };
+}
+
+/** The stock package's client, over a lane of its own, and what sees every command. Connects when a part of it is used. */
+function clientOf(stub: Stub): SandboxClient {
+  const lane = (request: Request) => stub.fetch(withRoute(request, { to: "connect", grant: {} }));
+  const containerFetch = (url: string, init: RequestInit, port?: number) =>
+    stub.fetch(withRoute(new Request(url, init), port === undefined ? undefined : { to: "port", port }));
+  return new SandboxClient({ stub: { fetch: lane, containerFetch } });
 }
 
 /** The tunnels, in the Worker. */

@@ -3,6 +3,8 @@
 import { Container } from "@cloudflare/containers";
 import { aliasesOf } from "./aliases.ts";
 import type { Calls } from "./calls.ts";
+import type { SandboxClient } from "./client/sandbox.ts";
+import type { SandboxConfiguration } from "./options.ts";
 import type { TunnelsHandler } from "./tunnels.ts";
 import type * as Types from "./types.ts";
 
@@ -20,6 +22,35 @@ export abstract class SandboxMethods<Env> extends Container<Env> {
   /** The calls in a session; absent: the default one. */
   abstract [IN](sessionId?: string): Calls;
 
+  /** Sets several of the options of `getSandbox` at once. What is absent stays. */
+  abstract configure(configuration: SandboxConfiguration): Promise<void>;
+
+  /** The parts of the stock package's client. */
+  abstract get client(): SandboxClient;
+
+  /** Inactivity after which the sandbox sleeps: seconds, or `30s`, `10m`, `1h`. */
+  setSleepAfter(sleepAfter: string | number): Promise<void> {
+    return this.configure({ sleepAfter });
+  }
+
+  /** Whether the sandbox never sleeps by itself: then `destroy()` has to end it. */
+  setKeepAlive(keepAlive: boolean): Promise<void> {
+    return this.configure({ keepAlive });
+  }
+
+  /** Milliseconds that it has to start. */
+  setContainerTimeouts(containerTimeouts: NonNullable<Types.SandboxOptions["containerTimeouts"]>): Promise<void> {
+    return this.configure({ containerTimeouts });
+  }
+
+  /** Labels of the container, from its next start on. */
+  setLabels(labels: Record<string, string>): Promise<void> {
+    return this.configure({ labels });
+  }
+
+  /** Takes what the stock package takes; there is one way to the sandbox, and it does everything. */
+  async setTransport(_transport: Types.SandboxTransport): Promise<void> {}
+
   /**
    * Runs a command in a shell, and waits for its end. One that fails resolves: look at `exitCode`.
    *
@@ -28,6 +59,20 @@ export abstract class SandboxMethods<Env> extends Container<Env> {
    */
   exec(command: string, options?: Types.ExecOptions): Promise<Types.ExecResult> {
     return this[IN]().exec(command, options);
+  }
+
+  /** {@link exec}, in a session. */
+  execWithSessionToken(command: string, sessionId: string, options?: Types.ExecOptions): Promise<Types.ExecResult> {
+    return this[IN](sessionId).exec(command, options);
+  }
+
+  /** {@link execStream}, in a session. */
+  execStreamWithSessionToken(
+    command: string,
+    sessionId: string,
+    options?: Types.StreamOptions,
+  ): Promise<ReadableStream<Uint8Array>> {
+    return this[IN](sessionId).execStream(command, options);
   }
 
   /** Runs a command, and gives what it writes as server-sent events while it runs. Cancelling the stream ends it. */

@@ -3,6 +3,9 @@
 import { invalid } from "./errors.ts";
 import type { SandboxOptions } from "./types.ts";
 
+/** What `getSandbox` tells the object: only what changed. */
+export type SandboxConfiguration = Pick<SandboxOptions, "sleepAfter" | "keepAlive" | "containerTimeouts" | "labels">;
+
 /** Milliseconds that a sandbox has to start. */
 export type ContainerTimeouts = Required<NonNullable<SandboxOptions["containerTimeouts"]>>;
 

@@ -7,6 +7,7 @@ import type { Grant } from "../relay/grant.ts";
 import { Relay } from "../relay/relay.ts";
 import { isAtWork, Rest } from "./activity.ts";
 import { type Calls, callsIn } from "./calls.ts";
+import { SandboxClient } from "./client/sandbox.ts";
 import type { Context } from "./context.ts";
 import { answers, arrive, unavailable, upgrade, withEngine } from "./engine.ts";
 import { attempt, invalid } from "./errors.ts";
@@ -14,7 +15,15 @@ import { forward } from "./forward.ts";
 import { CONTROL_PORT, HostContainer } from "./host.ts";
 import { IN, SandboxMethods } from "./methods.ts";
 import { ThisObject } from "./object.ts";
-import { checkDuration, checkTimeouts, defaultSession, durationOf, seconds, timeouts } from "./options.ts";
+import {
+  checkDuration,
+  checkTimeouts,
+  defaultSession,
+  durationOf,
+  type SandboxConfiguration,
+  seconds,
+  timeouts,
+} from "./options.ts";
 import { checkPort, type ExposedPort, ExposedPorts, type ExposeOptions } from "./ports.ts";
 import { invalidToken, stale } from "./preview.ts";
 import { unknownProcess } from "./process/unknown.ts";
@@ -26,12 +35,6 @@ import { terminal } from "./terminal.ts";
 import { Tunnels, type TunnelsHandler } from "./tunnels.ts";
 import type * as Types from "./types.ts";
 import { checkOwnVariables, sandboxVariables, startVariables, type Variables } from "./variables.ts";
-
-/** What `getSandbox` tells the object: only what changed. */
-export type SandboxConfiguration = Pick<
-  Types.SandboxOptions,
-  "sleepAfter" | "keepAlive" | "containerTimeouts" | "labels"
->;
 
 /**
  * The Durable Object of one sandbox. Starts its container when something needs it, lets it sleep when nothing does, and
@@ -64,6 +67,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   readonly #operations: Operations = new Operations();
   readonly #object: ThisObject;
   readonly #tunnels: Tunnels;
+  #parts: SandboxClient | undefined;
   /** The variables of the class, under those that were set. */
   #ownVariables: Readonly<Record<string, string>> = {};
   #starting: Promise<void> | undefined;
@@ -108,29 +112,6 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     if (labels !== undefined) this.labels = { ...labels };
     if (sleepAfter !== undefined || keepAlive !== undefined) this.renewActivityTimeout();
   }
-
-  /** Inactivity after which the sandbox sleeps: seconds, or `30s`, `10m`, `1h`. */
-  setSleepAfter(sleepAfter: string | number): Promise<void> {
-    return this.configure({ sleepAfter });
-  }
-
-  /** Whether the sandbox never sleeps by itself: then `destroy()` has to end it. */
-  setKeepAlive(keepAlive: boolean): Promise<void> {
-    return this.configure({ keepAlive });
-  }
-
-  /** Milliseconds that it has to start. */
-  setContainerTimeouts(containerTimeouts: NonNullable<Types.SandboxOptions["containerTimeouts"]>): Promise<void> {
-    return this.configure({ containerTimeouts });
-  }
-
-  /** Labels of the container, from its next start on. */
-  setLabels(labels: Record<string, string>): Promise<void> {
-    return this.configure({ labels });
-  }
-
-  /** Takes what the stock package takes; there is one way to the sandbox, and it does everything. */
-  async setTransport(_transport: Types.SandboxTransport): Promise<void> {}
 
   /**
    * Variables for all that runs from now on; `undefined` or `null` takes one away. They last until `destroy()`. Wakes nothing.
@@ -246,6 +227,17 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     return this.#toPort(new Request(target as Request, init), at);
   }
 
+  /** The parts of the stock package's client, over this object's connection. */
+  override get client(): SandboxClient {
+    this.#parts ??= new SandboxClient({}, () => this.#client());
+    return this.#parts;
+  }
+
+  /** Not for users: the name by which the Worker asked, where the platform does not say it. */
+  async setSandboxName(name: string): Promise<void> {
+    if (this.ctx.id.name === undefined) this.#settings.set({ name });
+  }
+
   // Connections.
 
   /** A terminal over a WebSocket. */
@@ -326,7 +318,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
 
   /** Not for users: a call from `getSandbox`. */
   async invoke(call: Call): Promise<Reply> {
-    if (call.name !== undefined && this.ctx.id.name === undefined) this.#settings.set({ name: call.name });
+    if (call.name !== undefined) await this.setSandboxName(call.name);
     this.renewActivityTimeout();
     try {
       return await this.#operations.run(call, () => this.#target(call));

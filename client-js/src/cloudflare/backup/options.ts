@@ -2,7 +2,7 @@
 
 import type { CreateBackupOptions } from "../../kinds/backup.ts";
 import { createError, type SandboxError } from "../errors.ts";
-import type { BackupOptions } from "../types.ts";
+import type { BackupCompressionOptions, BackupOptions } from "../types.ts";
 
 /** Directories below which a backup may be: those of the stock package. */
 const ROOTS = ["/workspace", "/home", "/tmp", "/var/tmp", "/app"];
@@ -53,6 +53,15 @@ export function checkedOptions(options: BackupOptions, workspace: string): Check
   if (!Array.isArray(excludes) || !excludes.every(glob => typeof glob === "string")) {
     throw misconfigured("excludes must be an array of strings");
   }
+  return { dir, name: name || null, ttl, pack: { exclude: excludes, gitignore, ...packing(compression) } };
+}
+
+/**
+ * How the server packs what is to be compressed so.
+ *
+ * @throws InvalidBackupConfigError.
+ */
+export function packing(compression: BackupCompressionOptions): Pick<CreateBackupOptions, "compression" | "level"> {
   if (typeof compression !== "object" || compression === null) throw misconfigured("compression must be an object");
   const { format = "lz4", threads = 1 } = compression;
   const how = Object.hasOwn(COMPRESSION, format) ? COMPRESSION[format] : undefined;
@@ -60,7 +69,7 @@ export function checkedOptions(options: BackupOptions, workspace: string): Check
   if (!(Number.isInteger(threads) && threads > 0)) {
     throw misconfigured("compression.threads must be a positive integer");
   }
-  return { dir, name: name || null, ttl, pack: { exclude: excludes, gitignore, ...how } };
+  return how;
 }
 
 /**

@@ -5,12 +5,21 @@
 
 import type { Container } from "@cloudflare/containers";
 import {
+  type BackupClient,
+  type CommandClient,
   type ExecutionSession,
+  type FileClient,
+  type GitClient,
   getSandbox,
+  type InterpreterClient,
   type ISandbox,
+  type PortClient,
   type Process,
+  type ProcessClient,
   proxyTerminal,
+  type SandboxClient,
   type Sandbox as SandboxObject,
+  type UtilityClient,
 } from "@cloudflare/sandbox";
 
 export { Sandbox } from "@cloudflare/sandbox";
@@ -111,10 +120,8 @@ const process: Table<Process> = {
   waitForExit: one => one.waitForExit(),
 };
 
-/** Members of the stock package's class that are its own works. */
-type Inner = "callTunnels" | "setSandboxName" | "execWithSessionToken" | "execStreamWithSessionToken";
-
-type Own = Exclude<Methods<SandboxObject>, Methods<Container> | keyof ISandbox | Inner>;
+/** What its class has beyond that: also its own works, which its facade calls by RPC. */
+type Own = Exclude<Methods<SandboxObject>, Methods<Container> | keyof ISandbox>;
 
 const object: Table<SandboxObject, Own> = {
   configure: one => one.configure({ sleepAfter: "20m" }),
@@ -129,12 +136,85 @@ const object: Table<SandboxObject, Own> = {
   validatePortToken: one => one.validatePortToken(8767, "token"),
   getExposedPorts: one => one.getExposedPorts("example.com"),
   unexposePort: one => one.unexposePort(8767),
+  callTunnels: one => one.callTunnels("list", []),
+  setSandboxName: one => one.setSandboxName("every"),
+  execWithSessionToken: one => one.execWithSessionToken("true", "token"),
+  execStreamWithSessionToken: async one => rest(await one.execStreamWithSessionToken("true", "token")),
 };
 
 const tunnels: Table<SandboxObject["tunnels"]> = {
   get: one => one.get(8768),
   list: one => one.list(),
   destroy: one => one.destroy(8768),
+};
+
+/** What every part of a client has, and does not ask for anything. */
+type Kept = "setRetryTimeoutMs";
+type Part<Client, Names extends keyof Client = Exclude<Methods<Client>, Kept>> = Table<Client, Names>;
+
+const commands: Part<CommandClient> = {
+  execute: one => one.execute("true", "of-a-client"),
+  executeStream: async one => rest(await one.executeStream("echo out", "of-a-client")),
+};
+
+const processes: Part<ProcessClient> = {
+  startProcess: one => one.startProcess("exec sleep 1000", "of-a-client", { processId: "of-a-client" }),
+  listProcesses: one => one.listProcesses(),
+  getProcess: one => one.getProcess("of-a-client"),
+  killProcess: one => one.killProcess("of-a-client"),
+  getProcessLogs: one => one.getProcessLogs("of-a-client"),
+  streamProcessLogs: async one => rest(await one.streamProcessLogs("of-a-client")),
+  killAllProcesses: one => one.killAllProcesses(),
+};
+
+const files: Part<FileClient> = {
+  mkdir: (one, { folder }) => one.mkdir(`${folder}/by-client`, "of-a-client", { recursive: true }),
+  writeFile: (one, { folder }) => one.writeFile(`${folder}/by-client/file`, "text", "of-a-client"),
+  writeFileStream: (one, { folder }) =>
+    one.writeFileStream(`${folder}/by-client/stream`, new Blob(["text"]).stream(), "of-a-client"),
+  readFile: (one, { folder }) => one.readFile(`${folder}/by-client/stream`, "of-a-client"),
+  readFileStream: async (one, { folder }) => rest(await one.readFileStream(`${folder}/by-client/file`, "of-a-client")),
+  exists: (one, { folder }) => one.exists(`${folder}/by-client/file`, "of-a-client"),
+  listFiles: (one, { folder }) => one.listFiles(`${folder}/by-client`, "of-a-client"),
+  renameFile: (one, { folder }) => one.renameFile(`${folder}/by-client/file`, `${folder}/by-client/a`, "of-a-client"),
+  moveFile: (one, { folder }) => one.moveFile(`${folder}/by-client/a`, `${folder}/by-client/b`, "of-a-client"),
+  deleteFile: (one, { folder }) => one.deleteFile(`${folder}/by-client/b`, "of-a-client"),
+};
+
+const archives: Part<BackupClient, "createArchive" | "restoreArchive"> = {
+  createArchive: (one, { folder }) => one.createArchive(`${folder}/by-client`, `${folder}/archive`, "of-a-client"),
+  restoreArchive: (one, { folder }) => one.restoreArchive(`${folder}/restored`, `${folder}/archive`, "of-a-client"),
+};
+
+const git: Part<GitClient> = {
+  checkout: (one, { folder, repository }) =>
+    one.checkout(repository, "of-a-client", { targetDir: `${folder}/by-client/cloned` }),
+};
+
+const interpreter: Part<InterpreterClient> = {
+  createCodeContext: one => one.createCodeContext({ language: "python" }),
+  runCodeStream: one => one.runCodeStream(undefined, "1 + 1", "python", {}),
+  listCodeContexts: one => one.listCodeContexts(),
+  streamCode: async one => {
+    const [{ id = "" } = {}] = await one.listCodeContexts();
+    return rest(await one.streamCode(id, "1 + 1"));
+  },
+  deleteCodeContext: async one => {
+    for (const { id } of await one.listCodeContexts()) await one.deleteCodeContext(id);
+  },
+};
+
+const ports: Part<PortClient> = {
+  watchPort: async one => rest(await one.watchPort({ port: 7, mode: "tcp", processId: "none" })),
+};
+
+const utils: Part<UtilityClient> = {
+  ping: one => one.ping(),
+  getCommands: one => one.getCommands(),
+  getVersion: one => one.getVersion(),
+  createSession: one => one.createSession({ id: "by-a-client" }),
+  listSessions: one => one.listSessions(),
+  deleteSession: one => one.deleteSession("by-a-client"),
 };
 
 /** What became of each call: `ok`, or its code and what it said. */
@@ -174,6 +254,21 @@ export default {
       }
       case "/tunnels":
         return Response.json(await all(tunnels, one.tunnels, about));
+      case "/client": {
+        const { client } = one as unknown as { client: SandboxClient };
+        const told = {
+          ...(await all(commands, client.commands, about)),
+          ...(await all(processes, client.processes, about)),
+          ...(await all(files, client.files, about)),
+          ...(await all(archives, client.backup, about)),
+          ...(await all(git, client.git, about)),
+          ...(await all(interpreter, client.interpreter, about)),
+          ...(await all(ports, client.ports, about)),
+          ...(await all(utils, client.utils, about)),
+        };
+        client.disconnect();
+        return Response.json(told);
+      }
       default:
         hangUp(await proxyTerminal(one, "every", upgrade()));
         return Response.json({ proxyTerminal: "ok" });
