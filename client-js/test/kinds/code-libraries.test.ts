@@ -42,7 +42,7 @@ it("shows what matplotlib draws as a PNG image, and a large one, too", async () 
   expect(picture?.formats()).toEqual(["text", "png"]);
   expect(Buffer.from(picture?.png?.subarray(0, 8) ?? []).toString("latin1")).toBe("\x89PNG\r\n\x1a\n");
   const noise =
-    "fig = plt.figure(figsize=(20, 20), dpi=150)\nplt.imshow(np.random.rand(3000, 3000, 3), interpolation='none')\nplt.show()";
+    "fig = plt.figure(figsize=(10, 10), dpi=100)\nplt.imshow(np.random.rand(1000, 1000, 3), interpolation='none')\nplt.show()";
   const large = await sandbox.runCode(`import numpy as np\n${noise}`);
   expect(large.error).toBeUndefined();
   const png = Buffer.from(large.results[0]?.png ?? []);
