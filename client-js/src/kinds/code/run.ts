@@ -136,7 +136,7 @@ async function* events(call: RunCall, options: RunCodeStreamOptions): AsyncGener
   const results = new Results(options.maxResult ?? DEFAULT_MAX_RESULT);
   try {
     for (let item = await call.next(); item; item = await call.next()) {
-      if (item.type === "data" && isContent(item.stream)) results.add(item.data);
+      if (item.type === "data" && item.stream === 0) results.add(item.data);
       else if (item.type === "data") {
         const text = decode(item.stream, item.data);
         if (text) yield { type: outputOf(item.stream), text };
@@ -232,8 +232,6 @@ export const tooLarge = (bytes: number, limit: number): SandwireError =>
 
 const broken = (what: string): SandwireError =>
   new SandwireError("INTERNAL_ERROR", `the server broke its word: ${what}`);
-
-const isContent = (stream: number): boolean => stream === 0 || stream === 3;
 
 const outputOf = (stream: number): "stdout" | "stderr" => (stream === 2 ? "stderr" : "stdout");
 
