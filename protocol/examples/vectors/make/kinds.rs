@@ -1,5 +1,6 @@
 //! Parameters, events and results of every kind.
 
+mod backups;
 mod files;
 mod ports;
 mod processes;
@@ -56,6 +57,7 @@ pub fn files() -> Vec<(String, Value)> {
     all.extend(terminals::files());
     all.extend(sessions::files());
     all.extend(files::files());
+    all.extend(backups::files());
     all.extend(ports::files());
     all
 }

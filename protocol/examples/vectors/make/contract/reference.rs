@@ -9,12 +9,13 @@ use super::source::{Content, Field, File, Shape, Type};
 use super::table;
 
 /// Families in the order of the document; `command` has what they share.
-const FAMILIES: [(&str, &str); 8] = [
+const FAMILIES: [(&str, &str); 9] = [
     ("exec", "`exec`"),
     ("process", "`process.*`"),
     ("pty", "`pty.*`"),
     ("session", "`session.*`"),
     ("file", "`file.*`"),
+    ("backup", "`backup.*`"),
     ("tcp", "`tcp.*`"),
     ("port", "`port.*`"),
     ("sandbox", "`sandbox.*`"),
@@ -127,7 +128,7 @@ impl Reference {
     /// Types that stand in more than one place, or inside others.
     pub fn shared_types(&self) -> String {
         let mut out = String::new();
-        for module in ["command", "process", "pty", "session", "file", "tcp", "sandbox", "exec"] {
+        for module in ["command", "process", "pty", "session", "file", "backup", "tcp", "sandbox", "exec"] {
             for of in &self.file(module).types {
                 let path = format!("{module}::{}", of.name);
                 let direct =
