@@ -128,6 +128,9 @@ codes! {
     /// The watch could not be started or has ended.
     WatchFailed = "WATCH_START_ERROR", "See the message; inotify's limits may have to be raised.";
 
+    /// The archive is damaged or cut off, no archive of `backup.create`, or another than the one that was named.
+    BackupDamaged = "BACKUP_DAMAGED", "Take another copy of the archive; nothing has changed.";
+
     /// Nothing could be connected to at that address.
     ConnectFailed = "CONNECT_FAILED", "Check that something listens on the port.";
     /// The port is not valid.

@@ -3,6 +3,7 @@
 //! Parameters, events and results are MessagePack maps. A field that is absent has its default; an unknown field is
 //! ignored; an event is a map with one entry, `{name: fields}`. A new kind is a row in `kinds!` and its types.
 
+pub mod backup;
 pub mod command;
 pub mod env;
 pub mod exec;
@@ -306,6 +307,11 @@ kinds! {
     TreeRead = "file.tree_read", Bulk, FileRead, file::TreeRead, up NoEvent, down NoEvent => file::TreeEnd;
     /// Unpacks a tar stream below a directory.
     TreeWrite = "file.tree_write", Bulk, FileWrite, file::TreeWrite, up NoEvent, down NoEvent => file::TreeEnd;
+
+    /// A directory as one compressed archive that proves itself.
+    BackupCreate = "backup.create", Bulk, FileRead, backup::Create, up NoEvent, down backup::Down => backup::Created;
+    /// Makes a directory what such an archive says, whole or not at all.
+    BackupRestore = "backup.restore", Bulk, FileWrite, backup::Restore, up NoEvent, down backup::Down => backup::Restored;
 
     /// Makes a session: a shell whose state lasts from one `exec` to the next.
     SessionCreate = "session.create", Interactive, Exec, session::Create, up NoEvent, down NoEvent => session::Created;

@@ -13,6 +13,7 @@ use crate::auth::Access;
 use crate::sandbox::Sandbox;
 use crate::server::Server;
 
+mod backup;
 mod env;
 mod exec;
 mod file;
@@ -127,6 +128,8 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Open::FileWatch(params) => run!(FileWatch, params, file::watch),
         Open::TreeRead(params) => run!(TreeRead, params, file::tree_read),
         Open::TreeWrite(params) => run!(TreeWrite, params, file::tree_write),
+        Open::BackupCreate(params) => run!(BackupCreate, params, backup::create),
+        Open::BackupRestore(params) => run!(BackupRestore, params, backup::restore),
         Open::TcpConnect(params) => run!(TcpConnect, params, tcp::connect),
         Open::PortList(params) => run!(PortList, params, port::list),
         Open::PortWatch(params) => run!(PortWatch, params, port::watch),

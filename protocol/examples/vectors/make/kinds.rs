@@ -1,5 +1,6 @@
 //! Parameters, events and results of every kind.
 
+mod backups;
 mod checkouts;
 mod env;
 mod files;
@@ -60,6 +61,7 @@ pub fn files() -> Vec<(String, Value)> {
     all.extend(sessions::files());
     all.extend(env::files());
     all.extend(files::files());
+    all.extend(backups::files());
     all.extend(ports::files());
     all.extend(checkouts::files());
     all.extend(mounts::files());
