@@ -242,6 +242,7 @@ fn every_kind_has_vectors_that_hold_in_both_directions() {
         ProcessWaitLog ProcessWaitPort ProcessStats ProcessRemove PtyOpen PtyAttach PtyList PtySnapshot PtyResize
         PtyClose FileRead FileWrite FileStat FileList FileMkdir FileRemove FileRename FileMove FileCopy FileChmod
         FileSymlink FileSearch FileWatch TreeRead TreeWrite SessionCreate SessionList SessionGet SessionDelete
+        KernelSpecs KernelCreate KernelList KernelGet KernelDelete KernelRestart KernelInterrupt KernelRun
         TcpConnect PortList PortWatch PortExpose PortUnexpose SandboxInfo SandboxMetrics
         SandboxActivity
     }

@@ -1,6 +1,7 @@
 //! Parameters, events and results of every kind.
 
 mod files;
+mod kernels;
 mod ports;
 mod processes;
 mod sessions;
@@ -55,6 +56,7 @@ pub fn files() -> Vec<(String, Value)> {
     all.extend(processes::files());
     all.extend(terminals::files());
     all.extend(sessions::files());
+    all.extend(kernels::files());
     all.extend(files::files());
     all.extend(ports::files());
     all
