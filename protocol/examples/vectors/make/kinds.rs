@@ -4,6 +4,7 @@ mod backups;
 mod checkouts;
 mod env;
 mod files;
+mod kernels;
 mod mounts;
 mod ports;
 mod processes;
@@ -60,6 +61,7 @@ pub fn files() -> Vec<(String, Value)> {
     all.extend(terminals::files());
     all.extend(sessions::files());
     all.extend(env::files());
+    all.extend(kernels::files());
     all.extend(files::files());
     all.extend(backups::files());
     all.extend(ports::files());

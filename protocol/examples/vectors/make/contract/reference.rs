@@ -15,6 +15,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ("pty", "`pty.*`"),
     ("session", "`session.*`"),
     ("env", "`env.*`"),
+    ("kernel", "`kernel.*`"),
     ("file", "`file.*`"),
     ("backup", "`backup.*`"),
     ("tcp", "`tcp.*`"),
@@ -131,9 +132,10 @@ impl Reference {
     /// Types that stand in more than one place, or inside others.
     pub fn shared_types(&self) -> String {
         let mut out = String::new();
-        for module in
-            ["command", "process", "pty", "session", "file", "backup", "tcp", "git", "mount", "sandbox", "exec", "env"]
-        {
+        for module in [
+            "command", "process", "pty", "session", "file", "backup", "kernel", "tcp", "git", "mount", "sandbox",
+            "exec", "env",
+        ] {
             for of in &self.file(module).types {
                 let path = format!("{module}::{}", of.name);
                 let direct =
