@@ -1,5 +1,6 @@
 //! Typed calls, a file per family of kinds.
 
+pub mod backup;
 pub mod exec;
 pub mod file;
 mod launch;
