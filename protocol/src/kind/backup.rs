@@ -6,8 +6,8 @@
 //!
 //! It ends in a seal: a SHA-256 over every byte before it, in a form that other programs pass over. Zstandard: a skippable
 //! frame, `5e 2a 4d 18 28 00 00 00`, the 8 bytes `sandwire`, the digest. Gzip: an empty member whose extra field has the
-//! subfield `SW` with the digest. Plain: a pax global header with `comment=sandwire ` and the digest in hexadecimal, then two
-//! blocks of zeros. An archive whose seal is missing or wrong is not restored, so none that was damaged or cut off.
+//! subfield `SW` with the digest. Plain: after tar's end mark a pax global header with `comment=sandwire ` and the digest in
+//! hexadecimal, and the end mark once more. An archive whose seal is missing or wrong is not restored, so none that was damaged or cut off.
 
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +43,7 @@ pub struct Create {
     /// How to compress. Default: `zstd`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compression: Option<Compression>,
-    /// How hard to compress, from 1, the fastest, to 9. Default: 3 for `zstd`, 6 for `gzip`. Not with `none`.
+    /// How hard to compress: for `zstd` from 1, the fastest, to 6, by default 3; for `gzip` to 9, by default 6. Not with `none`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub level: Option<u32>,
 }
@@ -108,7 +108,7 @@ pub struct Restored {
     pub entries: u64,
     /// Bytes of file content.
     pub bytes: u64,
-    /// Whether something was there before, which is gone now.
+    /// Whether a directory was there before, which is gone now.
     #[serde(skip_serializing_if = "is_false")]
     pub replaced: bool,
 }

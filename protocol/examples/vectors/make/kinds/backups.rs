@@ -25,8 +25,8 @@ pub fn files() -> Vec<(String, Value)> {
     let create = Vectors::<kind::BackupCreate> {
         params: vec![
             ("a directory", Create { path: path("."), ..Create::default() }),
-            ("every field", with(Compression::Zstd, Some(9))),
-            ("gzip", with(Compression::Gzip, Some(1))),
+            ("every field", with(Compression::Zstd, Some(6))),
+            ("gzip", with(Compression::Gzip, Some(9))),
             ("not compressed", with(Compression::None, None)),
         ],
         down: progress(),
