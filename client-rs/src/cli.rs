@@ -2,6 +2,7 @@
 
 mod args;
 mod attach;
+mod backup;
 mod connect;
 mod cp;
 mod end;
@@ -45,6 +46,7 @@ Examples:
   sandwire ports                            who listens on which port
   sandwire expose 8000                      a URL for it, for a browser
   sandwire cp -r src :/workspace/src        copy a tree into the sandbox (`:` marks the sandbox)
+  sandwire backup /workspace                an archive of it; `sandwire restore` puts it back
   sandwire cp :/etc/os-release -            copy a file to standard output
 
 Exit codes of exec, shell, attach and wait: that of the command; 128 + n when signal n ended it; 124 when its time was
@@ -78,6 +80,8 @@ enum Command {
     Session(session::Args),
     Env(env::Args),
     Cp(cp::Args),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Ls(file::LsArgs),
     Cat(file::CatArgs),
     Stat(file::StatArgs),
@@ -180,6 +184,8 @@ async fn run(command: Command, client: &Client, global: &Global) -> Result<i32, 
         Command::Env(args) => env::run(args, client, global).await,
         Command::Terminal(args) => terminal::run(args, client, global).await,
         Command::Cp(args) => cp::run(args, client, global).await,
+        Command::Backup(args) => backup::backup(args, client, global).await,
+        Command::Restore(args) => backup::restore(args, client, global).await,
         Command::Ls(args) => file::ls(args, client, global).await,
         Command::Cat(args) => file::cat(args, client).await,
         Command::Stat(args) => file::stat(args, client, global).await,

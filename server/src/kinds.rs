@@ -13,10 +13,12 @@ use crate::auth::Access;
 use crate::sandbox::Sandbox;
 use crate::server::Server;
 
+mod backup;
 mod env;
 mod exec;
 mod file;
 mod git;
+mod kernel;
 mod mount;
 mod port;
 mod process;
@@ -85,6 +87,14 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Open::SessionDelete(params) => run!(SessionDelete, params, session::delete),
         Open::EnvSet(params) => run!(EnvSet, params, env::set),
         Open::EnvList(params) => run!(EnvList, params, env::list),
+        Open::KernelSpecs(params) => run!(KernelSpecs, params, kernel::refuse),
+        Open::KernelCreate(params) => run!(KernelCreate, params, kernel::refuse),
+        Open::KernelList(params) => run!(KernelList, params, kernel::refuse),
+        Open::KernelGet(params) => run!(KernelGet, params, kernel::refuse),
+        Open::KernelDelete(params) => run!(KernelDelete, params, kernel::refuse),
+        Open::KernelRestart(params) => run!(KernelRestart, params, kernel::refuse),
+        Open::KernelInterrupt(params) => run!(KernelInterrupt, params, kernel::refuse),
+        Open::KernelRun(params) => run!(KernelRun, params, kernel::refuse),
         Open::ProcessStart(params) => {
             let params = (session::place(&server.sandbox, params.session.as_deref()), params);
             run!(ProcessStart, params, process::start);
@@ -127,6 +137,8 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Open::FileWatch(params) => run!(FileWatch, params, file::watch),
         Open::TreeRead(params) => run!(TreeRead, params, file::tree_read),
         Open::TreeWrite(params) => run!(TreeWrite, params, file::tree_write),
+        Open::BackupCreate(params) => run!(BackupCreate, params, backup::create),
+        Open::BackupRestore(params) => run!(BackupRestore, params, backup::restore),
         Open::TcpConnect(params) => run!(TcpConnect, params, tcp::connect),
         Open::PortList(params) => run!(PortList, params, port::list),
         Open::PortWatch(params) => run!(PortWatch, params, port::watch),

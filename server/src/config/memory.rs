@@ -7,6 +7,7 @@ use crate::auth::{MAX_GRANT, MAX_SESSIONS, MAX_TICKETS};
 use crate::http::{MAX_HEAD, proxy};
 use crate::lanes::GROWTH;
 use crate::sandbox::buffer;
+use crate::sandbox::fs::backup::MAX_BACKUPS;
 use crate::sandbox::fs::{MAX_LONG, MAX_SEARCHES, MAX_WATCHES, pieces};
 use crate::sandbox::port::{LISTED, MAX_LISTED, MAX_WATCHES as PORT_WATCHES};
 use crate::sandbox::process::log::{SEGMENT, SHARED_MEMORY};
@@ -50,6 +51,9 @@ const SEARCH: u64 = 5 << 20;
 
 /// A tree: pieces on their way (see `fs/tree_read.rs`).
 const TREE: u64 = 512 << 10;
+
+/// A backup beside its tree: what compresses or decompresses, with its buffers (see `fs/backup/`).
+const BACKUP: u64 = 5 << 20;
 
 /// Names that walks hold (see `fs/walk.rs`): what they share, and what each may have begun to read.
 const WALKS: u64 = 20 << 20;
@@ -118,7 +122,7 @@ impl Settings {
 
     #[expect(clippy::unused_self, reason = "of the same shape as the others")]
     fn files(&self) -> u64 {
-        let long = MAX_SEARCHES as u64 * SEARCH + MAX_LONG as u64 * TREE;
+        let long = MAX_SEARCHES as u64 * SEARCH + MAX_LONG as u64 * TREE + MAX_BACKUPS as u64 * BACKUP;
         long + WALKS + (crate::run::BLOCKING_THREADS + MAX_LONG) as u64 * WALK + MAX_WATCHES as u64 * WATCH + WATCHED
     }
 }

@@ -25,6 +25,12 @@ const INPUT: &str = "<\"${BASH_EXECUTION_STRING[1]}\"";
 /// Builtins that the loop needs, which a user may have switched off.
 const NEEDED: &str = "eval mapfile printf trap exit exec cd export declare unset";
 
+/// Whether builtins are what they were.
+const PROBE: &str = "\\builtin printf -v BASH_EXECUTION_STRING[8] ok";
+
+/// Ends the shell, also when there is no `exit` any more: what has no value is asked for.
+const GIVE_UP: &str = "${BASH_EXECUTION_STRING[9]:?}";
+
 /// What a nonce looks like.
 const NONCE: &str = "n????????????????";
 
@@ -87,14 +93,15 @@ pub(super) fn boot(dialect: Dialect, home: &str, restore: bool) -> String {
                 &format!("\\builtin printf 'ready\\0' 1<>{home}/c"),
                 // At the end of the FIFO, when the server is gone, there is no first element.
                 &format!("until {TEXT}=-; \\builtin mapfile -t -n 1 -u 19 {TEXT}; [[ ! ${{{TEXT}+x}} ]]; do \
-                          if [[ ${TEXT} == - ]]; then {repair}; [[ -e /dev/fd/19 ]] || exit 1; unset -v {TEXT}; {repaired}; else \
+                          if [[ ${TEXT} == - ]]; then {repair}; [[ -e /dev/fd/19 || {GIVE_UP} ]]; unset -v {TEXT}; {repaired}; else \
                           \\builtin mapfile -d '' {TEXT} <{home}/t"),
                 &format!("if [[ ${{{TEXT}[4]-}} ]]; then \\builtin eval \"${{{TEXT}[4]}}\"; else {EVAL} {INPUT} {OUTPUTS}; fi"),
                 // Whether builtins still are what they were, and what is needed still there.
-                &format!("{TEXT}[7]=$?; \\builtin eval '\\builtin printf -v {TEXT}[8] ok'"),
+                &format!("{TEXT}[7]=$?; \\builtin eval '{PROBE}'"),
                 &format!("if [[ ${{{TEXT}[8]-}} != ok || ${{{TEXT}[0]-}} != {NONCE} ]]; then \
                           POSIXLY_CORRECT=${{{TEXT}[7]-1}}; unset -f builtin; \\builtin enable {NEEDED}; unset -v {TEXT}; \
-                          \\builtin mapfile -d '' -n 6 {TEXT} <{home}/t; [[ ${{{TEXT}[0]-}} == {NONCE} ]] || exit 1; \
+                          \\builtin mapfile -d '' -n 6 {TEXT} <{home}/t; {TEXT}[8]=; \\builtin eval '{PROBE}'; \
+                          [[ ${{{TEXT}[0]-}} == {NONCE} && ${{{TEXT}[8]}} == ok || {GIVE_UP} ]]; \
                           {TEXT}[7]=$POSIXLY_CORRECT; {repaired}; fi"),
                 &format!("[[ ! ${{{TEXT}[5]-}} ]] || \\builtin eval \"${{{TEXT}[5]}}\""),
                 &format!("{{ \\builtin trap -p EXIT; \
