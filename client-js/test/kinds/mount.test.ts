@@ -4,12 +4,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import {
+  BucketMountError,
   connect,
   InvalidMountConfigError,
   MissingCredentialsError,
   type MountBucketOptions,
   MountNotFoundError,
-  type SandwireError,
+  S3fsMountError,
 } from "../../src/index.ts";
 import { CuttingProxy } from "../harness/proxy.ts";
 import { S3 } from "../harness/s3.ts";
@@ -35,7 +36,7 @@ it("mounts a bucket: its objects are files for every command, and files are obje
   expect(mount).toMatchObject({ path: at("whole"), bucket: "data", endpoint: s3.endpoint, provider: "other" });
   expect(mount).toMatchObject({ readOnly: false, state: "mounted", createdAt: expect.any(Date) });
   expect((await test.sandbox.exec("cat whole/in/hello.txt && echo back > whole/in/back.txt")).stdout).toBe("hello");
-  expect((await s3.get("data", "in/back.txt"))?.toString()).toBe("back\n");
+  await expect.poll(async () => (await s3.get("data", "in/back.txt"))?.toString()).toBe("back\n");
 
   await test.sandbox.mountBucket("data", "part", { ...keys, prefix: "in", readOnly: true });
   expect(readdirSync(at("part")).sort()).toEqual(["back.txt", "hello.txt"]);
@@ -67,8 +68,8 @@ it("takes keys from the sandbox's variables", async () => {
 it("refuses what cannot be mounted, and leaves no directory", async () => {
   mkdirSync(at("full"));
   writeFileSync(at("full/file"), "mine");
+  expect(await failure(test.sandbox.mountBucket("data", "full", keys))).toBeInstanceOf(BucketMountError);
   const wrong: [string, string, MountBucketOptions][] = [
-    ["data", "full", keys],
     ["data", "wrong", { ...keys, endpoint: "no url" }],
     ["data", "wrong", { ...keys, options: ["passwd_file=/etc/passwd"] }],
     ["", "wrong", keys],
@@ -77,8 +78,7 @@ it("refuses what cannot be mounted, and leaves no directory", async () => {
     const error = await failure(test.sandbox.mountBucket(bucket, path, options));
     expect(error, JSON.stringify(options)).toBeInstanceOf(InvalidMountConfigError);
   }
-  const missing = (await failure(test.sandbox.mountBucket("no-such-bucket", "wrong", keys))) as SandwireError;
-  expect(["S3FS_MOUNT_ERROR", "BUCKET_MOUNT_ERROR"]).toContain(missing.code);
+  expect(await failure(test.sandbox.mountBucket("no-such-bucket", "wrong", keys))).toBeInstanceOf(S3fsMountError);
   expect(await failure(test.sandbox.unmountBucket("wrong"))).toBeInstanceOf(MountNotFoundError);
   expect(existsSync(at("wrong"))).toBe(false);
   expect(readFileSync(at("full/file"), "utf8")).toBe("mine");
