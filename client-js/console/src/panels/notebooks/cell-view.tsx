@@ -8,6 +8,7 @@ import { ErrorCode } from "../../ui/states.tsx";
 import type { Cell } from "./cell.ts";
 import { InputView } from "./input-view.tsx";
 import type { JsonObject } from "./ipynb.ts";
+import { interrupt } from "./kernel-bar.tsx";
 import { MarkdownView } from "./markup-view.tsx";
 import type { Notebook } from "./notebook.ts";
 import { OutputsView } from "./output-view.tsx";
@@ -110,8 +111,8 @@ function RunButton(props: { notebook: Notebook; cell: Cell; name: string; action
         <Button
           kind="ghost"
           icon="stop"
-          label={state === "running" ? `Interrupt ${name}` : `${name} waits: run nothing more`}
-          onClick={() => void notebook.kernel.interrupt().catch(() => {})}
+          label={state === "running" ? `Interrupt ${name}` : `Do not run ${name}, which waits`}
+          onClick={() => (state === "running" ? void interrupt(notebook) : notebook.kernel.unqueue(cell))}
         />
       )}
       <span class="notebooks-count mono muted" role="status">

@@ -137,7 +137,7 @@ export default function NotebooksPanel(props: PanelProps) {
           opening.value = true;
         }}
       >
-        Open
+        {kind === "primary" ? "Open" : <span class="desktop-only">Open</span>}
       </Button>
       <Button
         kind={kind}
@@ -146,7 +146,7 @@ export default function NotebooksPanel(props: PanelProps) {
         disabled={workspace === undefined}
         onClick={() => void create()}
       >
-        New
+        {kind === "primary" ? "New" : <span class="desktop-only">New</span>}
       </Button>
     </>
   );

@@ -77,6 +77,12 @@ export class Kernel {
     if (!this.#pumping) void this.#pump();
   }
 
+  /** A cell that waits does not run. */
+  unqueue(cell: Cell): void {
+    this.#queue = this.#queue.filter(other => other !== cell);
+    if (cell.state.peek() === "queued") cell.state.value = "idle";
+  }
+
   /** Interrupts what runs; what waits does not run. */
   async interrupt(): Promise<void> {
     this.#drop();

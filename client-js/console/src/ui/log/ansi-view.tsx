@@ -1,6 +1,7 @@
 /** Text with the colours that a program gave it. */
 
 import "./log.css";
+import type { ComponentChildren } from "preact";
 import { type AnsiSpan, type AnsiStyle, hasControls, PLAIN, paletteColour, parseAnsi } from "./ansi.ts";
 
 /** A piece of one look. */
@@ -17,14 +18,22 @@ export function AnsiPiece(props: { span: AnsiSpan }) {
 
 /** Text of several lines. What stands around it must have the class `ansi-text`. */
 export function AnsiText(props: { text: string }) {
+  const pieces: ComponentChildren[] = [];
   let style = PLAIN;
-  const pieces = props.text.split("\n").map((line, i) => {
-    const start = style;
-    const spans: readonly AnsiSpan[] =
-      hasControls(line) || start !== PLAIN ? parseAnsi(line, start).spans : [{ text: line, style: PLAIN }];
-    if (hasControls(line)) style = parseAnsi(line, start).end;
-    return [i > 0 && "\n", ...spans.map((span, at) => <AnsiPiece key={`${i}.${at}`} span={span} />)];
-  });
+  // Lines without a colour are one piece: there may be very many.
+  let plain = "";
+  for (const [i, line] of props.text.split("\n").entries()) {
+    if (i > 0) plain += "\n";
+    if (style === PLAIN && !hasControls(line)) {
+      plain += line;
+      continue;
+    }
+    const { spans, end } = parseAnsi(line, style);
+    pieces.push(plain, ...spans.map((span, at) => <AnsiPiece key={`${i}.${at}`} span={span} />));
+    plain = "";
+    style = end;
+  }
+  pieces.push(plain);
   return <>{pieces}</>;
 }
 
@@ -32,6 +41,7 @@ function classes(style: AnsiStyle): string {
   const [fg, bg] = style.inverse ? [style.bg, style.fg] : [style.fg, style.bg];
   const names: string[] = [];
   if (typeof fg === "number" && fg < 16) names.push(`ansi-fg-${fg}`);
+  else if (fg !== undefined && bg === undefined) names.push("ansi-fg-own");
   if (typeof bg === "number" && bg < 16) names.push(`ansi-bg-${bg}`);
   if (style.inverse && fg === undefined) names.push("ansi-fg-inverse");
   if (style.inverse && bg === undefined) names.push("ansi-bg-inverse");
@@ -43,7 +53,8 @@ function classes(style: AnsiStyle): string {
 
 function colours(style: AnsiStyle): Record<string, string> {
   const [fg, bg] = style.inverse ? [style.bg, style.fg] : [style.fg, style.bg];
-  return { ...colour("color", fg), ...colour("backgroundColor", bg) };
+  // On the page's ground it must be seen in dark and in light; on one of its own it is as the program says.
+  return { ...colour(bg === undefined ? "--own" : "color", fg), ...colour("backgroundColor", bg) };
 }
 
 function colour(property: string, value: number | string | undefined): Record<string, string> {
