@@ -2,8 +2,9 @@
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { binary } from "./program.ts";
 
 const PACKAGE = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -15,9 +16,13 @@ export interface Kernels {
   remove(): void;
 }
 
-/** Finds them: the virtual environment of `SANDWIRE_PYTHON`, else the one that `tests/run setup` makes, and Deno's package. */
+/**
+ * Finds them: the virtual environment of `SANDWIRE_PYTHON`, else the one that `tests/run setup` makes beside what is built, and
+ * Deno's package.
+ */
 export function kernels(): Kernels {
-  const python = resolve(PACKAGE, process.env["SANDWIRE_PYTHON"] ?? "../target/python");
+  const beside = join(dirname(binary("sandwire-server")), "../python");
+  const python = resolve(PACKAGE, process.env["SANDWIRE_PYTHON"] ?? beside);
   const deno = join(PACKAGE, "test/runtimes/node_modules/.bin/deno");
   needed(join(python, "share/jupyter/kernels/python3/kernel.json"), "run `tests/run setup`, or set SANDWIRE_PYTHON");
   needed(deno, "run `npm install` in client-js/test/runtimes");
