@@ -13,8 +13,9 @@ export interface Endpoint extends Opener {
 
 /**
  * The surface of a sandbox is one class in layers, a family of calls each: {@link Base}, `Commands`, `Terminals`, `Processes`,
- * `Files`, `Trees`, `TerminalControl`, `Ports`, `Git`, `Code` … A `Sandbox` is all of them, with the connection; a `Session` too, with a shell
- * that lives on. Only the first is there from the beginning: the others are loaded when they are used first.
+ * `Files`, `Trees`, `TerminalControl`, `Ports`, `Git`, and so on. A `Sandbox` is all of them, with the connection; a `Session`
+ * those to `Git`, with a shell that lives on. Only the first is there from the beginning: the others are loaded when they are
+ * used first.
  */
 export class Base {
   /** Opens channels. */
