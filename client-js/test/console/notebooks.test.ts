@@ -340,6 +340,68 @@ test("a kernel asks for input, hides passwords, is interrupted, clears and repla
   expect(await cell(page, 2).getByRole("alert").count()).toBe(0);
 });
 
+test("several notebooks stand in tabs, new ones are made, and a kernel that is not there is named", async () => {
+  const { workspace } = bench.server;
+  writeFileSync(
+    join(workspace, "statistics.ipynb"),
+    JSON.stringify({
+      cells: [code("c1", "summary(cars)")],
+      metadata: { kernelspec: { name: "ir", display_name: "R", language: "R" } },
+      nbformat: 4,
+      nbformat_minor: 5,
+    }),
+  );
+  await using visitor = await bench.visit();
+  const { page } = visitor;
+  await visitor.go("Notebooks");
+  await page.getByText("No notebook is open").waitFor();
+  await visitor.pictures("notebooks-empty");
+  await page.getByRole("button", { name: /^New notebook/ }).click();
+  await page.getByLabel("File").fill("fresh");
+  await page.getByRole("dialog").getByRole("button", { name: "Create" }).click();
+  await cell(page, 1).getByRole("textbox", { name: "Source" }).waitFor();
+  const said = cell(page, 1).getByRole("region", { name: "What cell 1 said" });
+  await run(page, 1, "'in fresh'", "Shift+Enter");
+  await said.getByText("'in fresh'").waitFor();
+  // Another one appears below the last one, and has the keys.
+  await cell(page, 2).waitFor();
+  await page.getByRole("button", { name: /^Open a notebook/ }).click();
+  await page.getByRole("list", { name: "Notebooks in the workspace" }).getByText("statistics.ipynb").waitFor();
+  await visitor.pictures("notebooks-open");
+  await page.getByRole("list", { name: "Notebooks in the workspace" }).getByText("statistics.ipynb").click();
+  await page.getByText("The kernel ir that this notebook names is not installed").waitFor();
+  await cell(page, 1)
+    .getByRole("button", { name: /^Run cell 1/ })
+    .click();
+  await cell(page, 1)
+    .getByRole("alert")
+    .getByText(/IRkernel|r-irkernel|irkernel/i)
+    .waitFor();
+  await visitor.pictures("notebooks-no-kernel");
+  // Each keeps its own; what is not saved is not closed without a word.
+  const tabs = page.getByRole("navigation", { name: "Open notebooks" });
+  await tabs.getByRole("button", { name: /^fresh/ }).click();
+  await said.getByText("'in fresh'").waitFor();
+  await page.getByRole("button", { name: "Close fresh" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Save and close" }).click();
+  await tabs.getByRole("button", { name: /^fresh/ }).waitFor({ state: "detached" });
+  const written = JSON.parse(readFileSync(join(workspace, "fresh.ipynb"), "utf8"));
+  expect(written.cells[0].outputs[0].data["text/plain"]).toEqual(["'in fresh'"]);
+  // From the files, too.
+  await page.goto(`${visitor.origin}/#/files${workspace}/fresh.ipynb`);
+  await page.getByRole("button", { name: "Open as a notebook" }).click();
+  await said.getByText("'in fresh'").waitFor();
+  // The kernel is restarted while a cell runs: it is told what became of that, and all is well.
+  const one = await run(page, 1, "print('begun', flush=True)\nimport time; time.sleep(100000)");
+  await said.getByText("begun", { exact: true }).waitFor();
+  await page.getByRole("button", { name: /^Restart the kernel/ }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Restart" }).click();
+  await one.getByRole("alert").getByText("KERNEL_DIED").waitFor();
+  await kernelIs(page, "Idle");
+  await run(page, 1, "1 + 1");
+  await said.getByText("2", { exact: true }).waitFor();
+});
+
 test("a connection that is lost in the middle of a cell loses nothing", async () => {
   const { workspace, address } = bench.server;
   writeFileSync(join(workspace, "cut.ipynb"), notebook([code("c1", "")]));

@@ -85,7 +85,9 @@ export function FilesBrowser(props: PanelProps & { workspace: string }) {
   const current = documents.get(documents.current.value);
   useEffect(() => {
     if (!active) return;
-    const path = current === undefined ? [] : current.path.split("/").filter(part => part !== "");
+    // What is seen now: the address may just have opened another one.
+    const seen = documents.get(documents.current.peek());
+    const path = seen === undefined ? [] : seen.path.split("/").filter(part => part !== "");
     say("files", path, { replace: asked !== undefined });
   }, [active, current?.path]);
 

@@ -47,7 +47,9 @@ export default function NotebooksPanel(props: PanelProps) {
   }, [active, asked]);
   useEffect(() => {
     if (!active) return;
-    const path = current === undefined ? [] : current.path.split("/").filter(part => part !== "");
+    // What is seen now: the address may just have opened another one.
+    const seen = notebooks.current.peek();
+    const path = seen === undefined ? [] : seen.path.split("/").filter(part => part !== "");
     say("notebooks", path, { replace: true });
   }, [active, current]);
 

@@ -170,12 +170,7 @@ export class Kernel {
       well = await this.#follow(cell);
     } catch (error) {
       if (!this.#stop.signal.aborted) cell.problem.value = error;
-      const { code } = error as { code?: unknown };
-      if (code === "KERNEL_DIED") {
-        this.state.value = "dead";
-        await this.#readDeath();
-      } else if (code === "KERNEL_NOT_FOUND") this.state.value = "none";
-      else if (this.state.peek() === "busy") this.state.value = "idle";
+      await this.#afterError((error as { code?: unknown }).code);
     } finally {
       cell.input.value = undefined;
       cell.startedAt.value = undefined;
@@ -191,6 +186,8 @@ export class Kernel {
       context: this.id,
       signal: this.#stop.signal,
       maxResult: MOST_RESULT,
+      // Of its death the person was told already.
+      renew: this.state.peek() === "dead",
       onInput: (prompt, { password }) =>
         new Promise<string>(resolve => {
           cell.input.value = {
@@ -236,9 +233,14 @@ export class Kernel {
     return event.type === "result" ? event.result.parts.reduce((sum, part) => sum + part.bytes.length, 0) : 0;
   }
 
-  async #readDeath(): Promise<void> {
-    const context = await this.#client.getCodeContext(this.id).catch(() => null);
-    this.death.value = context?.exit;
+  /** Finds out how the kernel is after a cell that nobody knows the end of. */
+  async #afterError(code: unknown): Promise<void> {
+    // Somebody here restarts it: that says how it is then.
+    if (this.state.peek() === "starting" || this.#stop.signal.aborted) return;
+    if (code === "KERNEL_DIED") this.state.value = "dead";
+    else if (this.state.peek() === "busy") this.state.value = "idle";
+    const context = await this.#client.getCodeContext(this.id).catch(() => undefined);
+    if (context !== undefined && this.state.peek() !== "starting") this.#is(context);
   }
 
   #is(context: CodeContext | null): void {

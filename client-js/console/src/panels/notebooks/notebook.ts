@@ -46,7 +46,8 @@ export class Notebook {
     );
     this.kernel.wanted = () => {
       const { name, language } = this.wantedKernel;
-      return { ...(name !== undefined && { spec: name }), ...(language !== undefined && { language }) };
+      // Of a language more is known than of a name that nobody has.
+      return { ...(language !== undefined ? { language } : name !== undefined && { spec: name }) };
     };
   }
 

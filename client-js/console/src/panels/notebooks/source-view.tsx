@@ -42,7 +42,7 @@ export function SourceView(props: {
       entries => {
         if (entries.some(entry => entry.isIntersecting)) setNear(true);
       },
-      { rootMargin: NEAR },
+      { root: element.closest(".notebooks-page"), rootMargin: NEAR },
     );
     observer.observe(element);
     return () => observer.disconnect();
