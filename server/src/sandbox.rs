@@ -3,6 +3,8 @@
 pub(crate) mod activity;
 pub(crate) mod buffer;
 pub(crate) mod fs;
+pub(crate) mod git;
+mod handed;
 pub(crate) mod machine;
 pub(crate) mod port;
 pub(crate) mod process;
@@ -34,6 +36,7 @@ pub(crate) struct Sandbox {
     /// All files, without a limit.
     pub(crate) files: fs::Files,
     pub(crate) ports: port::Ports,
+    pub(crate) checkouts: git::Checkouts,
     /// Hosts besides this one that `tcp.connect` may reach.
     pub(crate) tcp_hosts: Vec<String>,
     /// Where the server itself listens, once it does.
@@ -81,9 +84,22 @@ impl Sandbox {
             &machine::hostname(),
         );
         let ports = port::Ports::new(names);
+        let checkouts = git::Checkouts::new(host.clone());
         let tcp_hosts = settings.tcp_hosts();
         let listens = OnceLock::new();
-        Ok(Self { workspace, host, processes, terminals, sessions, files, ports, tcp_hosts, listens, activity })
+        Ok(Self {
+            workspace,
+            host,
+            processes,
+            terminals,
+            sessions,
+            files,
+            ports,
+            checkouts,
+            tcp_hosts,
+            listens,
+            activity,
+        })
     }
 
     /// Ends everything: TERM, and KILL after this time.
