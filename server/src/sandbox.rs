@@ -6,6 +6,7 @@ pub(crate) mod fs;
 pub(crate) mod git;
 mod handed;
 pub(crate) mod machine;
+pub(crate) mod mount;
 pub(crate) mod port;
 pub(crate) mod process;
 pub(crate) mod pty;
@@ -37,6 +38,7 @@ pub(crate) struct Sandbox {
     pub(crate) files: fs::Files,
     pub(crate) ports: port::Ports,
     pub(crate) checkouts: git::Checkouts,
+    pub(crate) mounts: mount::Mounts,
     /// Hosts besides this one that `tcp.connect` may reach.
     pub(crate) tcp_hosts: Vec<String>,
     /// Where the server itself listens, once it does.
@@ -85,6 +87,7 @@ impl Sandbox {
         );
         let ports = port::Ports::new(names);
         let checkouts = git::Checkouts::new(host.clone());
+        let mounts = mount::Mounts::new(host.clone());
         let tcp_hosts = settings.tcp_hosts();
         let listens = OnceLock::new();
         Ok(Self {
@@ -96,6 +99,7 @@ impl Sandbox {
             files,
             ports,
             checkouts,
+            mounts,
             tcp_hosts,
             listens,
             activity,
@@ -105,6 +109,8 @@ impl Sandbox {
     /// Ends everything: TERM, and KILL after this time.
     pub(crate) async fn shutdown(&self, grace: Duration) {
         tokio::join!(self.processes.shutdown(grace), self.terminals.shutdown(grace), self.sessions.shutdown(grace));
+        // After those that may have files open there.
+        self.mounts.shutdown(grace).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where a program that is no part of the server may be sent to write.
 
-use std::path::{Component, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use sandwire_protocol::{ByteString, Code, Error};
 
@@ -9,6 +9,11 @@ use super::path::{Need, denied, resolve_there};
 use super::{Files, blocking};
 
 impl Files {
+    /// Whether the caller may change what really is at that path. Nothing there is asked.
+    pub(crate) fn may_change(&self, real: &Path) -> bool {
+        self.policy.permits(Need::Write, real)
+    }
+
     /// The absolute path, links resolved as far as it exists, when the caller may change what is there. Who puts a link in
     /// its place afterwards leads the program elsewhere: this keeps a caller from mistakes, and a program from nothing.
     ///
