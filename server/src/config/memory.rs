@@ -8,6 +8,7 @@ use crate::http::{MAX_HEAD, proxy};
 use crate::lanes::GROWTH;
 use crate::sandbox::buffer;
 use crate::sandbox::fs::{MAX_LONG, MAX_SEARCHES, MAX_WATCHES, pieces};
+use crate::sandbox::kernel::LARGEST_LIVING;
 use crate::sandbox::port::{LISTED, MAX_LISTED, MAX_WATCHES as PORT_WATCHES};
 use crate::sandbox::process::log::{SEGMENT, SHARED_MEMORY};
 use crate::sandbox::process::pipe::READ;
@@ -40,6 +41,10 @@ const PROCESS: u64 = 16 << 10;
 /// A shell session: what it is started with, its shell's reports (see `shell/report.rs`), and its shell. Who waits for it is a
 /// channel.
 const SHELL: u64 = PROCESS + LONGEST_REPORTS as u64 + LARGEST_START as u64;
+
+/// A code context: what its kernel is started with, what of its bridge is not taken yet, and its bridge. The rest is the
+/// bridge's, which has a bound of its own.
+const KERNEL: u64 = PROCESS + LARGEST_START as u64 + LARGEST_LIVING as u64;
 
 /// A search by content: its line, its pattern and the pattern's states, its results (see `fs/search.rs`).
 const SEARCH: u64 = 5 << 20;
@@ -108,7 +113,7 @@ impl Settings {
     }
 
     fn sessions(&self) -> u64 {
-        self.max_sessions() as u64 * SHELL
+        self.max_sessions() as u64 * SHELL + (self.max_kernels() + self.kernel_pool()) as u64 * KERNEL
     }
 
     #[expect(clippy::unused_self, reason = "of the same shape as the others")]
@@ -139,6 +144,8 @@ mod tests {
             ("max_processes", double(|it| it.max_processes = Some(512))),
             ("keep_processes", double(|it| it.keep_processes = Some(128))),
             ("max_sessions", double(|it| it.max_sessions = Some(128))),
+            ("max_kernels", double(|it| it.max_kernels = Some(32))),
+            ("kernel_pool", double(|it| it.kernel_pool = Some(2))),
             ("log_memory", double(|it| it.log_memory = Some(super::super::Size(512 << 10)))),
             ("terminal_memory", double(|it| it.terminal_memory = Some(super::super::Size(224 << 20)))),
             ("tls_cert", double(|it| it.tls_cert = Some("cert.pem".into()))),

@@ -10,7 +10,6 @@ mod home;
 mod inherit;
 mod living;
 mod pipes;
-mod queue;
 mod quote;
 mod registry;
 mod report;
@@ -19,6 +18,7 @@ mod session;
 mod sink;
 
 pub(crate) use command::Command;
+pub(crate) use home::place as private_place;
 pub(crate) use registry::{LARGEST_START, Place, Registry};
 pub(crate) use report::MOST as LONGEST_REPORTS;
 pub(crate) use session::{Asked, Session};

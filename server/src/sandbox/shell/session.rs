@@ -14,13 +14,13 @@ use tokio::sync::OwnedMutexGuard;
 use super::home::{self, Home};
 use super::living::{Living, ended};
 use super::pipes::Free;
-use super::queue::{Queue, Turn};
 use super::sink::Sink;
 use crate::sandbox::machine::now_ms;
 use crate::sandbox::process::launch::default_shell;
 use crate::sandbox::process::run::{Host, Run};
 use crate::sandbox::process::stop::Stop;
 use crate::sandbox::process::user::Credentials;
+use crate::sandbox::queue::{Queue, Turn};
 
 /// Shells that have ended and may have left jobs behind, which end with the session.
 const PAST: usize = 16;
