@@ -2,6 +2,7 @@
 
 mod args;
 mod attach;
+mod code;
 mod connect;
 mod cp;
 mod end;
@@ -75,6 +76,7 @@ enum Command {
     Rm(process::RmArgs),
     Terminal(terminal::Args),
     Session(session::Args),
+    Code(code::Args),
     Cp(cp::Args),
     Ls(file::LsArgs),
     Cat(file::CatArgs),
@@ -113,7 +115,7 @@ impl Command {
         matches!(
             self,
             Command::Exec(_) | Command::Shell(_) | Command::Attach(_) | Command::Wait(_) | Command::Search(_)
-        )
+        ) || matches!(self, Command::Code(args) if args.is_run())
     }
 }
 
@@ -175,6 +177,7 @@ async fn run(command: Command, client: &Client, global: &Global) -> Result<i32, 
         Command::Wait(args) => process::wait(args, client, global).await,
         Command::Rm(args) => process::rm(args, client, global).await,
         Command::Session(args) => session::run(args, client, global).await,
+        Command::Code(args) => code::run(args, client, global).await,
         Command::Terminal(args) => terminal::run(args, client, global).await,
         Command::Cp(args) => cp::run(args, client, global).await,
         Command::Ls(args) => file::ls(args, client, global).await,

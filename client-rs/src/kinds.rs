@@ -2,6 +2,7 @@
 
 pub mod exec;
 pub mod file;
+pub mod kernel;
 mod launch;
 pub mod port;
 pub mod process;

@@ -49,6 +49,7 @@
 //! | [`Client::exec`], [`Client::exec_argv`] | [commands](kinds::exec) to their end: collected, streamed, written to, signalled |
 //! | [`Client::processes`] | [background processes](kinds::process), which outlive every connection, and their logs |
 //! | [`Client::sessions`], [`Client::session`] | [shell sessions](kinds::session), whose state lasts from one command to the next |
+//! | [`Client::run_code`], [`Client::kernels`], [`Client::kernel`] | [code contexts](kinds::kernel) on Jupyter kernels, with rich results |
 //! | [`Client::terminals`] | [terminals](kinds::terminal), which outlive their viewers |
 //! | [`Client::files`] | [files](kinds::file): read, written, listed, searched, watched; [trees](kinds::tree) copied both ways |
 //! | [`Client::tcp`] | [connections](kinds::tcp) to ports in the sandbox |

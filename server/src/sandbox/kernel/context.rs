@@ -162,6 +162,8 @@ impl Context {
         seen.deaths += 1;
         if let Some(control) = &seen.control {
             control.give_up();
+            // What it does now is not waited for.
+            control.interrupt();
         }
     }
 

@@ -237,8 +237,7 @@ impl Control {
 
     /// Says it, whatever becomes of who asks for it: half a message would be none.
     fn post(self: &Arc<Self>, ask: Ask, payload: &[u8]) {
-        let mut message = wire::header(ask as u8, payload.len()).to_vec();
-        message.extend_from_slice(payload);
+        let message = framed(ask, payload);
         let control = Arc::clone(self);
         tokio::spawn(async move { control.write(&message).await });
     }
@@ -250,8 +249,7 @@ impl Control {
     pub(super) async fn begin(self: &Arc<Self>, code: &str, cell: &wire::Cell) -> Result<(), Error> {
         let run = wire::message(Ask::Run as u8, cell)?;
         for piece in code.as_bytes().chunks(PIECE) {
-            self.write(&wire::header(Ask::Code as u8, piece.len())).await;
-            self.write(piece).await;
+            self.write(&framed(Ask::Code, piece)).await;
         }
         self.write(&run).await;
         Ok(())
@@ -279,9 +277,7 @@ impl Control {
 
     async fn end(self: &Arc<Self>, grace: Duration) {
         let millis = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-        let mut message = wire::header(Ask::End as u8, 8).to_vec();
-        message.extend_from_slice(&millis.to_le_bytes());
-        self.write(&message).await;
+        self.write(&framed(Ask::End, &millis.to_le_bytes())).await;
     }
 
     /// Nobody is to wait for what it says any more.
@@ -335,6 +331,13 @@ impl Reader {
             Say::Stdout | Say::Stderr | Say::Content => Step::More,
         })
     }
+}
+
+/// A payload with its header, to be written at once: others may write meanwhile.
+fn framed(ask: Ask, payload: &[u8]) -> Vec<u8> {
+    let mut message = wire::header(ask as u8, payload.len()).to_vec();
+    message.extend_from_slice(payload);
+    message
 }
 
 /// How something ended, for people.

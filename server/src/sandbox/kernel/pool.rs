@@ -173,6 +173,11 @@ impl Pool {
         drop(found);
     }
 
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().warm.len()
+    }
+
     /// Ends all, and keeps no other.
     pub(super) async fn shutdown(&self) {
         let warm = {

@@ -168,6 +168,12 @@ impl Registry {
         contexts.iter().map(|context| context.info()).collect()
     }
 
+    /// Kernels that live, those that wait for a context included.
+    pub(crate) fn living(&self) -> usize {
+        let table = self.lock();
+        table.contexts.values().filter(|context| context.info().pid.is_some()).count() + self.pool.waiting()
+    }
+
     /// Gives a context a fresh kernel.
     ///
     /// # Errors
