@@ -198,7 +198,7 @@ fn sweep() {
 }
 
 /// Memory where there is a file system in it, else where temporary files go.
-fn place() -> PathBuf {
+pub(crate) fn place() -> PathBuf {
     let memory = Path::new("/dev/shm");
     let usable = rustix::fs::access(memory, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok();
     if usable { memory.to_owned() } else { std::env::temp_dir() }
