@@ -5,6 +5,7 @@
 
 mod exec;
 mod file;
+mod kernel;
 mod place;
 mod port;
 mod process;
