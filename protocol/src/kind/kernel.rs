@@ -208,7 +208,7 @@ pub enum Up {
         /// What was typed, without the end of the line.
         value: String,
     },
-    /// Interrupts the cell, as Ctrl-C would. Before its turn it is nothing.
+    /// Interrupts the cell, as Ctrl-C would. Before its turn it is nothing. Deno's kernel ends by it.
     Interrupt {},
 }
 
@@ -312,7 +312,7 @@ pub struct Ran {
     /// Whether it was interrupted because its time was over.
     #[serde(skip_serializing_if = "is_false")]
     pub timed_out: bool,
-    /// Whether its kernel was killed because it did not heed the interrupt.
+    /// Whether its kernel ended by that interrupt, as Deno's does, or was killed because it did not heed it.
     #[serde(skip_serializing_if = "is_false")]
     pub kernel_died: bool,
     /// How the kernel ended then.

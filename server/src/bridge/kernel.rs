@@ -1,12 +1,13 @@
 //! The kernel itself: a child of the bridge, and the file that tells it where to listen.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, flock};
 use sandwire_protocol::ByteString;
 use sandwire_protocol::kind::command::Launch;
 use serde_json::json;
@@ -31,6 +32,8 @@ const CHANNELS: [&str; 5] = ["shell_port", "iopub_port", "stdin_port", "control_
 pub(super) struct Connection {
     /// The private directory, which goes with this.
     folder: PathBuf,
+    /// Held for as long as it is used, so that it can be told from what a killed server left.
+    _lock: File,
     /// Absent when it listens on sockets in the directory.
     ports: Option<[u16; 5]>,
     /// What messages are signed with.
@@ -52,11 +55,13 @@ impl Connection {
     /// As mkdir(2), open(2), bind(2).
     pub(super) fn new(folder: &Path, tcp: bool) -> io::Result<Connection> {
         DirBuilder::new().mode(0o700).create(folder)?;
+        let lock = File::open(folder)?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
         let mut random = [0_u8; 32];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let key: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let ports = if tcp { Some(free_ports()?) } else { None };
-        let connection = Connection { folder: folder.to_owned(), ports, key };
+        let connection = Connection { folder: folder.to_owned(), _lock: lock, ports, key };
         let mut said = json!({
             "transport": if tcp { "tcp" } else { "ipc" },
             "ip": if tcp { "127.0.0.1".to_owned() } else { folder.join("k").to_string_lossy().into_owned() },

@@ -20,7 +20,7 @@ mod session;
 mod sink;
 
 pub(crate) use command::Command;
-pub(crate) use home::place as private_place;
+pub(crate) use home::{place as private_place, sweep as sweep_private};
 pub(crate) use registry::{LARGEST_START, Place, Registry};
 pub(crate) use report::MOST as LONGEST_REPORTS;
 pub(crate) use session::{Asked, Session};

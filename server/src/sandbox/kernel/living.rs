@@ -1,7 +1,7 @@
 //! One kernel behind its bridge: what is asked of it, and what it says.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -17,7 +17,10 @@ use crate::bridge::ARGUMENT;
 use crate::sandbox::process::pipe::Stdin;
 use crate::sandbox::process::run::{self, Host, Outputs, Run, Spec, Started};
 use crate::sandbox::process::stop::Stop;
-use crate::sandbox::shell::private_place;
+use crate::sandbox::shell::{private_place, sweep_private};
+
+/// What names of their private directories begin with.
+const PREFIX: &str = "sandwire-kernel-";
 
 /// Bytes of what a bridge says itself that are kept: it does so when it fails.
 const LAST_WORDS: usize = 4 << 10;
@@ -88,7 +91,9 @@ impl Living {
         let spec = Spec { stdin: true, merge_stderr: false, timeout: None, grace: Duration::ZERO };
         let Started { run, outputs, stdin } = run::start(host, &launch, &spec)?;
         let run = Arc::new(run);
-        let folder = Folder(private_place().join(format!("sandwire-kernel-{}", host.marker())));
+        static SWEPT: Once = Once::new();
+        SWEPT.call_once(|| sweep_private(PREFIX));
+        let folder = Folder(private_place().join(format!("{PREFIX}{}", host.marker())));
         let control =
             Arc::new(Control { stdin: Mutex::new(stdin), stop: Stop::new(), given_up: CancellationToken::new() });
         let (died, death) = watch::channel(None);
