@@ -2,6 +2,7 @@
 
 import type { CodeContext as CoreContext } from "../kinds/code/context.ts";
 import { collect, MAX_RESULT, tell } from "./code/events.ts";
+import { withRequire } from "./code/require.ts";
 import { given } from "./command.ts";
 import type { Context } from "./context.ts";
 import { aborted, attempt, createError, invalid } from "./errors.ts";
@@ -69,14 +70,16 @@ export async function runCodeStream(
   code: string,
   options: RunCodeOptions = {},
 ): Promise<ReadableStream<Uint8Array>> {
-  const { context: { id: contextId } = {}, language, envVars, timeout = RUN_TIMEOUT, signal } = options;
+  const { context: named, language, envVars, timeout = RUN_TIMEOUT, signal } = options;
+  const contextId = named?.id;
+  const spoken = named?.language ?? language ?? "python";
   if (typeof code !== "string") throw invalid("code", "the code is no text");
   checkTimeout(timeout);
   const time = Number.isFinite(timeout) ? timeout : undefined;
   return attempt({ operation: "code.execute", contextId, language }, async () => {
     if (signal?.aborted) throw aborted(signal.reason);
     const client = await context.client();
-    const events = client.runCodeStream(code, {
+    const events = client.runCodeStream(withRequire(code, spoken), {
       context: contextId,
       language,
       timeout: time,
@@ -87,7 +90,12 @@ export async function runCodeStream(
     const first = await events.next();
     // What comes after it waits for its turn behind this, and finds a fresh kernel.
     const died = () => void client.runCode("", { context: contextId, language, renew: true }).catch(() => {});
-    const told = tell(events, first.value ?? undefined, { contextId, timeout: time, died });
+    const told = tell(events, first.value ?? undefined, {
+      contextId,
+      timeout: time,
+      python: spoken === "python",
+      died,
+    });
     return eventStream({
       next: async () => (await told.next()).value ?? undefined,
       cancel: async () => void (await events.return()),

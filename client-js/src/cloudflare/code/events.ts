@@ -39,6 +39,8 @@ export interface Told {
   readonly contextId: string | undefined;
   /** Milliseconds that it has. */
   readonly timeout: number | undefined;
+  /** Whether it is Python. */
+  readonly python?: boolean;
   /** Called when its kernel died with it: who is told of that need not be told again. */
   died(): void;
 }
@@ -57,7 +59,7 @@ export async function* tell(
       else if (event.type === "result") {
         const { metadata } = event.result;
         const about = (typeof metadata === "object" && metadata) || {};
-        yield { type: "result", ...formsOf(event.result), metadata: about, ...now() };
+        yield { type: "result", ...formsOf(event.result, told.python), metadata: about, ...now() };
       } else if (event.type === "error") raised = event;
       else if (event.type === "end") {
         const error = failureOf(event, raised, told);

@@ -3,6 +3,7 @@
 import type { CodeResult } from "../../kinds/code/result.ts";
 import { base64Of } from "../stream.ts";
 import type { ChartData, ExecutionResult, Result } from "../types.ts";
+import { jsonOfPython } from "./literal.ts";
 
 /** A result as plain data. */
 export type ResultForms = ExecutionResult["results"][number];
@@ -20,9 +21,10 @@ const NAMES = [
   "chart",
 ] as const satisfies readonly (keyof ResultForms)[];
 
-/** The forms that a result has. */
-export function formsOf(result: CodeResult): ResultForms {
-  const { text, html, svg, latex, markdown, javascript, json } = result;
+/** The forms that a result has. The value of `python` has JSON, too, when it is a list or a dictionary. */
+export function formsOf(result: CodeResult, python = false): ResultForms {
+  const { text, html, svg, latex, markdown, javascript, json: told, display } = result;
+  const json = told ?? (python && !display && text !== undefined ? jsonOfPython(text) : undefined);
   const [png, jpeg] = [result.png, result.jpeg].map(bytes => bytes && base64Of(bytes));
   const chart = chartOf(result, png);
   const all = { text, html, png, jpeg, svg, latex, markdown, javascript, json, chart, data: dataOf(result) };
