@@ -33,7 +33,7 @@ export interface PlatformOptions {
   /** R2 buckets, by their bindings. */
   readonly buckets?: readonly string[];
   /** Variables of the Workers. */
-  readonly variables?: Readonly<Record<string, string>>;
+  readonly variables?: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
   /** Programs that the sandboxes find before all others, by name. */
   readonly programs?: Readonly<Record<string, string>>;
   /** More environment of the sandboxes. `programs` come before its `PATH`. */

@@ -10,7 +10,10 @@ let installed: Kernels;
 let platform: Platform;
 beforeAll(async () => {
   installed = kernels();
-  platform = await Platform.start({ worker: "test/cloudflare/examples/worker/main.ts", env: installed.env });
+  platform = await Platform.start({
+    worker: "test/cloudflare/examples/worker/main.ts",
+    variables: { VARIABLES: installed.env },
+  });
 });
 afterAll(async () => {
   await platform?.stop();

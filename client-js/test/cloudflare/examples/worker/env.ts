@@ -5,6 +5,8 @@ import type { Sandbox } from "sandwire/cloudflare";
 /** The Worker's environment. */
 export interface Env {
   readonly Sandbox: DurableObjectNamespace<Sandbox>;
+  /** Variables of the sandboxes: where kernels are found. */
+  readonly VARIABLES?: Readonly<Record<string, string>>;
   /** States of builds. */
   readonly BUILDS: KVNamespace;
   /** Data that is worked on. */

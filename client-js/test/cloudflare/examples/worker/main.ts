@@ -1,6 +1,6 @@
 /** The examples from the documentation that people have, as one Worker: each under its name. */
 
-import { proxyToSandbox, SandboxError } from "sandwire/cloudflare";
+import { Sandbox as Base, proxyToSandbox, SandboxError } from "sandwire/cloudflare";
 import { code } from "./code.ts";
 import { commands } from "./commands.ts";
 import type { Env, Examples } from "./env.ts";
@@ -13,7 +13,10 @@ import { sessions } from "./sessions.ts";
 import { storage } from "./storage.ts";
 import { streams } from "./streams.ts";
 
-export { Sandbox } from "sandwire/cloudflare";
+/** As the examples have it, with the variables of the test. */
+export class Sandbox extends Base<Env> {
+  override envVars: Record<string, string> = { ...this.env.VARIABLES };
+}
 
 const examples: Examples = {
   ...code,

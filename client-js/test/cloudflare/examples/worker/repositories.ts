@@ -113,9 +113,7 @@ export const repositories: Examples = {
 
   async missing({ env }) {
     const sandbox = getSandbox(env.Sandbox, "my-sandbox");
-    const failed = await sandbox
-      .gitCheckout("file:///tmp/no-such-repository")
-      .catch((error: Error) => error.name);
+    const failed = await sandbox.gitCheckout("file:///tmp/no-such-repository").catch((error: Error) => error.name);
     return { failed, left: await sandbox.pathExists("/workspace/no-such-repository") };
   },
 };
