@@ -124,7 +124,14 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     this.#settings.set({ variables: { ...this.#variables, ...changes } });
     if (!this.ctx.container?.running) return;
     const client = await this.#client();
-    await attempt({}, () => client.setEnvVars(changes));
+    try {
+      await attempt({}, () => client.setEnvVars(changes));
+    } catch (error) {
+      // Nobody knows whether it has them: it is told them again.
+      this.#settings.set({ told: undefined });
+      this.#located = false;
+      throw error;
+    }
   }
 
   // Sessions.

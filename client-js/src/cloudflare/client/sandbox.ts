@@ -96,14 +96,7 @@ export class UtilityClient extends ClientPart {
 
 /**
  * A client of a sandbox's server, over one WebSocket that all its parts share: for a Worker, or a script, that has the server's
- * address or a stub, and no object. Connects with the first call.
- *
- * @example
- * ```ts
- * const client = new SandboxClient({ baseUrl: "http://localhost:7070" });
- * const { stdout } = await client.commands.execute("uname -s", "my-session");
- * client.disconnect();
- * ```
+ * address or a stub, and no object: `new SandboxClient({ baseUrl: "http://localhost:7070" })`. Connects with the first call.
  */
 export class SandboxClient implements CommandHooks {
   /** Archives of directories. */
