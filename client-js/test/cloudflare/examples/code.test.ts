@@ -69,6 +69,7 @@ describe("code", () => {
         error: null,
       },
       failed: "NameError",
+      left: true,
     });
   });
 });

@@ -247,7 +247,10 @@ print("Chart created", len(open('data.csv').readlines()))
         "data.csv": "name,value\nalice,10\nbob,20",
       },
     });
-    const failed = await sandbox.interpret("python", { code: "undefined_name" });
-    return { result, failed: failed.error?.name };
+    // In a context that is there, and stays.
+    const [context] = await sandbox.listCodeContexts();
+    const failed = await sandbox.interpret("python", { code: "undefined_name", ...(context && { context }) });
+    const left = (await sandbox.listCodeContexts()).some(({ id }) => id === context?.id);
+    return { result, failed: failed.error?.name, left };
   },
 };
