@@ -43,6 +43,9 @@ const LONGEST = 15_000;
 /** Milliseconds that changes are waited for behind the first, so that what belongs together is carried together. */
 const SETTLE = 200;
 
+/** A file that the sandbox's server writes, before it has its name. */
+const UNFINISHED = /\.sandwire-[0-9a-f]{16}$/;
+
 /** A file in the sandbox, or an object in the bucket, by its name below the directory. */
 type Side = ReadonlyMap<string, string>;
 
@@ -68,8 +71,10 @@ export class Mirror {
    * @throws when the bucket or the sandbox cannot be reached, or there are more than {@link MAX_FILES} files.
    */
   static async start(options: MirrorOptions): Promise<Mirror> {
-    const mirror = new Mirror(options);
     const { client, path } = options;
+    // Of a directory that is gone nobody knows that its files were removed.
+    const sameRun = options.sameRun && (await client.exists(path));
+    const mirror = new Mirror({ ...options, sameRun });
     await client.mkdir(path, { recursive: true });
     const { signal } = mirror.#ending;
     const changes = await client.watch(path, { recursive: true, signal });
@@ -244,7 +249,9 @@ export class Mirror {
     const { client, path } = this.#options;
     const files = client.iterateFiles(path, { recursive: true });
     return sideOf(files, ({ type, path: name, rawPath, etag }: FileInfo) =>
-      type === "file" && rawPath === undefined && etag !== undefined ? [name, etag] : undefined,
+      type === "file" && rawPath === undefined && etag !== undefined && !UNFINISHED.test(name)
+        ? [name, etag]
+        : undefined,
     );
   }
 
