@@ -1,6 +1,6 @@
 /** Chromium, servers with the page that is built into them, and visitors who notice everything that goes wrong. */
 
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import type { AxeResults } from "axe-core";
@@ -115,7 +115,7 @@ export class Visitor implements AsyncDisposable {
     });
     context.setDefaultTimeout(PATIENCE);
     await context.addInitScript(REPORT_VIOLATIONS);
-    if (PAGE !== undefined) await showPage(context, PAGE);
+    if (PAGE !== undefined) await showPage(context, origin, PAGE);
     const page = await context.newPage();
     const visitor = new Visitor(context, page, origin, options);
     await page.goto(origin + path);
@@ -195,11 +195,12 @@ function themed(wanted: string): boolean {
   return [null, wanted].includes(document.documentElement.getAttribute("data-theme"));
 }
 
-/** Shows the page of a folder in the place of the server's. */
-async function showPage(context: BrowserContext, folder: string): Promise<void> {
-  await context.route(/\/(assets\/[^/?]+|(#.*)?)$/, async route => {
-    const { pathname } = new URL(route.request().url());
-    if (pathname !== "/") return route.fulfill({ path: join(folder, pathname) });
+/** Shows the page of a folder in the place of the server's; what is not in it is still the server's. */
+async function showPage(context: BrowserContext, origin: string, folder: string): Promise<void> {
+  const mine = (url: URL) => url.origin === origin && url.search === "" && /^\/(assets\/[^/]+)?$/.test(url.pathname);
+  await context.route(mine, async route => {
+    const file = join(folder, new URL(route.request().url()).pathname);
+    if (file.includes("assets")) return existsSync(file) ? route.fulfill({ path: file }) : route.continue();
     const response = await route.fetch({ maxRedirects: 0 });
     if (response.status() !== 200) return route.fulfill({ response });
     const nonce = /csp-nonce" content="([^"]*)/.exec(await response.text())?.[1] ?? "";
