@@ -114,7 +114,7 @@ describe("a backup", () => {
     );
     expect(await failure(bytesOf(test.sandbox.createBackup("no/such")))).toBeInstanceOf(NotFoundError);
     expect(seen(name)).toEqual(before);
-    expect(readdirSync(test.server.workspace).filter(each => each.startsWith("."))).toEqual([]);
+    await expect.poll(() => readdirSync(test.server.workspace).filter(each => each.startsWith("."))).toEqual([]);
   });
 });
 
