@@ -89,8 +89,13 @@ test("a notebook of a stranger is shown, and nothing of it runs, loads, or leave
           "text/html": "<script>window.pwned='plotly'</script>",
         }),
         shown({ "application/json": { deep: [1, "two", null, { three: true }] } }),
+        shown({ "text/html": `${"<div>".repeat(100_000)}deep in html` }),
+        shown({
+          "text/latex": "$\\def\\a{\\a\\a}\\a \\href{javascript:alert(1)}{x} \\includegraphics{//evil.invalid/c.png}$",
+        }),
         { output_type: "stream", name: "stdout", text: "<b>not bold</b> \u001b[31mred\u001b[0m\n" },
       ]),
+      text("t2", `${"> ".repeat(20_000)}deep in quotes`),
     ]),
   );
   await using visitor = await bench.visit();
@@ -100,6 +105,8 @@ test("a notebook of a stranger is shown, and nothing of it runs, loads, or leave
   await said.getByText("scripts in it, which are not run here").first().waitFor();
   await said.getByText("JavaScript, which is not run here").waitFor();
   await said.getByText("<b>not bold</b>").waitFor();
+  await said.getByText("deep in html").waitFor();
+  await cell(page, 3).getByText("deep in quotes").waitFor();
   await visitor.pictures("notebooks-hostile");
   const facts = await page.evaluate(hostileFacts);
   expect(facts).toEqual({
@@ -324,8 +331,8 @@ test("a kernel asks for input, hides passwords, is interrupted, clears and repla
   expect(await said.getByText("'first'", { exact: true }).count()).toBe(0);
 
   // Much output is not drawn as a whole, and there is an end to what is kept.
-  await run(page, 1, "for i in range(300000):\n    print('row', i)");
-  await first.getByText("row 299999").waitFor();
+  await run(page, 1, "for i in range(60000):\n    print('row', i, '.' * 40)");
+  await first.getByText(/^row 59999 \.+$/m).waitFor();
   await first.getByText(/^The first .* of this text are not kept/).waitFor();
   await kernelIs(page, "Idle");
   expect(await first.locator(".notebooks-text").evaluate(element => element.textContent.length)).toBeLessThan(30_000);

@@ -68,6 +68,14 @@ export function CellView(props: {
     >
       <div class="notebooks-gutter">
         {type === "code" && <RunButton notebook={notebook} cell={cell} name={name} actions={actions} />}
+        {type === "markdown" && !read && (
+          <Button
+            kind="ghost"
+            icon="check"
+            label={`Show the text of ${name} (Shift+Enter)`}
+            onClick={() => actions.run(cell, "stay")}
+          />
+        )}
       </div>
       <div class="notebooks-body">
         {read ? (

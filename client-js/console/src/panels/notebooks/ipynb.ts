@@ -108,7 +108,10 @@ export function contentOf(mime: string, bytes: Uint8Array): MimeContent {
   const text = new TextDecoder().decode(bytes);
   if (!isJson(mime)) return { type: "text", text };
   try {
-    return { type: "json", value: JSON.parse(text) as Json };
+    const value = JSON.parse(text) as Json;
+    // What is nested too deep could not be written again.
+    JSON.stringify(value);
+    return { type: "json", value };
   } catch {
     // What a kernel calls JSON need not be any.
     return { type: "text", text };

@@ -3,15 +3,20 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { markdownToHtml } from "./markdown.ts";
 import base from "./markup.css?inline";
-import { type BuildOptions, buildMarkup, harmlessSheet } from "./markup.ts";
+import { type BuildOptions, type Built, buildMarkup, harmlessSheet } from "./markup.ts";
 import { latexToHtml, loadMath, mathNode } from "./math.ts";
+import { StreamView } from "./stream-view.tsx";
+
+/** Characters of HTML, and of Markdown and LaTeX, that are drawn; longer texts are shown as they are written. */
+const MOST_HTML = 4 * 1024 * 1024;
+const MOST_TEXT = 256 * 1024;
 
 /** Our own rules, the same for all. */
 let shared: CSSStyleSheet | undefined;
 
 /** Shows HTML. */
 export function HtmlView(props: { label: string; html: string }) {
-  return <MarkupView label={props.label} source={props.html} toHtml={asItIs} />;
+  return <MarkupView label={props.label} source={props.html} most={MOST_HTML} toHtml={asItIs} />;
 }
 
 /** Shows Markdown. */
@@ -21,6 +26,7 @@ export function MarkdownView(props: { label: string; text: string; attachment?: 
     <MarkupView
       label={props.label}
       source={props.text}
+      most={MOST_TEXT}
       toHtml={markdownToHtml}
       {...(attachment === undefined ? {} : { attachment })}
     />
@@ -29,17 +35,37 @@ export function MarkdownView(props: { label: string; text: string; attachment?: 
 
 /** Shows LaTeX. */
 export function LatexView(props: { label: string; text: string }) {
-  return <MarkupView label={props.label} source={props.text} toHtml={latexToHtml} />;
+  return <MarkupView label={props.label} source={props.text} most={MOST_TEXT} toHtml={latexToHtml} />;
 }
 
-function MarkupView(props: {
+interface MarkupProps {
   label: string;
   source: string;
+  /** Characters that are drawn. */
+  most: number;
   toHtml: (source: string) => string;
   attachment?: BuildOptions["attachment"];
-}) {
+}
+
+function MarkupView(props: MarkupProps) {
+  const [failed, setFailed] = useState<string | undefined>(undefined);
+  const { label, source, most } = props;
+  if (source.length <= most && failed !== source) return <Drawn {...props} onFailed={() => setFailed(source)} />;
+  return (
+    <>
+      <p class="notebooks-note">
+        {source.length > most ? "This is too long to be drawn" : "This cannot be drawn"}; it is shown as it is written:
+      </p>
+      <StreamView label={label} text={source} />
+    </>
+  );
+}
+
+/** Draws it; `onFailed` is called when that cannot be done, as with what is nested too deep. */
+function Drawn(props: MarkupProps & { onFailed: () => void }) {
   const { label, source, toHtml, attachment } = props;
   const box = useRef<HTMLDivElement>(null);
+  const failed = useRef(props.onFailed);
   const [left, setLeft] = useState({ scripts: false, pictures: false });
   /** Grows when the renderer of formulas has come. */
   const [rebuilt, setRebuilt] = useState(0);
@@ -48,13 +74,18 @@ function MarkupView(props: {
     if (host === null) return undefined;
     const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
     let formulas = false;
-    const { content, css, scripts, pictures, release } = buildMarkup(toHtml(source), {
-      math: (latex, block) =>
-        mathNode(latex, block, () => {
-          formulas = true;
-        }),
-      ...(attachment && { attachment }),
-    });
+    const math = (latex: string, block: boolean) =>
+      mathNode(latex, block, () => {
+        formulas = true;
+      });
+    let built: Built;
+    try {
+      built = buildMarkup(toHtml(source), { math, ...(attachment && { attachment }) });
+    } catch {
+      failed.current();
+      return undefined;
+    }
+    const { content, css, scripts, pictures, release } = built;
     shared ??= sheetOf(base);
     root.adoptedStyleSheets = css === "" ? [shared] : [shared, harmlessSheet(css)];
     root.replaceChildren(content);

@@ -28,13 +28,18 @@ export function mathNode(latex: string, block: boolean, missing: () => void): No
     place.append(code);
     return place;
   }
-  renderer.render(latex, place, {
-    displayMode: block,
-    throwOnError: false,
-    trust: false,
-    maxSize: MOST_SIZE,
-    maxExpand: MOST_EXPANSIONS,
-  });
+  try {
+    renderer.render(latex, place, {
+      displayMode: block,
+      throwOnError: false,
+      trust: false,
+      maxSize: MOST_SIZE,
+      maxExpand: MOST_EXPANSIONS,
+    });
+  } catch {
+    // What it stumbles over stays as it is written.
+    place.replaceChildren(latex);
+  }
   return place;
 }
 

@@ -22,7 +22,8 @@ const ORDER: readonly RegExp[] = [
   /^image\/svg\+xml$/,
   /^text\/latex$/,
   IMAGE,
-  /[/+]json$/,
+  // Not a widget, which is nothing without its scripts: its text says at least what it is.
+  /^application\/(?!vnd\.jupyter\.widget).*json$/,
   /^text\/plain$/,
   /^(text|application)\/javascript$/,
   /^text\//,
