@@ -3,7 +3,6 @@
 import { describe, expect, it } from "vitest";
 import { callsIn } from "../../../src/cloudflare/calls.ts";
 import { SessionTerminatedError } from "../../../src/cloudflare/errors.ts";
-import { createSession } from "../../../src/cloudflare/sessions.ts";
 import { failure, family } from "./context.ts";
 
 describe.each([
@@ -12,7 +11,7 @@ describe.each([
 ])("a session, %s", (_, options) => {
   const test = family(options);
   const shell = async () => {
-    const id = await createSession(test.client, {});
+    const { id } = await test.client.createSession({ cwd: test.context.cwd });
     return callsIn({ ...test.context, session: id });
   };
 
