@@ -144,14 +144,14 @@ describe("runCodeStream", () => {
   });
 
   it("is interrupted where somebody waits for input, and by who leaves the loop", async () => {
-    let context = "";
+    const { id: context } = await sandbox.createCodeContext();
     const events = await all(
       sandbox.runCodeStream("input()", {
         onInput: () => {
           void sandbox.interruptCodeContext(context);
           return new Promise<string>(() => {});
         },
-        context: (context = (await sandbox.createCodeContext()).id),
+        context,
       }),
     );
     expect(events.at(-2)).toMatchObject({ type: "error", name: "KeyboardInterrupt" });
