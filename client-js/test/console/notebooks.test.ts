@@ -407,6 +407,19 @@ test("several notebooks stand in tabs, new ones are made, and a kernel that is n
   await kernelIs(page, "Idle");
   await run(page, 1, "1 + 1");
   await said.getByText("2", { exact: true }).waitFor();
+  // Kernels live until somebody ends them, and all of them are seen.
+  await page.getByRole("button", { name: "All kernels" }).click();
+  const kernels = page.getByRole("dialog", { name: "Kernels in this sandbox" });
+  await kernels
+    .getByRole("listitem")
+    .filter({ hasText: /fresh\.ipynb.*idle/ })
+    .waitFor();
+  await visitor.pictures("notebooks-kernels");
+  await kernels.getByRole("button", { name: /^End .*fresh/ }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "End kernel" }).click();
+  await kernels.getByRole("listitem").filter({ hasText: "fresh.ipynb" }).waitFor({ state: "detached" });
+  await kernels.getByRole("button", { name: "Done" }).click();
+  await kernelIs(page, "Not started");
 });
 
 test("a connection that is lost in the middle of a cell loses nothing", async () => {

@@ -14,6 +14,7 @@ import { Button, EmptyState, ErrorState, Loading, Panel } from "../../ui/index.t
 import { usePoll } from "../../ui/use-poll.ts";
 import { join, nameOf, normal, shown, toWire } from "../files/paths.ts";
 import { emptyCell, serializeNotebook } from "./ipynb.ts";
+import { KernelsDialog } from "./kernels-dialog.tsx";
 import type { Notebook } from "./notebook.ts";
 import { NotebookView } from "./notebook-view.tsx";
 import { OpenDialog } from "./open-dialog.tsx";
@@ -32,6 +33,7 @@ export default function NotebooksPanel(props: PanelProps) {
   const info = usePoll(active, ONCE, signal => client.info({ signal }));
   const { specs, error: wrong } = useSpecs(client, active);
   const opening = useSignal(false);
+  const listing = useSignal(false);
   const current = notebooks.current.value;
   useWatchedNotebook(client, current, active);
   useLeaveGuard(notebooks.all.value);
@@ -116,6 +118,15 @@ export default function NotebooksPanel(props: PanelProps) {
         opening.value = true;
       },
     },
+    {
+      id: "notebooks.kernels",
+      title: "All kernels",
+      group: "Notebooks",
+      icon: "processes",
+      run: () => {
+        listing.value = true;
+      },
+    },
     ...(current === undefined
       ? []
       : [
@@ -131,6 +142,14 @@ export default function NotebooksPanel(props: PanelProps) {
 
   const buttons = (kind: "primary" | "normal") => (
     <>
+      <Button
+        kind="ghost"
+        icon="processes"
+        label="All kernels"
+        onClick={() => {
+          listing.value = true;
+        }}
+      />
       <Button
         icon="files"
         label="Open a notebook (O)"
@@ -179,6 +198,15 @@ export default function NotebooksPanel(props: PanelProps) {
           Cells of code and text in a Jupyter file of the sandbox. Its kernel belongs to the sandbox too: it keeps its
           variables when you leave, and waits for you.
         </EmptyState>
+      )}
+      {listing.value && (
+        <KernelsDialog
+          client={client}
+          open={notebooks.all.value}
+          onClose={() => {
+            listing.value = false;
+          }}
+        />
       )}
       {opening.value && workspace !== undefined && (
         <OpenDialog
