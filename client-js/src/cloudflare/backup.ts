@@ -70,6 +70,8 @@ export async function createBackup(context: Context, options: BackupOptions): Pr
       return { id, dir, ...(local && { localBucket: true }) };
     } catch (error) {
       await Promise.allSettled([store.delete(archiveKey), store.delete(metaKey)]);
+      // Whatever it failed with then: that is why.
+      still(phase);
       throw failed(error, "backup.create", phase, { dir, backupId: id });
     }
   });
@@ -100,9 +102,10 @@ export async function restoreBackup(context: Context, backup: DirectoryBackup): 
         still("verifying");
         return { success: true, dir, id };
       } catch (error) {
+        still(phase);
         const failure = failed(error, "backup.restore", phase, { dir, backupId: id });
         // A restore that was cut left nothing behind, so it may be begun again.
-        if (failure.code !== "OPERATION_INTERRUPTED" || still.isOver()) throw failure;
+        if (failure.code !== "OPERATION_INTERRUPTED") throw failure;
         if (recoveryAttempts < MAX_RECOVERY) continue;
         const reason = "recovery_exhausted";
         const attempts = { recoveryAttempts, maxRecoveryAttempts: MAX_RECOVERY };
@@ -154,16 +157,14 @@ async function metadataOf(store: Store, id: string, dir: string): Promise<Metada
 const keysOf = (id: string): [archive: string, meta: string] => [`backups/${id}/data.tar`, `backups/${id}/meta.json`];
 
 /** Throws from the moment on that the sandbox was destroyed: what was for the old one does not happen to the new one. */
-function fence(context: Context, operation: string): ((phase: Phase) => void) & { isOver(): boolean } {
-  const life = context.object.life;
-  const isOver = () => context.object.life !== life;
-  const still = (phase: Phase) => {
-    if (!isOver()) return;
+function fence(context: Context, operation: string): (phase: Phase) => void {
+  const { life } = context.object;
+  return phase => {
+    if (context.object.life === life) return;
     const reason = "sandbox_lifetime_changed";
     const about = { reason, operation, phase, admitted: true, retryable: false };
     throw createError("OPERATION_INTERRUPTED", "the sandbox was destroyed meanwhile", about);
   };
-  return Object.assign(still, { isOver });
 }
 
 function failed(

@@ -130,6 +130,20 @@ describe("into R2", () => {
     expect(readFileSync(join(dir, "a.log"), "utf8")).toBe("mine");
   });
 
+  it("is restored all the same when the sandbox is started anew in the middle", async () => {
+    const dir = directory("killed", 24);
+    const backup = await create("killed", { dir });
+    const random = readFileSync(join(dir, "random"));
+    writeFileSync(join(dir, "random"), "changed");
+    const restored = restore("killed", backup);
+    const staging = () => readdirSync(platform.folder).some(name => name.includes(".sandwire-restore-"));
+    await until("it is unpacked", staging);
+    await platform.kill("killed");
+    expect(await restored).toMatchObject({ success: true });
+    await until("nothing is left of the first", () => !staging());
+    expect(readFileSync(join(dir, "random")).equals(random)).toBe(true);
+  });
+
   it("is interrupted when the sandbox is destroyed, and says so", async () => {
     const dir = directory("destroyed", 32);
     const before = await keys();

@@ -3,6 +3,7 @@
 import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
+import { exec } from "../../../src/cloudflare/command.ts";
 import { FileNotFoundError, ValidationFailedError } from "../../../src/cloudflare/errors.ts";
 import { parseSSEStream } from "../../../src/cloudflare/events.ts";
 import type { CheckChangesOptions, FileWatchSSEEvent, WatchOptions } from "../../../src/cloudflare/types.ts";
@@ -140,6 +141,23 @@ describe("checkChanges", () => {
     const fourth = await check();
     writeFileSync(at("node_modules/x"), "");
     expect((await check({ since: fourth.version })).status).toBe("unchanged");
+  });
+
+  it("looks at what it is told to, from the directory of the session", async () => {
+    const session = `in-${made}`;
+    await exec({ ...test.context, session }, `cd ${full}`);
+    const sub = (options: CheckChangesOptions) => checkChanges(test.context, "sub", { ...options, sessionId: session });
+    const [all, only, without] = [await sub({}), await sub({ include: ["*.ts"] }), await sub({ exclude: ["*.log"] })];
+    writeFileSync(at("sub/a.log"), "");
+    expect((await sub({ since: all.version })).status).toBe("changed");
+    // The directory itself says that something was added: what counts is what is asked for.
+    const again = await sub({ include: ["*.ts"] });
+    writeFileSync(at("sub/a.log"), "more");
+    expect((await sub({ since: again.version, include: ["*.ts"] })).status).toBe("unchanged");
+    expect(only.version).not.toBe(without.version);
+    const events = parseSSEStream<FileWatchSSEEvent>(await watch(test.context, "sub", { sessionId: session }));
+    expect((await events.next()).value).toMatchObject({ type: "watching", path: at("sub") });
+    await events.return();
   });
 
   it("says resync when nobody knows", async () => {
