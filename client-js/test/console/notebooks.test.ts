@@ -469,6 +469,9 @@ test("on a phone a notebook fits, and cells run by touch", async () => {
     deviceScaleFactor: 2,
   });
   const page = await open(visitor, "phone.ipynb");
+  const bar = page.getByRole("toolbar", { name: "Notebook" });
+  const tooWide = () => bar.evaluate(element => element.scrollWidth - element.clientWidth);
+  expect(await tooWide(), "the bar is too wide").toBe(0);
   await cell(page, 2)
     .getByRole("button", { name: /^Run cell 2/ })
     .tap();
@@ -483,4 +486,5 @@ test("on a phone a notebook fits, and cells run by touch", async () => {
   await visitor.pictures("phone-notebook");
   const wider = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
   expect(await page.evaluate(wider), "it is wider than the phone").toBe(false);
+  expect(await tooWide(), "the bar is too wide").toBe(0);
 });
