@@ -34,7 +34,7 @@ import { Settings, sameSecret } from "./settings.ts";
 import { terminal } from "./terminal.ts";
 import { Tunnels, type TunnelsHandler } from "./tunnels.ts";
 import type * as Types from "./types.ts";
-import { checkOwnVariables, sandboxVariables, startVariables, type Variables } from "./variables.ts";
+import { checkOwnVariables, sandboxVariables, startVariables, tellVariables, type Variables } from "./variables.ts";
 
 /**
  * The Durable Object of one sandbox. Starts its container when something needs it, lets it sleep when nothing does, and
@@ -87,8 +87,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     super(withEngine(ctx, env, admits), env);
     this.#settings = settings;
     this.#ports = new ExposedPorts(ctx.storage.kv, env);
-    const isRunning = () => this.ctx.container?.running === true;
-    this.#object = new ThisObject(ctx.id.toString(), env, ctx.storage.kv, isRunning);
+    this.#object = new ThisObject(ctx.id.toString(), env, ctx.storage.kv, () => this.ctx.container?.running === true);
     this.#tunnels = new Tunnels(this.#context(undefined));
     this.#relay = new Relay(ctx, { dial: () => this.#dial() });
     ctx.blockConcurrencyWhile(() => this.#restore());
@@ -123,15 +122,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     const changes = sandboxVariables(envVars);
     this.#settings.set({ variables: { ...this.#variables, ...changes } });
     if (!this.ctx.container?.running) return;
-    const client = await this.#client();
-    try {
-      await attempt({}, () => client.setEnvVars(changes));
-    } catch (error) {
-      // Nobody knows whether it has them: it is told them again.
-      this.#settings.set({ told: undefined });
-      this.#located = false;
-      throw error;
-    }
+    await tellVariables(await this.#client(), this.#settings, changes);
   }
 
   // Sessions.
@@ -386,7 +377,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
       throw unavailable(error);
     }
     const client = await this.#relay.client();
-    if (!this.#located) {
+    if (!this.#located || this.#settings.now.told === undefined) {
       this.#settings.set(await attempt({}, () => arrive(client, this.#settings.now)));
       this.#located = true;
       // Nobody waits for what was mounted before the object was evicted.
