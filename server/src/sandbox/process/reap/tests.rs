@@ -7,6 +7,7 @@ use sandwire_protocol::kind::command::Launch;
 use super::super::launch::Prepared;
 use super::super::spawn::{Confinement, Failure, Stdio};
 use super::*;
+use crate::sandbox::variables::Variables;
 
 fn start(reaper: &Reaper, command: &str) -> Child {
     let launch = Launch { command: Some(command.into()), ..Launch::default() };
