@@ -26,7 +26,7 @@ const INPUT: &str = "<\"${BASH_EXECUTION_STRING[1]}\"";
 const NEEDED: &str = "eval mapfile printf trap exit exec cd export declare unset";
 
 /// Whether builtins are what they were.
-const PROBE: &str = "\\builtin printf -v BASH_EXECUTION_STRING[8] ok";
+const PROBE: &str = "\\builtin printf -v \"BASH_EXECUTION_STRING[8]\" ok";
 
 /// Ends the shell, also when there is no `exit` any more: what has no value is asked for.
 const GIVE_UP: &str = "${BASH_EXECUTION_STRING[9]:?}";
@@ -137,7 +137,8 @@ pub(super) fn exit(dialect: Dialect, home: &str) -> String {
     match dialect {
         // Options that end a script, or show it, must be off before anything else; they were written down before.
         Dialect::Bash => format!(
-            "{TEXT}=$?\n\
+            "[[ ${{{TEXT}@a}} != *r* ]] || \\builtin return\n\
+             {TEXT}=$?\n\
              {{ \\builtin set +o; }} >|{home}/o 2>|/dev/null\n\
              \\builtin set +eux 2>|/dev/null\n\
              \\builtin mapfile -d '' -O 1 -n 6 {TEXT} <{home}/t\n\
