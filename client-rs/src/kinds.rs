@@ -2,7 +2,9 @@
 
 pub mod exec;
 pub mod file;
+pub mod git;
 mod launch;
+pub mod mount;
 pub mod port;
 pub mod process;
 pub mod sandbox;
