@@ -2,10 +2,13 @@
 
 mod args;
 mod attach;
+mod backup;
 mod code;
+
 mod connect;
 mod cp;
 mod end;
+mod env;
 mod exec;
 mod fail;
 mod file;
@@ -45,6 +48,7 @@ Examples:
   sandwire ports                            who listens on which port
   sandwire expose 8000                      a URL for it, for a browser
   sandwire cp -r src :/workspace/src        copy a tree into the sandbox (`:` marks the sandbox)
+  sandwire backup /workspace                an archive of it; `sandwire restore` puts it back
   sandwire cp :/etc/os-release -            copy a file to standard output
 
 Exit codes of exec, shell, attach and wait: that of the command; 128 + n when signal n ended it; 124 when its time was
@@ -77,7 +81,10 @@ enum Command {
     Terminal(terminal::Args),
     Session(session::Args),
     Code(code::Args),
+    Env(env::Args),
     Cp(cp::Args),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Ls(file::LsArgs),
     Cat(file::CatArgs),
     Stat(file::StatArgs),
@@ -178,8 +185,11 @@ async fn run(command: Command, client: &Client, global: &Global) -> Result<i32, 
         Command::Rm(args) => process::rm(args, client, global).await,
         Command::Session(args) => session::run(args, client, global).await,
         Command::Code(args) => code::run(args, client, global).await,
+        Command::Env(args) => env::run(args, client, global).await,
         Command::Terminal(args) => terminal::run(args, client, global).await,
         Command::Cp(args) => cp::run(args, client, global).await,
+        Command::Backup(args) => backup::backup(args, client, global).await,
+        Command::Restore(args) => backup::restore(args, client, global).await,
         Command::Ls(args) => file::ls(args, client, global).await,
         Command::Cat(args) => file::cat(args, client).await,
         Command::Stat(args) => file::stat(args, client, global).await,

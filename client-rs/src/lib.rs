@@ -50,8 +50,10 @@
 //! | [`Client::processes`] | [background processes](kinds::process), which outlive every connection, and their logs |
 //! | [`Client::sessions`], [`Client::session`] | [shell sessions](kinds::session), whose state lasts from one command to the next |
 //! | [`Client::run_code`], [`Client::kernels`], [`Client::kernel`] | [code contexts](kinds::kernel) on Jupyter kernels, with rich results |
+//! | [`Client::env`] | [variables](kinds::env) that everything gets that begins in the sandbox |
 //! | [`Client::terminals`] | [terminals](kinds::terminal), which outlive their viewers |
 //! | [`Client::files`] | [files](kinds::file): read, written, listed, searched, watched; [trees](kinds::tree) copied both ways |
+//! | [`Client::backup`] | [backups](kinds::backup) of directories: archives that prove themselves, restored whole or not at all |
 //! | [`Client::tcp`] | [connections](kinds::tcp) to ports in the sandbox |
 //! | [`Client::ports`] | [ports](kinds::port): who listens, and which are exposed by a URL |
 //! | [`Client::sandbox`] | [what the sandbox is](kinds::sandbox), and how it fares |

@@ -3,8 +3,11 @@
 pub(crate) mod activity;
 pub(crate) mod buffer;
 pub(crate) mod fs;
+pub(crate) mod git;
+mod handed;
 pub(crate) mod kernel;
 pub(crate) mod machine;
+pub(crate) mod mount;
 pub(crate) mod port;
 pub(crate) mod process;
 pub(crate) mod pty;
@@ -12,6 +15,7 @@ mod queue;
 mod resolve;
 pub(crate) mod shell;
 pub(crate) mod tcp;
+pub(crate) mod variables;
 
 use std::io;
 use std::net::SocketAddr;
@@ -37,6 +41,8 @@ pub(crate) struct Sandbox {
     /// All files, without a limit.
     pub(crate) files: fs::Files,
     pub(crate) ports: port::Ports,
+    pub(crate) checkouts: git::Checkouts,
+    pub(crate) mounts: mount::Mounts,
     /// Hosts besides this one that `tcp.connect` may reach.
     pub(crate) tcp_hosts: Vec<String>,
     /// Where the server itself listens, once it does.
@@ -93,6 +99,8 @@ impl Sandbox {
             &machine::hostname(),
         );
         let ports = port::Ports::new(names);
+        let checkouts = git::Checkouts::new(host.clone());
+        let mounts = mount::Mounts::new(host.clone());
         let tcp_hosts = settings.tcp_hosts();
         let listens = OnceLock::new();
         Ok(Self {
@@ -104,6 +112,8 @@ impl Sandbox {
             kernels,
             files,
             ports,
+            checkouts,
+            mounts,
             tcp_hosts,
             listens,
             activity,
@@ -118,6 +128,8 @@ impl Sandbox {
             self.sessions.shutdown(grace),
             self.kernels.shutdown(grace),
         );
+        // After those that may have files open there.
+        self.mounts.shutdown(grace).await;
     }
 }
 

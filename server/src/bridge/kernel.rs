@@ -18,6 +18,7 @@ use crate::sandbox::process::launch::{MARKER, Prepared};
 use crate::sandbox::process::reap::{Child, Reaper};
 use crate::sandbox::process::signal::Signal;
 use crate::sandbox::process::spawn::{self, Confinement, Stdio};
+use crate::sandbox::variables::Variables;
 
 /// What kernels write themselves when nobody told them not to take over their own output: what a cell's subprocess
 /// writes would then come late, and mostly after the end of the cell.
@@ -131,10 +132,11 @@ impl Kernel {
         let marker = std::env::var(MARKER).unwrap_or_default();
         let cwd = std::env::current_dir().map_err(failed)?;
         let launch = Launch { argv, ..Launch::default() };
-        let prepared = Prepared::new(&launch, &cwd, marker).map_err(|error| error.message)?;
+        let prepared = Prepared::new(&launch, &cwd, &Variables::default(), marker).map_err(|error| error.message)?;
         let (stdout, stdout_child) = tokio_pipe().map_err(failed)?;
         let (stderr, stderr_child) = tokio_pipe().map_err(failed)?;
-        let stdio = Stdio::Pipes { stdin: None, stdout: stdout_child.as_fd(), stderr: stderr_child.as_fd() };
+        let stdio =
+            Stdio::Pipes { stdin: None, stdout: stdout_child.as_fd(), stderr: stderr_child.as_fd(), handed: None };
         // It dies with the bridge, also when that is killed.
         let confinement = Confinement { dies_with_parent: true, ..Confinement::default() };
         let child = reaper.spawn_with(|| spawn::spawn(&prepared, stdio, &confinement)).map_err(|failure| {

@@ -84,7 +84,7 @@ impl Pool {
     /// What a kernel must be like to be this one. Also says whether it can be started at all.
     fn fits(&self, found: &Found, launch: &Launch) -> Result<Fits, Error> {
         let launch = Launch { argv: vec!["/proc/self/exe".into()], ..launch.clone() };
-        let prepared = Prepared::new(&launch, &self.host.workspace, String::new())?;
+        let prepared = Prepared::new(&launch, &self.host.workspace, &self.host.variables, String::new())?;
         let mut digest = Sha256::new();
         for variable in &prepared.env {
             digest.update(variable.to_bytes_with_nul());

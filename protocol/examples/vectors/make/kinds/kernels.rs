@@ -75,10 +75,7 @@ fn run() -> Vectors<kind::KernelRun> {
             ("nothing", Run::default()),
             ("every field", full),
         ],
-        up: vec![
-            ("a line of input", Up::Input { value: "Mühle".to_owned() }),
-            ("an interrupt", Up::Interrupt {}),
-        ],
+        up: vec![("a line of input", Up::Input { value: "Mühle".to_owned() }), ("an interrupt", Up::Interrupt {})],
         down: vec![
             ("started", Down::Started { execution_count: 12 }),
             ("a result", Down::Result(Rich { parts: vec![one], ..Rich::default() })),
