@@ -135,7 +135,8 @@ async fn collected(cell: Cell) -> Result<i32, Failure> {
 
 fn exit_code(ran: &Ran) -> i32 {
     if ran.timed_out {
-        let what = if ran.kernel_died { "; its kernel ended by that, or was killed because it did not heed it" } else { "" };
+        let what =
+            if ran.kernel_died { "; its kernel ended by that, or was killed because it did not heed it" } else { "" };
         eprintln!("sandwire: the time was over and the cell was interrupted{what}");
         return TIMED_OUT;
     }
