@@ -92,7 +92,10 @@ async fn serve() -> io::Result<()> {
             // After the start, so that the kernel has the limits of any command.
             limit_memory()?;
             bridge.connect_and_serve(&mut kernel, &connection, &name).await?;
-            kernel.kill();
+            if !kernel.child.is_reaped() {
+                kernel.kill();
+                kernel.child.wait().await?;
+            }
         }
         Err(said) => bridge.cells.tell(Say::Gone, &Gone { exit: None, said })?,
     }

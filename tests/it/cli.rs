@@ -1,6 +1,7 @@
 //! The command-line tool against the real server.
 
 mod backup;
+mod code;
 mod exec;
 mod files;
 mod network;

@@ -39,11 +39,12 @@ impl Client {
 
 /// The code contexts of a sandbox. Made by [`Client::kernels`].
 ///
-/// ```no_run
+/// ```
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let client = sandwire::Client::connect("http://127.0.0.1:7070").await?;
-/// let notebook = client.kernels().create().id("notebook").cwd("/workspace").open().await?;
+/// # let server = sandwire_tests::python::with_kernels().start();
+/// # let client = sandwire::Client::connect(server.url()).await?;
+/// let notebook = client.kernels().create().id("notebook").cwd("/usr").open().await?;
 /// notebook.run("import pandas as pd; frame = pd.DataFrame({'a': [1, 2]})").run().await?;
 /// let result = notebook.run("frame").run().await?;
 /// assert_eq!(result.results[0].formats(), ["text", "html"]);

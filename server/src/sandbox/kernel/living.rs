@@ -22,14 +22,14 @@ use crate::sandbox::shell::{private_place, sweep_private};
 /// What names of their private directories begin with.
 const PREFIX: &str = "sandwire-kernel-";
 
-/// Bytes of what a bridge says itself that are kept: it does so when it fails.
-const LAST_WORDS: usize = 4 << 10;
+/// Bytes of what a bridge says itself that are kept: it does so when it fails, and says first why.
+const FIRST_WORDS: usize = 4 << 10;
 
 /// Time that a bridge has beyond what its kernel has, before it is killed itself.
 const BRIDGE: Duration = Duration::from_secs(5);
 
 /// Most bytes that one holds beside tables: a payload that is not whole, and what the bridge said.
-pub(crate) const LARGEST: usize = wire::LONGEST + LAST_WORDS;
+pub(crate) const LARGEST: usize = wire::LONGEST + FIRST_WORDS;
 
 /// A kernel. Dropped, it is killed, with its bridge and everything that descends from them.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(crate) struct Living {
     death: watch::Receiver<Option<Result<Exit, Error>>>,
     outputs: Outputs,
     reader: Reader,
-    last_words: Vec<u8>,
+    words: Vec<u8>,
     /// Process id of the kernel.
     pub(super) pid: u32,
     _folder: Folder,
@@ -121,7 +121,7 @@ impl Living {
             death,
             outputs,
             reader: Reader::default(),
-            last_words: Vec::new(),
+            words: Vec::new(),
             pid: 0,
             _folder: folder,
         };
@@ -170,11 +170,13 @@ impl Living {
         match next {
             Some((Output::Stdout, bytes)) => self.reader.rest = bytes,
             Some((Output::Stderr, bytes)) => {
-                self.last_words.extend_from_slice(&bytes);
-                let surplus = self.last_words.len().saturating_sub(LAST_WORDS);
-                self.last_words.drain(..surplus);
+                let room = FIRST_WORDS - self.words.len();
+                self.words.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
             }
-            None => return Ok(Step::Said(Said::Gone(self.bridge_ended()))),
+            None => {
+                self.death().await;
+                return Ok(Step::Said(Said::Gone(self.bridge_ended())));
+            }
         }
         Ok(Step::More)
     }
@@ -185,12 +187,12 @@ impl Living {
             Some(Ok(exit)) => ending(exit),
             Some(Err(_)) | None => "unknown".to_owned(),
         };
-        let words = String::from_utf8_lossy(&self.last_words);
+        let words = String::from_utf8_lossy(&self.words);
         let limit = crate::bridge::MEMORY >> 20;
         let text = format!(
             "the bridge to the kernel ended ({how}), and the kernel with it. {} A single message of a kernel may be \
              so large that the bridge's {limit} MiB of memory do not suffice",
-            words.trim()
+            words.lines().next().unwrap_or_default()
         );
         Gone { exit: None, said: text }
     }

@@ -79,11 +79,6 @@ fn entries() -> io::Result<Entries> {
         .collect())
 }
 
-/// Whether a process has not ended.
-pub(super) fn lives(pid: i32) -> bool {
-    Entry::read(pid).is_some_and(|entry| !entry.dead)
-}
-
 /// Children of the server, also those that were given to it.
 pub(super) fn children_of_self() -> Vec<i32> {
     let mut all = Vec::new();

@@ -80,18 +80,20 @@ pub(crate) async fn kill_orphans() -> io::Result<()> {
     Ok(())
 }
 
-/// Whether there was any that is not dead.
+/// Whether there was any: what it has started is an orphan only once it is dead to its last thread, and then not in this
+/// list yet.
 fn kill_orphans_now() -> bool {
     // Nobody spawns: a child that is not registered yet looks like an orphan.
     let _nobody_spawns = SPAWNING.write().unwrap_or_else(PoisonError::into_inner);
     let mut any = false;
     for pid in super::list::children_of_self() {
-        if !is_registered(pid) && super::list::lives(pid) {
+        if !is_registered(pid) {
             any = true;
             // It is our child and not reaped by anybody but the sweep, which is kept out: the pid is its own.
             if let Err(error) = spawn::signal_process(pid, Signal::KILL) {
                 tracing::debug!(pid, %error, "an orphan could not be killed");
             }
+            reap(pid);
         }
     }
     any

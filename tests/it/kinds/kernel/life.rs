@@ -147,7 +147,7 @@ async fn a_kernel_waits_for_the_next_context_and_is_no_other() {
 
 #[tokio::test]
 async fn a_cell_keeps_the_sandbox_awake_and_shutdown_leaves_nothing() {
-    let (mut server, client) = served().await;
+    let (mut server, client) = served_by(python::with_kernels().args(["--drain-time", "0s"])).await;
     let kernel = context(&client).await;
     let busy = || async {
         let call = client.open::<sandwire::protocol::kind::SandboxActivity>(&Default::default()).unwrap();
@@ -165,7 +165,6 @@ async fn a_cell_keeps_the_sandbox_awake_and_shutdown_leaves_nothing() {
     wait_until_async("it is idle", || async { if busy().await { Err("busy") } else { Ok(()) } }).await;
     told(&kernel, "import subprocess; sleeps = subprocess.Popen(['sleep', '1000'])").await;
     let cell = kernel.run("import time; time.sleep(1000)").spawn().unwrap();
-    server.signal(sandwire_tests::server::Signal::TERM);
     server.signal(sandwire_tests::server::Signal::TERM);
     assert!(server.wait_exit().success());
     drop(cell);
