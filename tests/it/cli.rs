@@ -2,6 +2,8 @@
 
 mod exec;
 mod files;
+mod git;
+mod mounts;
 mod network;
 mod open;
 mod ports;

@@ -5,6 +5,8 @@
 
 mod exec;
 mod file;
+mod git;
+pub(crate) mod mount;
 mod place;
 mod port;
 mod process;
