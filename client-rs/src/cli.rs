@@ -2,9 +2,12 @@
 
 mod args;
 mod attach;
+mod backup;
+mod code;
 mod connect;
 mod cp;
 mod end;
+mod env;
 mod exec;
 mod fail;
 mod file;
@@ -49,6 +52,7 @@ Examples:
   sandwire git-checkout https://git.example/shop.git
   sandwire mount --env-keys photos data     a bucket as a directory
   sandwire cp -r src :/workspace/src        copy a tree into the sandbox (`:` marks the sandbox)
+  sandwire backup /workspace                an archive of it; `sandwire restore` puts it back
   sandwire cp :/etc/os-release -            copy a file to standard output
 
 Exit codes of exec, shell, attach and wait: that of the command; 128 + n when signal n ended it; 124 when its time was
@@ -80,7 +84,11 @@ enum Command {
     Rm(process::RmArgs),
     Terminal(terminal::Args),
     Session(session::Args),
+    Env(env::Args),
+    Code(code::Args),
     Cp(cp::Args),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Ls(file::LsArgs),
     Cat(file::CatArgs),
     Stat(file::StatArgs),
@@ -123,7 +131,7 @@ impl Command {
         matches!(
             self,
             Command::Exec(_) | Command::Shell(_) | Command::Attach(_) | Command::Wait(_) | Command::Search(_)
-        )
+        ) || matches!(self, Command::Code(args) if args.is_run())
     }
 }
 
@@ -185,8 +193,12 @@ async fn run(command: Command, client: &Client, global: &Global) -> Result<i32, 
         Command::Wait(args) => process::wait(args, client, global).await,
         Command::Rm(args) => process::rm(args, client, global).await,
         Command::Session(args) => session::run(args, client, global).await,
+        Command::Env(args) => env::run(args, client, global).await,
+        Command::Code(args) => code::run(args, client, global).await,
         Command::Terminal(args) => terminal::run(args, client, global).await,
         Command::Cp(args) => cp::run(args, client, global).await,
+        Command::Backup(args) => backup::backup(args, client, global).await,
+        Command::Restore(args) => backup::restore(args, client, global).await,
         Command::Ls(args) => file::ls(args, client, global).await,
         Command::Cat(args) => file::cat(args, client).await,
         Command::Stat(args) => file::stat(args, client, global).await,

@@ -49,8 +49,11 @@
 //! | [`Client::exec`], [`Client::exec_argv`] | [commands](kinds::exec) to their end: collected, streamed, written to, signalled |
 //! | [`Client::processes`] | [background processes](kinds::process), which outlive every connection, and their logs |
 //! | [`Client::sessions`], [`Client::session`] | [shell sessions](kinds::session), whose state lasts from one command to the next |
+//! | [`Client::env`] | [variables](kinds::env) that everything gets that begins in the sandbox |
+//! | [`Client::run_code`], [`Client::kernels`], [`Client::kernel`] | [code contexts](kinds::kernel) on Jupyter kernels, with rich results |
 //! | [`Client::terminals`] | [terminals](kinds::terminal), which outlive their viewers |
 //! | [`Client::files`] | [files](kinds::file): read, written, listed, searched, watched; [trees](kinds::tree) copied both ways |
+//! | [`Client::backup`] | [backups](kinds::backup) of directories: archives that prove themselves, restored whole or not at all |
 //! | [`Client::tcp`] | [connections](kinds::tcp) to ports in the sandbox |
 //! | [`Client::ports`] | [ports](kinds::port): who listens, and which are exposed by a URL |
 //! | [`Client::git_checkout`] | [repositories](kinds::git), cloned with progress |

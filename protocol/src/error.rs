@@ -99,6 +99,17 @@ codes! {
     /// The session's shell ended, and with it directory, variables and functions of the session.
     SessionTerminated = "SESSION_TERMINATED", "Say it again: the next command gets a fresh shell. `renew` does so at once.";
 
+    /// No code context with that id is known.
+    KernelNotFound = "KERNEL_NOT_FOUND", "List the contexts, or create it.";
+    /// A code context with that id exists already.
+    KernelExists = "KERNEL_EXISTS", "Use it, say `reuse`, or choose another id.";
+    /// No kernel of that name or language is installed.
+    KernelSpecNotFound = "KERNEL_SPEC_NOT_FOUND", "Install the package that the message names.";
+    /// The kernel ended, and with it all that cells have made in it.
+    KernelDied = "KERNEL_DIED", "See `exit_code` or `signal`. `kernel.restart`, or the cell after the next, gives a fresh kernel.";
+    /// The kernel could not be started.
+    KernelStartFailed = "KERNEL_START_FAILED", "See the message for what the kernel said.";
+
     /// The file or directory does not exist.
     FileNotFound = "FILE_NOT_FOUND", "Check the path.";
     /// The target exists already.
@@ -127,6 +138,9 @@ codes! {
     Filesystem = "FILESYSTEM_ERROR", "See `errno` and the message.";
     /// The watch could not be started or has ended.
     WatchFailed = "WATCH_START_ERROR", "See the message; inotify's limits may have to be raised.";
+
+    /// The archive is damaged or cut off, no archive of `backup.create`, or another than the one that was named.
+    BackupDamaged = "BACKUP_DAMAGED", "Take another copy of the archive; nothing has changed.";
 
     /// Nothing could be connected to at that address.
     ConnectFailed = "CONNECT_FAILED", "Check that something listens on the port.";

@@ -241,7 +241,9 @@ fn every_kind_has_vectors_that_hold_in_both_directions() {
         Exec ProcessStart ProcessList ProcessGet ProcessSignal ProcessKill ProcessWait ProcessAttach ProcessLogs
         ProcessWaitLog ProcessWaitPort ProcessStats ProcessRemove PtyOpen PtyAttach PtyList PtySnapshot PtyResize
         PtyClose FileRead FileWrite FileStat FileList FileMkdir FileRemove FileRename FileMove FileCopy FileChmod
-        FileSymlink FileSearch FileWatch TreeRead TreeWrite SessionCreate SessionList SessionGet SessionDelete
+        FileSymlink FileSearch FileWatch TreeRead TreeWrite BackupCreate BackupRestore
+        SessionCreate SessionList SessionGet SessionDelete EnvSet EnvList
+        KernelSpecs KernelCreate KernelList KernelGet KernelDelete KernelRestart KernelInterrupt KernelRun
         TcpConnect PortList PortWatch PortExpose PortUnexpose GitCheckout MountCreate MountList MountRemove
         SandboxInfo SandboxMetrics SandboxActivity
     }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use sandwire::Client;
 use sandwire::protocol::Code;
 use sandwire::protocol::kind::mount::{Create, Info, List, Provider, Remove, State};
-use sandwire::protocol::kind::{FileList, FileRename, MountCreate, MountList, MountRemove, file};
+use sandwire::protocol::kind::{EnvSet, FileList, FileRename, MountCreate, MountList, MountRemove, file};
 use sandwire_tests::proxy::Proxy;
 use sandwire_tests::server::{self, Server};
 use sandwire_tests::wait::wait_for;
@@ -158,11 +158,18 @@ async fn keys_are_nowhere_to_be_seen_and_may_come_from_the_environment() {
     assert!(!format!("{missing:?}").contains(SECRET) && !format!("{missing:?}").contains(KEY), "{missing:?}");
 
     let own = Create { access_key_id: None, secret_access_key: None, ..of(store, "hidden", "own") };
-    mount(&client, &own).await;
+    mount(&client, &own.clone()).await;
+    let set =
+        [("AWS_ACCESS_KEY_ID", None), ("R2_ACCESS_KEY_ID", Some("AKIDOFR2")), ("R2_SECRET_ACCESS_KEY", Some("of-r2"))];
+    let env = set.map(|(name, value)| (name.into(), value.map(Into::into))).into();
+    ask::<EnvSet>(&client, &sandwire::protocol::kind::env::Set { env }).await.unwrap();
+    let none = refusal::<MountCreate>(&client, &Create { path: "none".into(), ..own.clone() }).await;
+    assert_eq!(none.code, Code::MissingCredentials, "{none:?}");
+    mount(&client, &Create { path: "r2".into(), provider: Some(Provider::R2), ..own }).await;
     // A token of a session goes another way.
     let token = Create { session_token: Some("FwoGZXIvYXdzE".into()), ..of(store, "hidden", "token") };
     mount(&client, &token).await;
-    assert_eq!(said(&client, "echo x > own/x; cat token/x data/x").await, ("x\nx\n".to_owned(), Some(0)));
+    assert_eq!(said(&client, "echo x > own/x; cat token/x data/x r2/x").await, ("x\nx\nx\n".to_owned(), Some(0)));
     assert!(!server.log().contains("FwoGZXIvYXdzE"));
 }
 

@@ -34,7 +34,7 @@ const LINE: usize = 512;
 /// Largest piece that is read of what s3fs says.
 const PIECE: usize = 4 << 10;
 
-/// Variables of the server that s3fs gets. It gets no others: keys may be among them.
+/// Variables of the sandbox that s3fs gets. It gets no others: keys may be among them.
 const VARIABLES: [&str; 16] = [
     "PATH",
     "TZ",
@@ -72,7 +72,7 @@ impl Live {
         let path = ByteString::from(point.path.as_path());
         let mut env: std::collections::BTreeMap<ByteString, Option<ByteString>> = VARIABLES
             .iter()
-            .filter_map(|name| Some(((*name).into(), Some(std::env::var_os(name)?.into_encoded_bytes().into()))))
+            .filter_map(|name| Some(((*name).into(), Some(host.variables.value(name)?.into()))))
             .collect();
         let mut handed = None;
         match &asked.keys {

@@ -19,8 +19,10 @@ pub(super) const BELL: &str = "d";
 pub(super) const REPORTS: &str = "c";
 /// The command that the bell is rung for.
 pub(super) const COMMAND: &str = "t";
-/// The same as code, for a shell that knows no arrays.
+/// The same as code, for a shell that knows no arrays: what goes before and runs it, what goes after it, its end.
 pub(super) const CODE: &str = "k";
+pub(super) const AFTER: &str = "a";
+pub(super) const END: &str = "m";
 /// What the shell reads when it starts, and at its end.
 pub(super) const BOOT: &str = "b";
 pub(super) const EXIT: &str = "x";
@@ -61,7 +63,7 @@ impl Home {
     /// As mkdir(2), mkfifo(3) and open(2).
     pub(super) fn new(name: &str, owner: Option<(u32, u32)>) -> io::Result<Home> {
         static SWEPT: Once = Once::new();
-        SWEPT.call_once(sweep);
+        SWEPT.call_once(|| sweep(PREFIX));
         let path = place().join(format!("{PREFIX}{name}"));
         // A user's own shell needs the way in; the files are for nobody else.
         DirBuilder::new().mode(if owner.is_some() { 0o711 } else { 0o700 }).create(&path)?;
@@ -71,7 +73,7 @@ impl Home {
         for pipe in [BELL, REPORTS] {
             home.make_pipe(pipe)?;
         }
-        for file in [COMMAND, CODE, BOOT, EXIT, STATE, OPTIONS, VARIABLES, TRAP, ENVIRONMENT] {
+        for file in [COMMAND, CODE, AFTER, END, BOOT, EXIT, STATE, OPTIONS, VARIABLES, TRAP, ENVIRONMENT] {
             home.write(file, b"")?;
         }
         let command = OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW).open(home.path.join(COMMAND))?;
@@ -177,11 +179,12 @@ impl Drop for Home {
     }
 }
 
-/// Removes what servers have left that were killed together with their shells.
-fn sweep() {
+/// Removes what servers have left that were killed together with what they started: private directories whose names begin
+/// so, and that nobody has locked.
+pub(crate) fn sweep(prefix: &str) {
     let Ok(entries) = fs::read_dir(place()) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
-        let ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
+        let ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
         let old = fs::symlink_metadata(&path).is_ok_and(|it| {
             let age = it.modified().ok().and_then(|at| at.elapsed().ok());
             it.is_dir() && it.uid() == rustix::process::geteuid().as_raw() && age.is_some_and(|age| age > SETTLED)
@@ -189,14 +192,14 @@ fn sweep() {
         if ours && old {
             let free = File::open(&path).is_ok_and(|it| flock(&it, FlockOperation::NonBlockingLockExclusive).is_ok());
             if free && let Err(error) = fs::remove_dir_all(&path) {
-                tracing::debug!(%error, path = %path.display(), "what a session left could not be removed");
+                tracing::debug!(%error, path = %path.display(), "what a killed server left could not be removed");
             }
         }
     }
 }
 
 /// Memory where there is a file system in it, else where temporary files go.
-fn place() -> PathBuf {
+pub(crate) fn place() -> PathBuf {
     let memory = Path::new("/dev/shm");
     let usable = rustix::fs::access(memory, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok();
     if usable { memory.to_owned() } else { std::env::temp_dir() }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use sandwire_protocol::kind::session::{Create, DEFAULT, Info};
 use sandwire_protocol::{Code, Error};
 
-use super::queue::{self, MOST, Refused};
 use super::session::{Held, Session};
 use super::sink::Sink;
 use crate::sandbox::process::registry::check_id;
 use crate::sandbox::process::run::Host;
+use crate::sandbox::queue::{self, MOST, Refused};
 
 /// Time between TERM and KILL when a session is deleted and none is named.
 const GRACE: Duration = Duration::from_millis(2000);
@@ -169,7 +169,11 @@ impl Table {
 }
 
 impl Session {
-    fn enter(self: &Arc<Self>) -> Result<Place, Error> {
+    /// Takes the next place.
+    ///
+    /// # Errors
+    /// `SESSION_NOT_FOUND`, `LIMIT_EXCEEDED`.
+    pub(super) fn enter(self: &Arc<Self>) -> Result<Place, Error> {
         match self.queue.enter() {
             Ok(place) => Ok(Place { session: Arc::clone(self), place }),
             Err(refused) => Err(explain(refused, &self.id)),
@@ -178,6 +182,11 @@ impl Session {
 }
 
 impl Place {
+    /// Of which session it is.
+    pub(super) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
     /// Waits for the turn. Dropped before, the place is given up.
     ///
     /// # Errors

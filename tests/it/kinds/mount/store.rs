@@ -2,12 +2,11 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 
 use rustix::process::{Pid, Signal, kill_process};
-use sandwire_tests::server::binary;
+use sandwire_tests::python;
 
 /// Runs it, and ends with the test, however that ends.
 const RUN: &str = "import os, sys, threading\n\
@@ -26,7 +25,7 @@ pub(crate) struct Store {
 impl Store {
     /// Starts one. After `open` requests it takes none without the right key.
     pub(crate) fn start(open: Option<u32>) -> Store {
-        let mut command = Command::new(python());
+        let mut command = Command::new(python::environment().join("bin/python3"));
         command.args(["-u", "-c", RUN]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         if let Some(open) = open {
             command.env("INITIAL_NO_AUTH_ACTION_COUNT", open.to_string());
@@ -92,11 +91,4 @@ impl Drop for Store {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
-}
-
-/// The Python that has moto: of the environment that `tests/run setup` makes beside what is built.
-fn python() -> PathBuf {
-    let built = binary("sandwire-server");
-    let found = built.ancestors().map(|folder| folder.join("python/bin/python3")).find(|python| python.exists());
-    found.unwrap_or_else(|| panic!("there is no Python environment beside {}: run `tests/run setup`", built.display()))
 }
