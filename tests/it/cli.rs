@@ -4,6 +4,8 @@ mod backup;
 mod code;
 mod exec;
 mod files;
+mod git;
+mod mounts;
 mod network;
 mod open;
 mod ports;

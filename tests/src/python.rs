@@ -1,4 +1,4 @@
-//! The Python that tests run kernels of: with ipykernel, NumPy, pandas and Matplotlib, as `tests/run setup` installs it.
+//! The Python that tests run, with ipykernel, NumPy, pandas, Matplotlib and moto, as `tests/run setup` installs it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

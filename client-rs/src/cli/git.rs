@@ -24,8 +24,8 @@ Examples:
   sandwire git-checkout --username ada --password-file ~/.token https://git.example/private.git
   pass git | sandwire git-checkout --password-file - https://git.example/private.git
 
-It prints the directory. A password is told to the server that the URL names, and to nobody else. What fails, or is
-interrupted, leaves nothing behind.")]
+It prints the directory. A password is told to the server that the URL names, and to nobody else.
+What fails, or is interrupted, leaves nothing behind.")]
 pub(crate) struct CheckoutArgs {
     /// The branch or tag. Default: the repository's own choice.
     #[arg(short, long)]
@@ -55,14 +55,15 @@ pub(crate) struct CheckoutArgs {
     #[arg(long, value_name = "TIME", value_parser = args::duration)]
     timeout: Option<Duration>,
     /// Where the repository is.
-    url: String,
+    #[arg(value_name = "URL")]
+    repository: String,
     /// Where it goes. Default: the last part of the URL.
     #[arg(value_name = "DIR")]
     directory: Option<OsString>,
 }
 
 pub(crate) async fn checkout(args: CheckoutArgs, client: &Client, global: &Global) -> Result<i32, Failure> {
-    let mut checkout = client.git_checkout(args.url);
+    let mut checkout = client.git_checkout(args.repository);
     if let Some(directory) = args.directory {
         checkout = checkout.directory(directory);
     }
@@ -93,7 +94,7 @@ pub(crate) async fn checkout(args: CheckoutArgs, client: &Client, global: &Globa
     if let Some(timeout) = args.timeout {
         checkout = checkout.timeout(timeout);
     }
-    let shown = stdio::stderr_is_terminal() && !global.json;
+    let shown = stdio::stderr_is_terminal() && !global.json && !global.quiet;
     let mut interrupt = super::interrupts()?;
     let mut progress = checkout.start()?;
     let ended = loop {

@@ -18,7 +18,8 @@ fn files(context: &Context) -> Files {
 }
 
 pub(super) async fn create(params: Create, channel: &Channel<MountCreate>, context: &Context) -> Result<Info, Error> {
-    let asked = Asked::new(&params, |name| std::env::var(name).ok())?;
+    let variables = &context.sandbox.host.variables;
+    let asked = Asked::new(&params, |name| String::from_utf8(variables.value(name)?).ok())?;
     let files = files(context);
     let stop = Stop::new();
     let create = context.sandbox.mounts.create(asked, &params.path, &files, &stop);

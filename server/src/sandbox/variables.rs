@@ -93,6 +93,14 @@ impl Variables {
         listing
     }
 
+    /// What a command is given of that name, without being asked to.
+    pub(crate) fn value(&self, name: &str) -> Option<Vec<u8>> {
+        match self.lock().variables.get(name.as_bytes()) {
+            Some(variable) => variable.value.clone(),
+            None => std::env::var_os(name).map(std::ffi::OsString::into_encoded_bytes),
+        }
+    }
+
     /// Lays them over an environment.
     pub(crate) fn apply(&self, env: &mut BTreeMap<Vec<u8>, Vec<u8>>) {
         for (name, variable) in &self.lock().variables {

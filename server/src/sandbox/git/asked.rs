@@ -160,10 +160,9 @@ pub(super) fn prepare(env: &mut BTreeMap<ByteString, Option<ByteString>>, signs_
     for (name, value) in [("LC_ALL", "C"), ("GIT_TERMINAL_PROMPT", "0"), ("SSH_ASKPASS_REQUIRE", "never")] {
         env.insert(name.into(), Some(value.into()));
     }
-    // Nobody is there to be asked, unless the sandbox has a program that answers.
-    let ask = env.entry("GIT_ASKPASS".into()).or_insert_with(|| Some("".into()));
+    // Else a program of the sandbox may answer.
     if signs_in {
-        *ask = Some("".into());
+        env.insert("GIT_ASKPASS".into(), Some("".into()));
     }
 }
 

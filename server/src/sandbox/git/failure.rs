@@ -58,50 +58,78 @@ fn encoded(text: &str) -> String {
     })
 }
 
+/// Why git failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    Repository,
+    Auth,
+    Branch,
+    Network,
+    Checkout,
+    Space,
+    NotEmpty,
+    Other,
+}
+
+impl Why {
+    const fn code(self) -> Code {
+        match self {
+            Why::Repository => Code::GitRepositoryNotFound,
+            Why::Auth => Code::GitAuthFailed,
+            Why::Branch => Code::GitBranchNotFound,
+            Why::Network => Code::GitNetworkError,
+            Why::Checkout => Code::GitCheckoutFailed,
+            Why::Space => Code::NoSpace,
+            Why::NotEmpty => Code::DirectoryNotEmpty,
+            Why::Other => Code::GitCloneFailed,
+        }
+    }
+}
+
 /// What a phrase of git or ssh means. The first that is found counts.
-const MEANINGS: &[(&str, Code)] = &[
-    ("No space left on device", Code::NoSpace),
-    ("Disk quota exceeded", Code::NoSpace),
-    ("already exists and is not an empty directory", Code::DirectoryNotEmpty),
-    ("not found in upstream", Code::GitBranchNotFound),
-    ("Could not find remote branch", Code::GitBranchNotFound),
-    ("Authentication failed", Code::GitAuthFailed),
-    ("could not read Username", Code::GitAuthFailed),
-    ("could not read Password", Code::GitAuthFailed),
-    ("returned error: 401", Code::GitAuthFailed),
-    ("returned error: 403", Code::GitAuthFailed),
-    ("returned error: 407", Code::GitAuthFailed),
-    ("Permission denied (", Code::GitAuthFailed),
-    ("Permission denied, please try again", Code::GitAuthFailed),
-    ("Host key verification failed", Code::GitAuthFailed),
-    ("Too many authentication failures", Code::GitAuthFailed),
-    ("access denied or repository not exported", Code::GitRepositoryNotFound),
-    ("Repository not found", Code::GitRepositoryNotFound),
-    ("does not appear to be a git repository", Code::GitRepositoryNotFound),
-    ("Could not resolve host", Code::GitNetworkError),
-    ("unable to look up", Code::GitNetworkError),
-    ("Name or service not known", Code::GitNetworkError),
-    ("name resolution", Code::GitNetworkError),
-    ("Failed to connect", Code::GitNetworkError),
-    ("Couldn't connect", Code::GitNetworkError),
-    ("unable to connect", Code::GitNetworkError),
-    ("Connection refused", Code::GitNetworkError),
-    ("Connection reset", Code::GitNetworkError),
-    ("Connection closed", Code::GitNetworkError),
-    ("timed out", Code::GitNetworkError),
-    ("Network is unreachable", Code::GitNetworkError),
-    ("No route to host", Code::GitNetworkError),
-    ("Empty reply from server", Code::GitNetworkError),
-    ("returned error: 5", Code::GitNetworkError),
-    ("returned error: 429", Code::GitNetworkError),
-    ("RPC failed", Code::GitNetworkError),
-    ("early EOF", Code::GitNetworkError),
-    ("SSL", Code::GitNetworkError),
-    ("certificate", Code::GitNetworkError),
-    ("kex_exchange_identification", Code::GitNetworkError),
-    ("unable to checkout working tree", Code::GitCheckoutFailed),
-    ("but checkout failed", Code::GitCheckoutFailed),
-    ("the remote end hung up unexpectedly", Code::GitNetworkError),
+const MEANINGS: &[(&str, Why)] = &[
+    ("No space left on device", Why::Space),
+    ("Disk quota exceeded", Why::Space),
+    ("already exists and is not an empty directory", Why::NotEmpty),
+    ("not found in upstream", Why::Branch),
+    ("Could not find remote branch", Why::Branch),
+    ("Authentication failed", Why::Auth),
+    ("could not read Username", Why::Auth),
+    ("could not read Password", Why::Auth),
+    ("returned error: 401", Why::Auth),
+    ("returned error: 403", Why::Auth),
+    ("returned error: 407", Why::Auth),
+    ("Permission denied (", Why::Auth),
+    ("Permission denied, please try again", Why::Auth),
+    ("Host key verification failed", Why::Auth),
+    ("Too many authentication failures", Why::Auth),
+    ("access denied or repository not exported", Why::Repository),
+    ("Repository not found", Why::Repository),
+    ("does not appear to be a git repository", Why::Repository),
+    ("Could not resolve host", Why::Network),
+    ("unable to look up", Why::Network),
+    ("Name or service not known", Why::Network),
+    ("name resolution", Why::Network),
+    ("Failed to connect", Why::Network),
+    ("Couldn't connect", Why::Network),
+    ("unable to connect", Why::Network),
+    ("Connection refused", Why::Network),
+    ("Connection reset", Why::Network),
+    ("Connection closed", Why::Network),
+    ("timed out", Why::Network),
+    ("Network is unreachable", Why::Network),
+    ("No route to host", Why::Network),
+    ("Empty reply from server", Why::Network),
+    ("returned error: 5", Why::Network),
+    ("returned error: 429", Why::Network),
+    ("RPC failed", Why::Network),
+    ("early EOF", Why::Network),
+    ("SSL", Why::Network),
+    ("certificate", Why::Network),
+    ("kex_exchange_identification", Why::Network),
+    ("unable to checkout working tree", Why::Checkout),
+    ("but checkout failed", Why::Checkout),
+    ("the remote end hung up unexpectedly", Why::Network),
 ];
 
 /// `fatal: repository 'x' not found`, `fatal: repository 'x' does not exist`
@@ -111,27 +139,23 @@ fn names_no_repository(line: &str) -> bool {
 
 /// The error of a git that ended like this and said this.
 pub(super) fn explain(asked: &Asked, exit: &Exit, said: &VecDeque<String>, redact: &Redact) -> Error {
-    let code = if said.iter().any(|line| names_no_repository(line)) {
-        Code::GitRepositoryNotFound
+    let why = if said.iter().any(|line| names_no_repository(line)) {
+        Why::Repository
     } else {
         let found = MEANINGS.iter().find(|(phrase, _)| said.iter().any(|line| line.contains(phrase)));
-        found.map_or(Code::GitCloneFailed, |(_, code)| *code)
+        found.map_or(Why::Other, |(_, why)| *why)
     };
     let url = &asked.url.shown;
-    let what = match code {
-        Code::GitRepositoryNotFound => format!("there is no repository at {url}, or it is hidden from who asks"),
-        Code::GitAuthFailed => match asked.credentials {
-            Some(_) => format!("{url} does not take these credentials"),
-            None => format!("{url} wants to know who asks, and there are no credentials for it"),
-        },
-        Code::GitBranchNotFound => {
-            format!("{url} has no branch or tag {:?}", asked.branch.as_deref().unwrap_or_default())
-        }
-        Code::GitNetworkError => format!("{url} could not be reached, or went away"),
-        Code::GitCheckoutFailed => format!("{url} was fetched, and its files could not be written"),
-        Code::NoSpace => format!("there is no space for {url}"),
-        Code::DirectoryNotEmpty => format!("the directory for {url} is not empty"),
-        _ => format!("{url} could not be cloned"),
+    let what = match why {
+        Why::Repository => format!("there is no repository at {url}, or it is hidden from who asks"),
+        Why::Auth if asked.credentials.is_some() => format!("{url} does not take these credentials"),
+        Why::Auth => format!("{url} wants to know who asks, and there are no credentials for it"),
+        Why::Branch => format!("{url} has no branch or tag {:?}", asked.branch.as_deref().unwrap_or_default()),
+        Why::Network => format!("{url} could not be reached, or went away"),
+        Why::Checkout => format!("{url} was fetched, and its files could not be written"),
+        Why::Space => format!("there is no space for {url}"),
+        Why::NotEmpty => format!("the directory for {url} is not empty"),
+        Why::Other => format!("{url} could not be cloned"),
     };
     let because = said.iter().rev().find(|line| line.starts_with("fatal: ") && !is_general(line));
     let because = because.or_else(|| said.back()).map(|line| format!(": git says: {}", redact.text(line)));
@@ -140,7 +164,7 @@ pub(super) fn explain(asked: &Asked, exit: &Exit, said: &VecDeque<String>, redac
         (None, _) => String::new(),
     };
     let stderr = redact.text(&said.iter().map(String::as_str).collect::<Vec<_>>().join("\n"));
-    let mut error = Error::new(code, format!("{what}{}{ended}", because.unwrap_or_default()))
+    let mut error = Error::new(why.code(), format!("{what}{}{ended}", because.unwrap_or_default()))
         .with("url", url.as_str())
         .with("stderr", stderr);
     if let Some(code) = exit.code {

@@ -24,6 +24,9 @@ const LOOK: Duration = Duration::from_millis(10);
 /// Time between TERM and KILL for an s3fs whose file system nobody sees any more.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// Time for an s3fs that does not come to serve to end by itself.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// Lines of s3fs that are kept, and the longest, in bytes.
 const LINES: usize = 16;
 const LINE: usize = 512;
@@ -31,7 +34,7 @@ const LINE: usize = 512;
 /// Largest piece that is read of what s3fs says.
 const PIECE: usize = 4 << 10;
 
-/// Variables of the server that s3fs gets. It gets no others: keys may be among them.
+/// Variables of the sandbox that s3fs gets. It gets no others: keys may be among them.
 const VARIABLES: [&str; 16] = [
     "PATH",
     "TZ",
@@ -69,7 +72,7 @@ impl Live {
         let path = ByteString::from(point.path.as_path());
         let mut env: std::collections::BTreeMap<ByteString, Option<ByteString>> = VARIABLES
             .iter()
-            .filter_map(|name| Some(((*name).into(), Some(std::env::var_os(name)?.into_encoded_bytes().into()))))
+            .filter_map(|name| Some(((*name).into(), Some(host.variables.value(name)?.into()))))
             .collect();
         let mut handed = None;
         match &asked.keys {
@@ -125,8 +128,8 @@ impl Live {
         };
         // Its first answer, too, can come from one that is about to end.
         if !ready || self.exit().is_some() || !is_mounted(&point.path) {
-            // What it says of the reason may be on its way.
-            self.end(Duration::ZERO).await;
+            // It ends by itself then, and says why only at its end.
+            self.end(LAST_WORDS).await;
             return Err(self.explain(asked, false));
         }
         if let Some(Err(error)) = self.handed.as_ref().map(Handed::forget) {
