@@ -2,6 +2,8 @@
 
 mod args;
 mod attach;
+mod backup;
+mod code;
 mod connect;
 mod cp;
 mod end;
@@ -11,14 +13,17 @@ mod fail;
 mod file;
 mod format;
 mod forward;
+mod git;
 mod info;
 mod json;
 mod launch;
 mod logs;
+mod mount;
 mod open;
 mod port;
 mod process;
 mod search;
+mod secret;
 mod session;
 mod shell;
 mod stdio;
@@ -44,7 +49,10 @@ Examples:
   sandwire open                             the server's page in a browser, signed in
   sandwire ports                            who listens on which port
   sandwire expose 8000                      a URL for it, for a browser
+  sandwire git-checkout https://git.example/shop.git
+  sandwire mount --env-keys photos data     a bucket as a directory
   sandwire cp -r src :/workspace/src        copy a tree into the sandbox (`:` marks the sandbox)
+  sandwire backup /workspace                an archive of it; `sandwire restore` puts it back
   sandwire cp :/etc/os-release -            copy a file to standard output
 
 Exit codes of exec, shell, attach and wait: that of the command; 128 + n when signal n ended it; 124 when its time was
@@ -77,7 +85,10 @@ enum Command {
     Terminal(terminal::Args),
     Session(session::Args),
     Env(env::Args),
+    Code(code::Args),
     Cp(cp::Args),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Ls(file::LsArgs),
     Cat(file::CatArgs),
     Stat(file::StatArgs),
@@ -94,6 +105,11 @@ enum Command {
     Ports(port::PortsArgs),
     Expose(port::ExposeArgs),
     Unexpose(port::UnexposeArgs),
+    #[command(name = "git-checkout")]
+    GitCheckout(git::CheckoutArgs),
+    Mount(mount::MountArgs),
+    Mounts(mount::MountsArgs),
+    Unmount(mount::UnmountArgs),
     Info(info::InfoArgs),
     Top(info::TopArgs),
     Ping(info::PingArgs),
@@ -115,7 +131,7 @@ impl Command {
         matches!(
             self,
             Command::Exec(_) | Command::Shell(_) | Command::Attach(_) | Command::Wait(_) | Command::Search(_)
-        )
+        ) || matches!(self, Command::Code(args) if args.is_run())
     }
 }
 
@@ -178,8 +194,11 @@ async fn run(command: Command, client: &Client, global: &Global) -> Result<i32, 
         Command::Rm(args) => process::rm(args, client, global).await,
         Command::Session(args) => session::run(args, client, global).await,
         Command::Env(args) => env::run(args, client, global).await,
+        Command::Code(args) => code::run(args, client, global).await,
         Command::Terminal(args) => terminal::run(args, client, global).await,
         Command::Cp(args) => cp::run(args, client, global).await,
+        Command::Backup(args) => backup::backup(args, client, global).await,
+        Command::Restore(args) => backup::restore(args, client, global).await,
         Command::Ls(args) => file::ls(args, client, global).await,
         Command::Cat(args) => file::cat(args, client).await,
         Command::Stat(args) => file::stat(args, client, global).await,
@@ -194,6 +213,10 @@ async fn run(command: Command, client: &Client, global: &Global) -> Result<i32, 
         Command::Ports(args) => port::ports(&args, client, global).await,
         Command::Expose(args) => port::expose(args, client, global).await,
         Command::Unexpose(args) => port::unexpose(args, client, global).await,
+        Command::GitCheckout(args) => git::checkout(args, client, global).await,
+        Command::Mount(args) => mount::mount(args, client, global).await,
+        Command::Mounts(args) => mount::mounts(&args, client, global).await,
+        Command::Unmount(args) => mount::unmount(args, client).await,
         Command::Info(_) => info::info(client, global).await,
         Command::Top(args) => info::top(args, client, global).await,
         Command::Ping(args) => info::ping(&args, client, global).await,

@@ -1,9 +1,13 @@
 //! Typed calls, a file per family of kinds.
 
+pub mod backup;
 pub mod env;
 pub mod exec;
 pub mod file;
+pub mod git;
+pub mod kernel;
 mod launch;
+pub mod mount;
 pub mod port;
 pub mod process;
 pub mod sandbox;

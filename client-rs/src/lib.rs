@@ -50,10 +50,14 @@
 //! | [`Client::processes`] | [background processes](kinds::process), which outlive every connection, and their logs |
 //! | [`Client::sessions`], [`Client::session`] | [shell sessions](kinds::session), whose state lasts from one command to the next |
 //! | [`Client::env`] | [variables](kinds::env) that everything gets that begins in the sandbox |
+//! | [`Client::run_code`], [`Client::kernels`], [`Client::kernel`] | [code contexts](kinds::kernel) on Jupyter kernels, with rich results |
 //! | [`Client::terminals`] | [terminals](kinds::terminal), which outlive their viewers |
 //! | [`Client::files`] | [files](kinds::file): read, written, listed, searched, watched; [trees](kinds::tree) copied both ways |
+//! | [`Client::backup`] | [backups](kinds::backup) of directories: archives that prove themselves, restored whole or not at all |
 //! | [`Client::tcp`] | [connections](kinds::tcp) to ports in the sandbox |
 //! | [`Client::ports`] | [ports](kinds::port): who listens, and which are exposed by a URL |
+//! | [`Client::git_checkout`] | [repositories](kinds::git), cloned with progress |
+//! | [`Client::mounts`] | [buckets](kinds::mount) as directories |
 //! | [`Client::sandbox`] | [what the sandbox is](kinds::sandbox), and how it fares |
 //! | [`Client::states`] | [what the connection is doing](State) |
 //! | [`Client::open`] | any kind of channel, with the [protocol]'s own parameters |
@@ -83,7 +87,7 @@ pub use client::{Builder, Client};
 pub use error::Error;
 pub use sandwire_link::{Call, Reply};
 pub use sandwire_protocol as protocol;
-pub use sandwire_protocol::{ByteString, Code};
+pub use sandwire_protocol::{ByteString, Code, Secret};
 pub use state::State;
 pub use tokio_rustls::rustls;
 

@@ -13,9 +13,13 @@ use crate::auth::Access;
 use crate::sandbox::Sandbox;
 use crate::server::Server;
 
+mod backup;
 mod env;
 mod exec;
 mod file;
+mod git;
+mod kernel;
+mod mount;
 mod port;
 mod process;
 mod pty;
@@ -83,6 +87,20 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Open::SessionDelete(params) => run!(SessionDelete, params, session::delete),
         Open::EnvSet(params) => run!(EnvSet, params, env::set),
         Open::EnvList(params) => run!(EnvList, params, env::list),
+        Open::KernelSpecs(params) => run!(KernelSpecs, params, kernel::specs),
+        Open::KernelCreate(params) => {
+            let made = kernel::make(&server.sandbox, params);
+            run!(KernelCreate, made, kernel::create);
+        }
+        Open::KernelList(params) => run!(KernelList, params, kernel::list),
+        Open::KernelGet(params) => run!(KernelGet, params, kernel::get),
+        Open::KernelDelete(params) => run!(KernelDelete, params, kernel::delete),
+        Open::KernelRestart(params) => run!(KernelRestart, params, kernel::restart),
+        Open::KernelInterrupt(params) => run!(KernelInterrupt, params, kernel::interrupt),
+        Open::KernelRun(params) => {
+            let params = (kernel::place(&server.sandbox, &params), params);
+            run!(KernelRun, params, kernel::run);
+        }
         Open::ProcessStart(params) => {
             let params = (session::place(&server.sandbox, params.session.as_deref()), params);
             run!(ProcessStart, params, process::start);
@@ -125,11 +143,20 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Open::FileWatch(params) => run!(FileWatch, params, file::watch),
         Open::TreeRead(params) => run!(TreeRead, params, file::tree_read),
         Open::TreeWrite(params) => run!(TreeWrite, params, file::tree_write),
+        Open::BackupCreate(params) => run!(BackupCreate, params, backup::create),
+        Open::BackupRestore(params) => run!(BackupRestore, params, backup::restore),
         Open::TcpConnect(params) => run!(TcpConnect, params, tcp::connect),
         Open::PortList(params) => run!(PortList, params, port::list),
         Open::PortWatch(params) => run!(PortWatch, params, port::watch),
         Open::PortExpose(params) => run!(PortExpose, params, port::expose),
         Open::PortUnexpose(params) => run!(PortUnexpose, params, port::unexpose),
+        Open::GitCheckout(params) => {
+            let params = (session::place(&server.sandbox, params.session.as_deref()), params);
+            run!(GitCheckout, params, git::checkout);
+        }
+        Open::MountCreate(params) => run!(MountCreate, params, mount::create),
+        Open::MountList(params) => run!(MountList, params, mount::list),
+        Open::MountRemove(params) => run!(MountRemove, params, mount::remove),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command-line tool against the real server.
 
+mod backup;
 mod exec;
 mod files;
 mod network;

@@ -3,9 +3,11 @@
 //!
 //! Where a test runs scripts that take long, its client has a thread beside the test's own, which they must not silence.
 
+mod backup;
 mod env;
 mod exec;
 mod file;
+mod kernel;
 mod place;
 mod port;
 mod process;

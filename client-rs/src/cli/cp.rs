@@ -1,7 +1,7 @@
 //! `cp`: files and trees into the sandbox, out of it, and within it.
 
 mod download;
-mod progress;
+pub(crate) mod progress;
 mod upload;
 
 use std::ffi::OsString;
@@ -193,7 +193,7 @@ impl Job<'_> {
 }
 
 /// An error that names the local path.
-fn local(path: &Path, error: &io::Error) -> Failure {
+pub(super) fn local(path: &Path, error: &io::Error) -> Failure {
     Failure::Error(io::Error::new(error.kind(), format!("{}: {error}", path.display())).into())
 }
 
@@ -208,7 +208,7 @@ fn skipped(paths: &[ByteString]) {
 }
 
 /// The directory that something is in.
-fn parent(path: &Path) -> PathBuf {
+pub(super) fn parent(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
         Some(parent) => parent.to_path_buf(),

@@ -7,7 +7,10 @@ use crate::auth::{MAX_GRANT, MAX_SESSIONS, MAX_TICKETS};
 use crate::http::{MAX_HEAD, proxy};
 use crate::lanes::GROWTH;
 use crate::sandbox::buffer;
+use crate::sandbox::fs::backup::MAX_BACKUPS;
 use crate::sandbox::fs::{MAX_LONG, MAX_SEARCHES, MAX_WATCHES, pieces};
+use crate::sandbox::kernel::LARGEST_LIVING;
+use crate::sandbox::mount;
 use crate::sandbox::port::{LISTED, MAX_LISTED, MAX_WATCHES as PORT_WATCHES};
 use crate::sandbox::process::log::{SEGMENT, SHARED_MEMORY};
 use crate::sandbox::process::pipe::READ;
@@ -45,11 +48,18 @@ const SHELL: u64 = PROCESS + LONGEST_REPORTS as u64 + LARGEST_START as u64;
 /// Variables of the sandbox, and the same once more while they are changed: twice what was counted.
 const VARIABLES: u64 = 4 * variables::LARGEST as u64;
 
+/// A code context: what its kernel is started with, what of its bridge is not taken yet, and its bridge. The rest is the
+/// bridge's, which has a bound of its own.
+const KERNEL: u64 = PROCESS + LARGEST_START as u64 + LARGEST_LIVING as u64;
+
 /// A search by content: its line, its pattern and the pattern's states, its results (see `fs/search.rs`).
 const SEARCH: u64 = 5 << 20;
 
 /// A tree: pieces on their way (see `fs/tree_read.rs`).
 const TREE: u64 = 512 << 10;
+
+/// A backup beside its tree: what compresses or decompresses, with its buffers (see `fs/backup/`).
+const BACKUP: u64 = 5 << 20;
 
 /// Names that walks hold (see `fs/walk.rs`): what they share, and what each may have begun to read.
 const WALKS: u64 = 20 << 20;
@@ -69,6 +79,9 @@ const _: () = assert!(PREVIEW <= CONNECTION + GROWING * sandwire_link::SHORT as 
 /// What each watch of ports was told and is being told, where that is not what another was; and the newest look.
 const PORTS: u64 = ((2 * PORT_WATCHES + 4) * MAX_LISTED * LISTED) as u64;
 
+/// Buckets that are mounted; s3fs is a process of its own.
+const MOUNTS: u64 = (mount::MAX * mount::MEMORY) as u64;
+
 impl Settings {
     /// Upper bound of the server's own memory, in bytes, whatever clients and commands do.
     pub(crate) fn memory_bound(&self) -> u64 {
@@ -80,6 +93,7 @@ impl Settings {
             + self.files()
             + PORTS
             + VARIABLES
+            + MOUNTS
             + budget::memory(if self.max_terminals() == 0 { 0 } else { self.terminal_memory() })
     }
 
@@ -113,12 +127,12 @@ impl Settings {
     }
 
     fn sessions(&self) -> u64 {
-        self.max_sessions() as u64 * SHELL
+        self.max_sessions() as u64 * SHELL + (self.max_kernels() + self.kernel_pool()) as u64 * KERNEL
     }
 
     #[expect(clippy::unused_self, reason = "of the same shape as the others")]
     fn files(&self) -> u64 {
-        let long = MAX_SEARCHES as u64 * SEARCH + MAX_LONG as u64 * TREE;
+        let long = MAX_SEARCHES as u64 * SEARCH + MAX_LONG as u64 * TREE + MAX_BACKUPS as u64 * BACKUP;
         long + WALKS + (crate::run::BLOCKING_THREADS + MAX_LONG) as u64 * WALK + MAX_WATCHES as u64 * WATCH + WATCHED
     }
 }
@@ -144,6 +158,8 @@ mod tests {
             ("max_processes", double(|it| it.max_processes = Some(512))),
             ("keep_processes", double(|it| it.keep_processes = Some(128))),
             ("max_sessions", double(|it| it.max_sessions = Some(128))),
+            ("max_kernels", double(|it| it.max_kernels = Some(32))),
+            ("kernel_pool", double(|it| it.kernel_pool = Some(2))),
             ("log_memory", double(|it| it.log_memory = Some(super::super::Size(512 << 10)))),
             ("terminal_memory", double(|it| it.terminal_memory = Some(super::super::Size(224 << 20)))),
             ("tls_cert", double(|it| it.tls_cert = Some("cert.pem".into()))),

@@ -4,6 +4,7 @@
 //! [`PathPolicy`], and from there on names things only relative to what was opened: a symbolic link that is swapped
 //! in later leads nowhere. Work that can block runs on tokio's blocking threads and stops when its future is dropped.
 
+pub(crate) mod backup;
 mod blocking;
 mod change;
 mod copy;
@@ -17,6 +18,7 @@ pub(crate) mod pieces;
 mod read;
 mod remove;
 mod search;
+mod target;
 mod tree_read;
 mod tree_write;
 mod walk;
@@ -43,7 +45,7 @@ pub(crate) const MAX_LONG: usize = 32;
 pub(crate) const MAX_WATCHES: usize = 40;
 
 /// Searches by content at once, each with a compiled pattern and a long line.
-pub(crate) const MAX_SEARCHES: usize = 12;
+pub(crate) const MAX_SEARCHES: usize = 10;
 
 /// The file system as a caller may see it. A clone is cheap and shares the watches' one inotify instance.
 #[derive(Clone, Debug)]
@@ -54,6 +56,7 @@ pub(crate) struct Files {
     long: Arc<Semaphore>,
     watches: Arc<Semaphore>,
     searches: Arc<Semaphore>,
+    backups: Arc<Semaphore>,
 }
 
 impl Files {
@@ -66,6 +69,7 @@ impl Files {
             long: Arc::new(Semaphore::new(MAX_LONG)),
             watches: Arc::new(Semaphore::new(MAX_WATCHES)),
             searches: Arc::new(Semaphore::new(MAX_SEARCHES)),
+            backups: Arc::new(Semaphore::new(backup::MAX_BACKUPS)),
         }
     }
 

@@ -194,8 +194,8 @@ async fn a_search_that_is_given_up_stops_and_gives_its_place_back() {
     place.sh("yes $(printf 'y%.0s' {1..4000}) | head -c 30000000 > lines");
     let params = Search { limit: Some(u32::MAX), ..pattern("^y") };
     let open = || place.client.open::<FileSearch>(&params).unwrap();
-    // Readers that stop reading hold 12 searches by content up.
-    let held: Vec<_> = std::iter::repeat_with(open).take(12).collect();
+    // Readers that stop reading hold 10 searches by content up.
+    let held: Vec<_> = std::iter::repeat_with(open).take(10).collect();
     for call in &held {
         assert!(matches!(call.recv().await, Reply::Event(_)));
     }
@@ -203,12 +203,12 @@ async fn a_search_that_is_given_up_stops_and_gives_its_place_back() {
     place.write(Write { path: "f".into(), ..Write::default() }, "x").await.unwrap();
     assert_eq!(place.files().stat("f").await.unwrap().size, 1);
     assert_eq!(search(&place, names()).await.unwrap().0, ["f", "lines"]);
-    place.wait_open(12).await;
+    place.wait_open(10).await;
     let error = place.refused::<FileSearch>(params.clone()).await;
-    assert_eq!((error.code, error.details.get("limit")), (Code::LimitExceeded, Some(&12.into())));
+    assert_eq!((error.code, error.details.get("limit")), (Code::LimitExceeded, Some(&10.into())));
     held[0].cancel();
     assert_eq!(told(&held[0]).await.result.unwrap_err().code, Code::Cancelled);
-    place.wait_open(11).await;
+    place.wait_open(9).await;
     let first = Search { limit: Some(1), ..params.clone() };
     wait_until_async("a place for another search", || async { search(&place, first.clone()).await }).await;
     drop(held);

@@ -17,7 +17,7 @@ use super::place::{Place, bash, told};
 use crate::common::noise;
 
 /// Everything that a tree may hold, in `t`.
-const TREE: &str = "mkdir -p t/empty t/sub; echo a > t/a; head -c 300000 /dev/urandom > t/sub/big; : > t/none; \
+pub(super) const TREE: &str = "mkdir -p t/empty t/sub; echo a > t/a; head -c 300000 /dev/urandom > t/sub/big; : > t/none; \
     ln -s ../a t/sub/link; ln -s /no/where t/broken; ln t/a t/sub/hard; chmod 711 t/sub; chmod 400 t/a; chmod 1777 t/empty; \
     n=$(printf 'long%.0s' {1..50}); mkdir -p t/$n/$n; echo deep > t/$n/$n/$n; ln -s $n/$n/$n t/longlink; \
     echo bytes > $'t/caf\\xe9\\xff'; echo text > t/größe; echo line > $'t/a\\nb'; touch -d '@-5.25' t/none; \
@@ -27,7 +27,7 @@ fn read(path: &str) -> TreeRead {
     TreeRead { path: path.into(), ..TreeRead::default() }
 }
 
-fn strings(values: &[&str]) -> Vec<String> {
+pub(super) fn strings(values: &[&str]) -> Vec<String> {
     values.iter().map(|value| (*value).to_owned()).collect()
 }
 
@@ -50,7 +50,7 @@ fn into(path: &str) -> TreeWrite {
 }
 
 /// What `program` makes of `input`, in a directory.
-fn piped(dir: &Path, program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+pub(super) fn piped(dir: &Path, program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut command = Command::new(program);
     let mut child =
         command.args(arguments).current_dir(dir).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -64,7 +64,7 @@ fn piped(dir: &Path, program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8>
 }
 
 /// An archive that this Python makes with `add(name, content, attribute = value, …)`.
-fn archive(script: &str) -> Vec<u8> {
+pub(super) fn archive(script: &str) -> Vec<u8> {
     let head = "import io, sys, tarfile as T\n\
         out = io.BytesIO()\n\
         t = T.open(fileobj=out, mode='w', format=T.PAX_FORMAT)\n\

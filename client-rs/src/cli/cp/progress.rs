@@ -38,6 +38,13 @@ impl Progress {
         }
     }
 
+    /// So many bytes in all.
+    pub(crate) fn set(&self, bytes: u64) {
+        if let Some(bar) = &self.0 {
+            bar.set_position(bytes);
+        }
+    }
+
     /// Clears the line.
     pub(crate) fn done(&self) {
         if let Some(bar) = &self.0 {

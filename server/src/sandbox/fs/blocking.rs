@@ -1,7 +1,7 @@
 //! Work that blocks, on a thread of its own, and how it is told to stop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use sandwire_protocol::{Code, Error};
 use tokio::sync::oneshot;
@@ -30,6 +30,38 @@ pub(super) struct StopOnDrop(Stop);
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// How far long work is, for who waits for it.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    entries: AtomicU64,
+    bytes: AtomicU64,
+    archive: AtomicU64,
+}
+
+impl Counts {
+    /// So many entries more.
+    pub(super) fn entries(&self, more: u64) {
+        self.entries.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// So many bytes of content more.
+    pub(super) fn bytes(&self, more: u64) {
+        self.bytes.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// So many bytes of an archive more.
+    pub(super) fn archive(&self, more: u64) {
+        self.archive.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// Entries, bytes of content and bytes of the archive so far.
+    pub(super) fn now(&self) -> (u64, u64, u64) {
+        let [entries, bytes, archive] =
+            [&self.entries, &self.bytes, &self.archive].map(|it| it.load(Ordering::Relaxed));
+        (entries, bytes, archive)
     }
 }
 

@@ -8,8 +8,8 @@ use sandwire_protocol::kind::file::{TreeEnd, TreeWrite};
 use sandwire_protocol::{Code, Error};
 use tokio::sync::mpsc;
 
-mod archive;
-mod unpack;
+pub(super) mod archive;
+pub(super) mod unpack;
 
 use super::blocking::{Long, Stop, StopOnDrop};
 use super::path::{Need, reopen};
@@ -18,7 +18,7 @@ use archive::Input;
 use unpack::Unpack;
 
 /// Pieces that came and are not yet unpacked.
-const QUEUE: usize = 4;
+pub(super) const QUEUE: usize = 4;
 
 /// An archive that is being unpacked. Dropped, it stops: entries that came whole stay.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Files {
             return Err(Error::new(Code::PermissionDenied, text).with("parameter", "owners"));
         }
         let place = self.long_work()?;
-        let (pieces, receiver) = mpsc::channel(QUEUE);
+        let (pieces, mut receiver) = mpsc::channel(QUEUE);
         let stop = Stop::default();
         let guard = stop.guard();
         let files = self.clone();
@@ -72,8 +72,13 @@ impl Files {
             let top = files.open_path(&params.path, Need::Write, true)?;
             let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY;
             let root = reopen(&top, flags).map_err(wrong)?;
-            Unpack::new(root, params.owners, stop).all(Input::new(receiver))
+            Unpack::new(root, params.owners, stop).all(Input::new(Box::new(move || received(&mut receiver))))
         })?;
         Ok(TreeWriter { pieces, task, _stop: guard })
     }
+}
+
+/// The next piece, waited for on a thread of its own. Fails when the sender went away before the end.
+pub(super) fn received(pieces: &mut mpsc::Receiver<Option<Bytes>>) -> Result<Option<Bytes>, Error> {
+    pieces.blocking_recv().ok_or_else(|| Error::new(Code::Cancelled, "the opener gave up"))
 }

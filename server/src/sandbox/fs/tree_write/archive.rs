@@ -3,7 +3,6 @@
 use bytes::{Buf, Bytes};
 use sandwire_protocol::{Code, Error};
 use tar::{EntryType, Header, PaxExtensions};
-use tokio::sync::mpsc;
 
 use crate::sandbox::fs::error::shown;
 
@@ -12,9 +11,12 @@ const BLOCK: usize = 512;
 /// Largest extended header or long name.
 const MAX_EXTENSION: u64 = 64 << 10;
 
+/// Where an archive's bytes come from: `None` at its end.
+pub(in crate::sandbox::fs) type Source = Box<dyn FnMut() -> Result<Option<Bytes>, Error>>;
+
 /// The archive's bytes, as they come.
-pub(super) struct Input {
-    pieces: mpsc::Receiver<Option<Bytes>>,
+pub(in crate::sandbox::fs) struct Input {
+    source: Source,
     piece: Bytes,
     ended: bool,
 }
@@ -52,9 +54,9 @@ struct Extended {
 }
 
 impl Input {
-    /// The archive that comes through `pieces`; `None` is its end.
-    pub(super) fn new(pieces: mpsc::Receiver<Option<Bytes>>) -> Self {
-        Self { pieces, piece: Bytes::new(), ended: false }
+    /// The archive that comes from there.
+    pub(in crate::sandbox::fs) fn new(source: Source) -> Self {
+        Self { source, piece: Bytes::new(), ended: false }
     }
 
     /// The next entry; `None` at the end of the archive.
@@ -88,7 +90,7 @@ impl Input {
 
     /// Some of the next `left` bytes of content.
     pub(super) fn content(&mut self, left: u64, of: &[u8]) -> Result<Bytes, Error> {
-        if !self.more() {
+        if !self.more()? {
             return Err(broken(of, "the archive ends in the middle of this entry"));
         }
         let length = usize::try_from(left).unwrap_or(usize::MAX).min(self.piece.len());
@@ -113,12 +115,12 @@ impl Input {
         Ok(())
     }
 
-    /// Passes over what follows the end of the archive. Fails when the sender went away before its end.
+    /// Passes over what follows the end of the archive.
     pub(super) fn drain(&mut self) -> Result<(), Error> {
-        while self.more() {
+        while self.more()? {
             self.piece.clear();
         }
-        if self.ended { Ok(()) } else { Err(Error::new(Code::Cancelled, "the opener gave up")) }
+        Ok(())
     }
 
     fn extension(&mut self, size: u64, after: &[u8]) -> Result<Vec<u8>, Error> {
@@ -135,7 +137,7 @@ impl Input {
 
     fn fill(&mut self, mut buffer: &mut [u8], after: &[u8]) -> Result<(), Error> {
         while !buffer.is_empty() {
-            if !self.more() {
+            if !self.more()? {
                 return Err(broken(after, "the archive ends after this entry, without its end mark"));
             }
             let length = buffer.len().min(self.piece.len());
@@ -146,15 +148,14 @@ impl Input {
         Ok(())
     }
 
-    fn more(&mut self) -> bool {
+    fn more(&mut self) -> Result<bool, Error> {
         while self.piece.is_empty() && !self.ended {
-            match self.pieces.blocking_recv() {
-                Some(Some(piece)) => self.piece = piece,
-                Some(None) => self.ended = true,
-                None => return false,
+            match (self.source)()? {
+                Some(piece) => self.piece = piece,
+                None => self.ended = true,
             }
         }
-        !self.piece.is_empty()
+        Ok(!self.piece.is_empty())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, Uid};
 use rustix::io::Errno;
@@ -10,7 +11,7 @@ use sandwire_protocol::kind::file::TreeEnd;
 use tar::EntryType;
 
 use super::archive::{Input, Member, broken};
-use crate::sandbox::fs::blocking::Stop;
+use crate::sandbox::fs::blocking::{Counts, Stop};
 use crate::sandbox::fs::error::failed;
 use crate::sandbox::fs::remove::discard;
 use crate::sandbox::fs::tree_read::MAX_SKIPPED;
@@ -20,7 +21,7 @@ use crate::sandbox::fs::tree_read::MAX_SKIPPED;
 const LATER_BYTES: usize = 4 << 20;
 
 /// Unpacks below one directory.
-pub(super) struct Unpack {
+pub(in crate::sandbox::fs) struct Unpack {
     root: OwnedFd,
     owners: bool,
     stop: Stop,
@@ -29,6 +30,10 @@ pub(super) struct Unpack {
     later_bytes: usize,
     /// The directory of the last entry: most often the next one's too.
     last: Option<(Vec<u8>, OwnedFd)>,
+    counts: Arc<Counts>,
+    /// Whether the directory itself becomes what the archive says of it, and what that is.
+    whole: bool,
+    top: Option<Meta>,
 }
 
 /// What an entry is to have besides content.
@@ -41,13 +46,28 @@ struct Meta {
 
 impl Unpack {
     /// Unpacks below `root`, taking owners or not.
-    pub(super) fn new(root: OwnedFd, owners: bool, stop: Stop) -> Self {
-        let end = TreeEnd::default();
-        Self { root, owners, stop, end, later: Vec::new(), later_bytes: 0, last: None }
+    pub(in crate::sandbox::fs) fn new(root: OwnedFd, owners: bool, stop: Stop) -> Self {
+        Self {
+            root,
+            owners,
+            stop,
+            end: TreeEnd::default(),
+            later: Vec::new(),
+            later_bytes: 0,
+            last: None,
+            counts: Arc::default(),
+            whole: false,
+            top: None,
+        }
+    }
+
+    /// The same, and the directory itself is taken from the entry `./`. What is unpacked is counted there.
+    pub(in crate::sandbox::fs) fn whole(self, counts: Arc<Counts>) -> Self {
+        Self { counts, whole: true, ..self }
     }
 
     /// Unpacks everything.
-    pub(super) fn all(mut self, mut input: Input) -> Result<TreeEnd, Error> {
+    pub(in crate::sandbox::fs) fn all(mut self, mut input: Input) -> Result<TreeEnd, Error> {
         let mut after = Vec::new();
         while let Some(member) = input.next(&after)? {
             self.stop.check()?;
@@ -57,6 +77,9 @@ impl Unpack {
         input.drain()?;
         for (path, meta) in std::mem::take(&mut self.later).into_iter().rev() {
             self.directory_meta(&path, meta).map_err(|errno| failed("unpack", &path, errno))?;
+        }
+        if let Some(meta) = self.top {
+            opened_meta(&self.root, meta).map_err(|errno| failed("unpack", b"./", errno))?;
         }
         Ok(self.end)
     }
@@ -69,6 +92,10 @@ impl Unpack {
         let owner = self.owners.then_some((member.uid, member.gid));
         let meta = Meta { mode, modified: member.modified, owner };
         if path.is_empty() {
+            if self.whole && member.kind == EntryType::Directory {
+                self.top = Some(meta);
+                self.end.entries += 1;
+            }
             return input.pass(member.size, &member.path);
         }
         #[expect(clippy::wildcard_enum_match_arm, reason = "the kinds of others are told as skipped")]
@@ -107,6 +134,7 @@ impl Unpack {
             }
         }
         self.end.entries += 1;
+        self.counts.entries(1);
         Ok(())
     }
 
@@ -128,6 +156,7 @@ impl Unpack {
             self.stop.check()?;
             let piece = input.content(left, &member.path)?;
             left -= piece.len() as u64;
+            self.counts.bytes(piece.len() as u64);
             let mut rest = piece.as_ref();
             while !rest.is_empty() {
                 match rustix::io::write(fd, rest) {
