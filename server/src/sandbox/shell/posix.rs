@@ -21,7 +21,8 @@ pub(super) fn boot(home: &str, restore: bool) -> String {
 /// What the shell reads at its end, when it was not killed: what is exported, directory, aliases, umask and options.
 pub(super) fn exit(home: &str) -> String {
     format!(
-        "{{ set +o; }} >|{home}/o\n\
+        "trap '' {ABORT}\n\
+         {{ set +o; }} >|{home}/o\n\
          set +eux\n\
          . {home}/{AFTER}\n\
          {{ export -p; printf 'cd -- '; pwd -P | sed \"s/'/'\\\\\\\\''/g; s/^/'/; s/\\$/'/\"; \

@@ -135,10 +135,11 @@ pub(super) fn is_own_trap(home: &str, code: &[u8]) -> bool {
 pub(super) fn exit(dialect: Dialect, home: &str) -> String {
     let home = word(home);
     match dialect {
+        // It is not to be given up in the midst of it; a list that cannot be changed would stop the next shell.
         // Options that end a script, or show it, must be off before anything else; they were written down before.
         Dialect::Bash => format!(
-            "[[ ${{{TEXT}@a}} != *r* ]] || \\builtin return\n\
-             {TEXT}=$?\n\
+            "{TEXT}=$?\n\
+             \\builtin trap '' {ABORT}\n\
              {{ \\builtin set +o; }} >|{home}/o 2>|/dev/null\n\
              \\builtin set +eux 2>|/dev/null\n\
              \\builtin mapfile -d '' -O 1 -n 6 {TEXT} <{home}/t\n\
@@ -157,6 +158,7 @@ pub(super) fn exit(dialect: Dialect, home: &str) -> String {
              \\builtin umask -p\n\
              \\builtin printf '\\\\builtin . %s\\n' {home}/o\n\
              }} >|{home}/s 2>|/dev/null\n\
+             [[ ${{{TEXT}@a}} != *r* ]] || \\builtin printf '' >|{home}/s\n\
              \\builtin printf 'left\\0' 1<>{home}/c\n\
              ( \\builtin exit \"${TEXT}\" )\n\
              \\builtin . {home}/u >|\"${{{TEXT}[3]:-/dev/null}}\" 2>|\"${{{TEXT}[4]:-/dev/null}}\"\n"

@@ -104,7 +104,7 @@ async fn it_is_made_to_give_up_and_its_death_is_told_once() {
     let (_server, client) = served().await;
     made(&client).await;
     assert_eq!(code(&client, "cd /usr; export A=1").await, Some(0));
-    for command in ["sleep 1881; echo no", "while :; do :; done", "while :; do sleep 0.01; done"] {
+    for command in ["sleep 1993; echo no", "while :; do :; done", "while :; do sleep 0.01; done"] {
         let timed = Params { timeout_ms: Some(300), grace_ms: Some(60_000), ..within("sh", command) };
         let exit = run(&client, &timed).await.2.unwrap();
         assert!(exit.timed_out && !exit.shell_ended, "{command}: {exit:?}");
