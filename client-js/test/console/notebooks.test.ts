@@ -281,6 +281,17 @@ test("cells run in a real kernel: streams with colours, values, tables, pictures
   await cell(page, 3).getByRole("cell", { name: "2.25" }).waitFor();
   await kernelIs(page, "Idle");
   await (await run(page, 7, "df.shape")).getByText("(2, 2)", { exact: true }).waitFor();
+
+  // It is left while a cell runs: that ends with the page, and this is told.
+  await run(page, 7, "x = 'kept'\nprint('begun', flush=True)\nimport time; time.sleep(100000)");
+  await page.getByRole("region", { name: "What cell 7 said" }).getByText("begun", { exact: true }).waitFor();
+  await page.keyboard.press("Control+s");
+  await page.getByRole("button", { name: "Saved", exact: true }).waitFor();
+  page.once("dialog", dialog => void dialog.accept());
+  await page.reload();
+  await cell(page, 7).getByText("The page was left while this ran").waitFor();
+  await kernelIs(page, "Idle");
+  await (await run(page, 7, "x * 2")).getByText("'keptkept'", { exact: true }).waitFor();
 });
 
 test("a kernel asks for input, hides passwords, is interrupted, clears and replaces, dies, and is restarted", async () => {
