@@ -2,11 +2,11 @@
 
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { CuttingProxy } from "../harness/proxy.ts";
 import { until } from "../harness/until.ts";
-import { Bench, type Visitor } from "./bench.ts";
+import { Bench } from "./bench.ts";
+import { cell, code, HOSTILE, hostileFacts, kernelIs, notebook, open, run, shown, text } from "./notebook.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -26,51 +26,6 @@ beforeAll(async () => {
   });
 });
 afterAll(() => bench?.stop());
-
-/** A file with what somebody else's kernel said: markup that wants the page's session. */
-const HOSTILE = [
-  "<img src=x onerror=\"parent.pwned='img'; fetch('/v1/tickets',{method:'POST'})\">",
-  "<script>window.pwned='script'; document.cookie</script>",
-  "<svg onload=\"window.pwned='svg'\" width=20 height=20><script>window.pwned='svg script'</script><rect width=20 height=20 fill=red /></svg>",
-  "<iframe srcdoc=\"<script>parent.pwned='frame'</script>\"></iframe>",
-  '<a href="javascript:window.pwned=\'link\'">click me</a> <a href="#/terminals">home</a> <a href="https://example.com/">out</a>',
-  "<style>body,.rail{display:none!important} :host{position:fixed!important;inset:0!important;contain:none!important;z-index:9999} @import url('//evil.invalid/x.css'); b{background:url(//evil.invalid/b.png)} i{color:rgb(1,2,3);background:#fff}</style>",
-  "<div style=\"position:fixed;inset:0;color:#000;background:#fcc url('//evil.invalid/a.png');z-index:9999\">over everything</div>",
-  '<form action="/v1/session" method=post><button>send</button></form><base href="//evil.invalid/">',
-  '<i>styled</i><math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror=window.pwned=1&gt;">',
-].join("\n");
-
-function notebook(cells: readonly object[]): string {
-  return JSON.stringify({
-    cells,
-    metadata: { kernelspec: { name: "python3", display_name: "Python 3", language: "python" }, mine: { kept: [1] } },
-    nbformat: 4,
-    nbformat_minor: 5,
-  });
-}
-const code = (id: string, source: string, outputs: readonly object[] = []) => ({
-  cell_type: "code",
-  id,
-  metadata: { tags: [id] },
-  execution_count: null,
-  outputs,
-  source,
-});
-const text = (id: string, source: string) => ({ cell_type: "markdown", id, metadata: {}, source });
-const shown = (data: object) => ({ output_type: "display_data", data, metadata: {} });
-
-/** Opens a notebook by its address. */
-async function open(visitor: Visitor, name: string): Promise<Page> {
-  const { page } = visitor;
-  await page.goto(`${visitor.origin}/#/notebooks${join(bench.server.workspace, name)}`);
-  await page.getByRole("toolbar", { name: "Notebook" }).filter({ visible: true }).waitFor();
-  return page;
-}
-
-/** A cell by its number. */
-function cell(page: Page, number: number): Locator {
-  return page.getByRole("article", { name: new RegExp(`, cell ${number}$`) }).filter({ visible: true });
-}
 
 test("a notebook of a stranger is shown, and nothing of it runs, loads, or leaves its place", async () => {
   writeFileSync(
@@ -99,7 +54,7 @@ test("a notebook of a stranger is shown, and nothing of it runs, loads, or leave
     ]),
   );
   await using visitor = await bench.visit();
-  const page = await open(visitor, "hostile.ipynb");
+  const page = await open(bench, visitor, "hostile.ipynb");
   const said = cell(page, 2);
   await said.getByText("over everything").waitFor();
   await said.getByText("scripts in it, which are not run here").first().waitFor();
@@ -125,31 +80,12 @@ test("a notebook of a stranger is shown, and nothing of it runs, loads, or leave
   expect(visitor.requests.filter(url => url.includes("evil.invalid") || url.includes("/v1/tickets"))).toEqual([]);
 });
 
-/** What became of the hostile markup. */
-function hostileFacts() {
-  const roots = [...document.querySelectorAll(".notebooks-markup > div")].flatMap(host => host.shadowRoot ?? []);
-  const all = roots.flatMap(root => [...root.querySelectorAll<HTMLElement>("*")]);
-  const styled = all.find(element => element.localName === "i" && element.textContent === "styled");
-  return {
-    pwned: (globalThis as { pwned?: unknown }).pwned,
-    links: [...new Set(all.flatMap(element => element.getAttribute("href") ?? []))],
-    frames: all.filter(element => ["iframe", "script", "object", "base"].includes(element.localName)).length,
-    forms: all.filter(element => element.localName === "form").length,
-    styled: styled && getComputedStyle(styled).color,
-    loads: all
-      .map(element => getComputedStyle(element).backgroundImage)
-      .filter(image => image !== "none")
-      .join(),
-    handlers: all.filter(element => [...element.attributes].some(({ name }) => name.startsWith("on"))).length,
-  };
-}
-
 test("cells are written, moved, deleted and put back, and the file keeps what nobody here understands", async () => {
   const { workspace } = bench.server;
   const file = join(workspace, "edit.ipynb");
   writeFileSync(file, notebook([text("t1", "# First"), code("c1", "1 + 1")]));
   await using visitor = await bench.visit();
-  const page = await open(visitor, "edit.ipynb");
+  const page = await open(bench, visitor, "edit.ipynb");
   await cell(page, 1).getByText("First").dblclick();
   await cell(page, 1).getByRole("textbox").click();
   await page.keyboard.press("Control+End");
@@ -192,23 +128,6 @@ test("cells are written, moved, deleted and put back, and the file keeps what no
   await page.getByText("The file is gone.").waitFor();
 });
 
-/** Pastes code into the editor of a cell, in the place of what stood there, and runs it. */
-async function run(page: Page, number: number, source: string, keys = "Control+Enter"): Promise<Locator> {
-  const one = cell(page, number);
-  await one.scrollIntoViewIfNeeded();
-  await one.getByRole("textbox", { name: "Source" }).click();
-  await page.keyboard.press("Control+a");
-  await page.evaluate(text => navigator.clipboard.writeText(text), source);
-  await page.keyboard.press("Control+v");
-  await page.keyboard.press(keys);
-  return one;
-}
-
-/** What the kernel is doing, as the bar says it. */
-async function kernelIs(page: Page, is: "Idle" | "Busy" | "Dead" | "Not started"): Promise<void> {
-  await page.locator(".notebooks-bar:visible").getByText(is, { exact: true }).waitFor();
-}
-
 test("cells run in a real kernel: streams with colours, values, tables, pictures, formulas, errors", async () => {
   const cells = [
     text("t1", "# A day's work\n\nEuler said $e^{i\\pi} + 1 = 0$."),
@@ -234,7 +153,7 @@ test("cells run in a real kernel: streams with colours, values, tables, pictures
   const file = join(bench.server.workspace, "work.ipynb");
   writeFileSync(file, notebook(cells));
   await using visitor = await bench.visit();
-  const page = await open(visitor, "work.ipynb");
+  const page = await open(bench, visitor, "work.ipynb");
   await page.getByRole("button", { name: "Run all cells" }).click();
   await cell(page, 2).getByText("line 2", { exact: true }).waitFor();
   await cell(page, 2).getByText("oh", { exact: true }).waitFor();
@@ -281,12 +200,23 @@ test("cells run in a real kernel: streams with colours, values, tables, pictures
   await cell(page, 3).getByRole("cell", { name: "2.25" }).waitFor();
   await kernelIs(page, "Idle");
   await (await run(page, 7, "df.shape")).getByText("(2, 2)", { exact: true }).waitFor();
+
+  // It is left while a cell runs: that ends with the page, and this is told.
+  await run(page, 7, "x = 'kept'\nprint('begun', flush=True)\nimport time; time.sleep(100000)");
+  await page.getByRole("region", { name: "What cell 7 said" }).getByText("begun", { exact: true }).waitFor();
+  await page.keyboard.press("Control+s");
+  await page.getByRole("button", { name: "Saved", exact: true }).waitFor();
+  page.once("dialog", dialog => void dialog.accept());
+  await page.reload();
+  await cell(page, 7).getByText("The page was left while this ran").waitFor();
+  await kernelIs(page, "Idle");
+  await (await run(page, 7, "x * 2")).getByText("'keptkept'", { exact: true }).waitFor();
 });
 
 test("a kernel asks for input, hides passwords, is interrupted, clears and replaces, dies, and is restarted", async () => {
   writeFileSync(join(bench.server.workspace, "life.ipynb"), notebook([code("c1", ""), code("c2", "")]));
   await using visitor = await bench.visit();
-  const page = await open(visitor, "life.ipynb");
+  const page = await open(bench, visitor, "life.ipynb");
   /** What the first cell said, without its source. */
   const said = cell(page, 1).getByRole("region", { name: "What cell 1 said" });
   const first = await run(
@@ -431,7 +361,7 @@ test("a connection that is lost in the middle of a cell loses nothing", async ()
       { expected: [/WebSocket connection/, /net::ERR_/, /status of 426/] },
       proxy.origin,
     );
-    const page = await open(visitor, "cut.ipynb");
+    const page = await open(bench, visitor, "cut.ipynb");
     const one = await run(
       page,
       1,
@@ -468,7 +398,7 @@ test("on a phone a notebook fits, and cells run by touch", async () => {
     isMobile: true,
     deviceScaleFactor: 2,
   });
-  const page = await open(visitor, "phone.ipynb");
+  const page = await open(bench, visitor, "phone.ipynb");
   const bar = page.getByRole("toolbar", { name: "Notebook" });
   const tooWide = () => bar.evaluate(element => element.scrollWidth - element.clientWidth);
   expect(await tooWide(), "the bar is too wide").toBe(0);

@@ -49,6 +49,8 @@ struct Running {
     part: Part,
     /// The present request.
     id: String,
+    /// The request of the cell itself.
+    itself: String,
     reply: Option<Map<String, Value>>,
     replied: Option<Instant>,
     idle: bool,
@@ -105,6 +107,7 @@ impl Cells {
             requests,
             part: Part::Before,
             id: String::new(),
+            itself: String::new(),
             reply: None,
             replied: None,
             idle: false,
@@ -134,6 +137,9 @@ impl Cells {
             "stop_on_error": true,
         });
         let (id, message) = self.signer.request("execute_request", &content);
+        if part == Part::Itself {
+            running.itself.clone_from(&id);
+        }
         (running.part, running.id, running.reply, running.replied, running.idle) = (part, id, None, None, false);
         Next::Send(message)
     }
@@ -144,10 +150,16 @@ impl Cells {
     /// When it cannot be kept.
     pub(super) fn published(&mut self, message: &Message) -> io::Result<Next> {
         let Some(running) = &mut self.running else { return Ok(Next::Nothing) };
-        let own = message.parent == running.id;
+        let current = message.parent == running.id;
         if message.kind == "status" {
-            running.idle |= own && message.text("execution_state") == "idle";
+            running.idle |= current && message.text("execution_state") == "idle";
             return self.ended(false);
+        }
+        let trails = running.part == Part::Trail;
+        let own = current || (trails && message.parent == running.itself);
+        if trails && message.kind == "error" && running.failed {
+            // The reply told it already.
+            return Ok(Next::Nothing);
         }
         let silent = running.cell.silent || matches!(running.part, Part::Before | Part::After);
         let only_own = matches!(message.kind.as_str(), "execute_input" | "error" | "execute_result");

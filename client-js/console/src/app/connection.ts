@@ -73,12 +73,17 @@ export async function start(): Promise<void> {
   }
 }
 
+/** Called when the page is left for good, before the connection is closed and ends what runs on it. */
+export const lastWords: Set<() => void> = new Set();
+
 /** Says goodbye when the page is left, so that the server keeps nothing for somebody who does not come back. */
 export function closeOnLeave(): void {
   addEventListener("pagehide", event => {
     const now = accessNow.value;
     // A page in the browser's cache may come back, and then goes on where it was.
-    if (!event.persisted && now.is === "open") void now.client.close();
+    if (event.persisted || now.is !== "open") return;
+    for (const last of lastWords) last();
+    void now.client.close();
   });
 }
 

@@ -7,12 +7,17 @@ import { toWire } from "../files/paths.ts";
 import { Cell } from "./cell.ts";
 import { type CellType, emptyCell, type JsonObject, parseNotebook, serializeNotebook } from "./ipynb.ts";
 import { Kernel } from "./kernel.ts";
+import { takeLeft } from "./left.ts";
 import { Room } from "./outputs.ts";
 
 /** A file beyond this is not opened, in bytes: all of it would be in the page. */
 const MOST_FILE = 64 * 1024 * 1024;
 /** What the outputs of one notebook may take, in bytes. */
 const MOST_OUTPUT = 128 * 1024 * 1024;
+
+/** Said of a cell that ran when the page was left. */
+const LEFT =
+  "The page was left while this ran, so that it was interrupted, and what it said is not known here. The kernel keeps its variables.";
 
 /** A notebook. */
 export class Notebook {
@@ -28,6 +33,7 @@ export class Notebook {
   /** The file is another now, or gone, and there are changes here: a person must say which one holds. */
   readonly conflict: Signal<"changed" | "gone" | undefined> = signal(undefined);
   readonly #client: Client;
+  #opened = false;
   #raw: JsonObject = {};
   #etag = "";
   #room = new Room(MOST_OUTPUT);
@@ -59,6 +65,13 @@ export class Notebook {
     return { name: text(kernelspec?.["name"]), language: text(kernelspec?.["language"]) ?? text(info?.["name"]) };
   }
 
+  /** Reads the file when that was not begun yet. */
+  open(): void {
+    if (this.#opened) return;
+    this.#opened = true;
+    void this.load();
+  }
+
   /** Reads the file; changes here are lost. */
   async load(): Promise<void> {
     try {
@@ -82,6 +95,10 @@ export class Notebook {
         this.error.value = undefined;
         this.state.value = "ready";
       });
+      const left = takeLeft(this.path);
+      for (const cell of this.cells.peek()) {
+        if (left.includes(cell.id)) cell.problem.value = new Error(LEFT);
+      }
     } catch (error) {
       batch(() => {
         this.error.value = error;

@@ -2,7 +2,9 @@
 
 import { type Signal, signal } from "@preact/signals";
 import type { Client } from "../../app/client.ts";
+import { lastWords } from "../../app/connection.ts";
 import { remembered } from "../../app/settings.ts";
+import { rememberLeft } from "./left.ts";
 import { Notebook } from "./notebook.ts";
 
 /** Notebooks open at once. */
@@ -22,6 +24,7 @@ export class Notebooks {
 
   constructor(client: Client) {
     this.#client = client;
+    lastWords.add(this.#onLeave);
     this.all.value = kept.peek().map(path => new Notebook(client, path));
     // Only the one that is seen is read; the others when they are seen.
     const last = this.all.peek().at(-1);
@@ -44,7 +47,7 @@ export class Notebooks {
   /** Shows one. */
   show(notebook: Notebook): void {
     this.current.value = notebook;
-    if (notebook.state.peek() === "loading") void notebook.load();
+    notebook.open();
   }
 
   /** Closes one, with its changes. Its kernel stays, as the sandbox's. */
@@ -61,8 +64,17 @@ export class Notebooks {
 
   /** The page, or the client, goes: what runs is interrupted. */
   dispose(): void {
+    lastWords.delete(this.#onLeave);
     for (const notebook of this.all.peek()) notebook.kernel.close();
   }
+
+  readonly #onLeave = () => {
+    const left = this.all.peek().map(({ path, cells }) => {
+      const running = cells.peek().filter(cell => cell.state.peek() === "running");
+      return [path, running.map(cell => cell.id)] as const;
+    });
+    rememberLeft(Object.fromEntries(left.filter(([, cells]) => cells.length > 0)));
+  };
 
   #remember(): void {
     kept.value = this.all.peek().map(notebook => notebook.path);

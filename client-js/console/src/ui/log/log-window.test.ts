@@ -136,7 +136,23 @@ test("wherever it begins and whatever went: every byte once, in its place, and w
         check();
       }
     }),
-    { numRuns: 300 },
+    {
+      numRuns: 300,
+      // What went twice from the front, after a line of the other stream that had gone on beyond the first time.
+      examples: [
+        [
+          [
+            { stream: 1, text: "a" },
+            { stream: 2, text: "\na\na" },
+            { stream: 1, text: "\n\na" },
+            { stream: 1, text: "\n\n\na" },
+            { stream: 1, text: "\na" },
+          ],
+          [12, 6, 3, 12],
+          0,
+        ],
+      ],
+    },
   );
 });
 

@@ -226,7 +226,8 @@ export class LogWindow {
       count += 1;
     }
     const dropped = this.entries.splice(0, count);
-    this.start = this.entries[0] === undefined ? this.end : offsetOf(this.entries[0], this.end);
+    // Not that of the first entry: a line that went on beyond an earlier beginning stands before those that began since.
+    this.start = this.entries.reduce((first, entry) => Math.min(first, offsetOf(entry, this.end)), this.end);
     // A line that goes on beyond the new beginning, because the other stream spoke between, keeps that part.
     const kept: LogEntry[] = [];
     for (const entry of dropped) {
