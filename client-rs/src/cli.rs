@@ -6,6 +6,7 @@ mod backup;
 mod connect;
 mod cp;
 mod end;
+mod env;
 mod exec;
 mod fail;
 mod file;
@@ -79,6 +80,7 @@ enum Command {
     Rm(process::RmArgs),
     Terminal(terminal::Args),
     Session(session::Args),
+    Env(env::Args),
     Cp(cp::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
@@ -182,6 +184,7 @@ async fn run(command: Command, client: &Client, global: &Global) -> Result<i32, 
         Command::Wait(args) => process::wait(args, client, global).await,
         Command::Rm(args) => process::rm(args, client, global).await,
         Command::Session(args) => session::run(args, client, global).await,
+        Command::Env(args) => env::run(args, client, global).await,
         Command::Terminal(args) => terminal::run(args, client, global).await,
         Command::Cp(args) => cp::run(args, client, global).await,
         Command::Backup(args) => backup::backup(args, client, global).await,

@@ -1,6 +1,7 @@
 //! Typed calls, a file per family of kinds.
 
 pub mod backup;
+pub mod env;
 pub mod exec;
 pub mod file;
 mod launch;

@@ -49,6 +49,7 @@
 //! | [`Client::exec`], [`Client::exec_argv`] | [commands](kinds::exec) to their end: collected, streamed, written to, signalled |
 //! | [`Client::processes`] | [background processes](kinds::process), which outlive every connection, and their logs |
 //! | [`Client::sessions`], [`Client::session`] | [shell sessions](kinds::session), whose state lasts from one command to the next |
+//! | [`Client::env`] | [variables](kinds::env) that everything gets that begins in the sandbox |
 //! | [`Client::terminals`] | [terminals](kinds::terminal), which outlive their viewers |
 //! | [`Client::files`] | [files](kinds::file): read, written, listed, searched, watched; [trees](kinds::tree) copied both ways |
 //! | [`Client::backup`] | [backups](kinds::backup) of directories: archives that prove themselves, restored whole or not at all |

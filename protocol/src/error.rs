@@ -99,6 +99,17 @@ codes! {
     /// The session's shell ended, and with it directory, variables and functions of the session.
     SessionTerminated = "SESSION_TERMINATED", "Say it again: the next command gets a fresh shell. `renew` does so at once.";
 
+    /// No code context with that id is known.
+    KernelNotFound = "KERNEL_NOT_FOUND", "List the contexts, or create it.";
+    /// A code context with that id exists already.
+    KernelExists = "KERNEL_EXISTS", "Use it, say `reuse`, or choose another id.";
+    /// No kernel of that name or language is installed.
+    KernelSpecNotFound = "KERNEL_SPEC_NOT_FOUND", "Install the package that the message names.";
+    /// The kernel ended, and with it all that cells have made in it.
+    KernelDied = "KERNEL_DIED", "See `exit_code` or `signal`. `kernel.restart`, or the cell after the next, gives a fresh kernel.";
+    /// The kernel could not be started.
+    KernelStartFailed = "KERNEL_START_FAILED", "See the message for what the kernel said.";
+
     /// The file or directory does not exist.
     FileNotFound = "FILE_NOT_FOUND", "Check the path.";
     /// The target exists already.
@@ -135,6 +146,36 @@ codes! {
     ConnectFailed = "CONNECT_FAILED", "Check that something listens on the port.";
     /// The port is not valid.
     InvalidPort = "INVALID_PORT", "Give a port from 1 to 65535.";
+
+    /// The URL is none that git may be given.
+    InvalidGitUrl = "INVALID_GIT_URL", "Give a URL of http, https, ssh, git or file, or an absolute path.";
+    /// The repository does not exist, or is hidden from who asks.
+    GitRepositoryNotFound = "GIT_REPOSITORY_NOT_FOUND", "Check the URL, and whether it needs credentials.";
+    /// The git server does not let in who asks.
+    GitAuthFailed = "GIT_AUTH_FAILED", "Give `username` and `password`, or a key for ssh, that may read the repository.";
+    /// The repository has no branch or tag of that name.
+    GitBranchNotFound = "GIT_BRANCH_NOT_FOUND", "Check `branch`.";
+    /// The git server could not be reached, or went away.
+    GitNetworkError = "GIT_NETWORK_ERROR", "Check the URL's host and port, and the sandbox's network; then try again.";
+    /// The repository could not be cloned for another reason.
+    GitCloneFailed = "GIT_CLONE_FAILED", "See the message, which ends with what git said.";
+    /// The repository was fetched and its files could not be written.
+    GitCheckoutFailed = "GIT_CHECKOUT_FAILED", "See the message, which ends with what git said.";
+    /// There is no git in the sandbox.
+    GitNotInstalled = "GIT_NOT_INSTALLED", "Install git in the sandbox's image: `apt-get install git`.";
+
+    /// A mount without keys, or keys that the store does not know.
+    MissingCredentials = "MISSING_CREDENTIALS", "Give `access_key_id` and `secret_access_key` that may use the bucket.";
+    /// The parameters of a mount do not go together, or may not be.
+    InvalidMountConfig = "INVALID_MOUNT_CONFIG", "Correct the parameter that the message names.";
+    /// s3fs could not mount: the bucket does not exist, or the store does not answer.
+    S3fsMount = "S3FS_MOUNT_ERROR", "See the message, which ends with what s3fs said.";
+    /// The directory cannot take a mount, or this machine can mount nothing.
+    BucketMount = "BUCKET_MOUNT_ERROR", "See the message for what is in the way.";
+    /// A mount could not be ended.
+    BucketUnmount = "BUCKET_UNMOUNT_ERROR", "See the message; end what uses it, and try again.";
+    /// Nothing is mounted there by `mount.create`.
+    MountNotFound = "MOUNT_NOT_FOUND", "List the mounts.";
 
     /// A code that this version does not know.
     Unknown = "UNKNOWN_ERROR", "See the message.";

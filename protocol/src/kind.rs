@@ -5,8 +5,12 @@
 
 pub mod backup;
 pub mod command;
+pub mod env;
 pub mod exec;
 pub mod file;
+pub mod git;
+pub mod kernel;
+pub mod mount;
 pub mod port;
 pub mod process;
 pub mod pty;
@@ -319,6 +323,28 @@ kinds! {
     /// Ends a session, its shell and what its commands left behind.
     SessionDelete = "session.delete", Interactive, Exec, session::Delete, up NoEvent, down NoEvent => Done;
 
+    /// Sets and unsets variables of the sandbox.
+    EnvSet = "env.set", Interactive, Exec, env::Set, up NoEvent, down NoEvent => Done;
+    /// The variables of the sandbox.
+    EnvList = "env.list", Interactive, Exec, env::List, up NoEvent, down NoEvent => env::Listing;
+
+    /// Lists the kernels that are installed.
+    KernelSpecs = "kernel.specs", Interactive, Exec, kernel::Specs, up NoEvent, down NoEvent => kernel::SpecListing;
+    /// Makes a code context: a Jupyter kernel that keeps what its cells have made.
+    KernelCreate = "kernel.create", Interactive, Exec, kernel::Create, up NoEvent, down NoEvent => kernel::Info;
+    /// Lists the code contexts.
+    KernelList = "kernel.list", Interactive, Exec, kernel::List, up NoEvent, down NoEvent => kernel::Listing;
+    /// One code context.
+    KernelGet = "kernel.get", Interactive, Exec, kernel::Get, up NoEvent, down NoEvent => kernel::Info;
+    /// Ends a code context, its kernel and what that started.
+    KernelDelete = "kernel.delete", Interactive, Exec, kernel::Delete, up NoEvent, down NoEvent => Done;
+    /// Gives a code context a fresh kernel.
+    KernelRestart = "kernel.restart", Interactive, Exec, kernel::Restart, up NoEvent, down NoEvent => kernel::Info;
+    /// Interrupts the cell that runs in a code context.
+    KernelInterrupt = "kernel.interrupt", Interactive, Exec, kernel::Interrupt, up NoEvent, down NoEvent => Done;
+    /// A cell of code, to its end.
+    KernelRun = "kernel.run", Bulk, Exec, kernel::Run, up kernel::Up, down kernel::Down => kernel::Ran;
+
     /// A byte stream to a port in the sandbox.
     TcpConnect = "tcp.connect", Bulk, Tcp, tcp::Connect, up NoEvent, down tcp::Down => tcp::Ended;
 
@@ -330,6 +356,16 @@ kinds! {
     PortExpose = "port.expose", Interactive, Port, port::Expose, up NoEvent, down NoEvent => port::Exposed;
     /// Ends that, for connections that stand too.
     PortUnexpose = "port.unexpose", Interactive, Port, port::Unexpose, up NoEvent, down NoEvent => port::Unexposed;
+
+    /// Clones a repository and checks it out.
+    GitCheckout = "git.checkout", Interactive, Exec, git::Checkout, up NoEvent, down git::CheckoutDown => git::CheckedOut;
+
+    /// Mounts a bucket. It outlives the channel.
+    MountCreate = "mount.create", Interactive, Exec, mount::Create, up NoEvent, down NoEvent => mount::Info;
+    /// Lists the mounts.
+    MountList = "mount.list", Interactive, Exec, mount::List, up NoEvent, down NoEvent => mount::Listing;
+    /// Ends a mount.
+    MountRemove = "mount.remove", Interactive, Exec, mount::Remove, up NoEvent, down NoEvent => Done;
 
     /// What the sandbox and its server are.
     SandboxInfo = "sandbox.info", Interactive, Info, sandbox::InfoParams, up NoEvent, down NoEvent => sandbox::Info;

@@ -16,7 +16,9 @@ pub mod limits;
 pub mod pace;
 pub mod replay;
 pub mod schedule;
+pub mod secret;
 pub mod window;
 
 pub use byte_string::ByteString;
 pub use error::{Code, Error, LaneError, WireError};
+pub use secret::Secret;

@@ -241,9 +241,11 @@ fn every_kind_has_vectors_that_hold_in_both_directions() {
         Exec ProcessStart ProcessList ProcessGet ProcessSignal ProcessKill ProcessWait ProcessAttach ProcessLogs
         ProcessWaitLog ProcessWaitPort ProcessStats ProcessRemove PtyOpen PtyAttach PtyList PtySnapshot PtyResize
         PtyClose FileRead FileWrite FileStat FileList FileMkdir FileRemove FileRename FileMove FileCopy FileChmod
-        FileSymlink FileSearch FileWatch TreeRead TreeWrite SessionCreate SessionList SessionGet SessionDelete
-        TcpConnect PortList PortWatch PortExpose PortUnexpose SandboxInfo SandboxMetrics
-        SandboxActivity
+        FileSymlink FileSearch FileWatch TreeRead TreeWrite BackupCreate BackupRestore
+        SessionCreate SessionList SessionGet SessionDelete EnvSet EnvList
+        KernelSpecs KernelCreate KernelList KernelGet KernelDelete KernelRestart KernelInterrupt KernelRun
+        TcpConnect PortList PortWatch PortExpose PortUnexpose GitCheckout MountCreate MountList MountRemove
+        SandboxInfo SandboxMetrics SandboxActivity
     }
     let table: BTreeSet<_> = TABLE.iter().map(|row| row.name).collect();
     assert_eq!(seen, table, "every kind of the table is checked here");

@@ -14,8 +14,12 @@ use crate::sandbox::Sandbox;
 use crate::server::Server;
 
 mod backup;
+mod env;
 mod exec;
 mod file;
+mod git;
+mod kernel;
+mod mount;
 mod port;
 mod process;
 mod pty;
@@ -81,6 +85,16 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Open::SessionList(params) => run!(SessionList, params, session::list),
         Open::SessionGet(params) => run!(SessionGet, params, session::get),
         Open::SessionDelete(params) => run!(SessionDelete, params, session::delete),
+        Open::EnvSet(params) => run!(EnvSet, params, env::set),
+        Open::EnvList(params) => run!(EnvList, params, env::list),
+        Open::KernelSpecs(params) => run!(KernelSpecs, params, kernel::refuse),
+        Open::KernelCreate(params) => run!(KernelCreate, params, kernel::refuse),
+        Open::KernelList(params) => run!(KernelList, params, kernel::refuse),
+        Open::KernelGet(params) => run!(KernelGet, params, kernel::refuse),
+        Open::KernelDelete(params) => run!(KernelDelete, params, kernel::refuse),
+        Open::KernelRestart(params) => run!(KernelRestart, params, kernel::refuse),
+        Open::KernelInterrupt(params) => run!(KernelInterrupt, params, kernel::refuse),
+        Open::KernelRun(params) => run!(KernelRun, params, kernel::refuse),
         Open::ProcessStart(params) => {
             let params = (session::place(&server.sandbox, params.session.as_deref()), params);
             run!(ProcessStart, params, process::start);
@@ -130,6 +144,13 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Open::PortWatch(params) => run!(PortWatch, params, port::watch),
         Open::PortExpose(params) => run!(PortExpose, params, port::expose),
         Open::PortUnexpose(params) => run!(PortUnexpose, params, port::unexpose),
+        Open::GitCheckout(params) => {
+            let params = (session::place(&server.sandbox, params.session.as_deref()), params);
+            run!(GitCheckout, params, git::checkout);
+        }
+        Open::MountCreate(params) => run!(MountCreate, params, mount::create),
+        Open::MountList(params) => run!(MountList, params, mount::list),
+        Open::MountRemove(params) => run!(MountRemove, params, mount::remove),
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod pty;
 mod resolve;
 pub(crate) mod shell;
 pub(crate) mod tcp;
+pub(crate) mod variables;
 
 use std::io;
 use std::net::SocketAddr;

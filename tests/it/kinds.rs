@@ -4,6 +4,7 @@
 //! Where a test runs scripts that take long, its client has a thread beside the test's own, which they must not silence.
 
 mod backup;
+mod env;
 mod exec;
 mod file;
 mod place;

@@ -162,7 +162,8 @@ impl Builder {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SANDWIRE_")) {
             command.env_remove(name);
         }
-        command.env(MARK, home.mark()).envs(self.env);
+        // What this user's own shells do when they begin is no part of a test.
+        command.env("HOME", home.user()).env(MARK, home.mark()).envs(self.env);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", line[0].to_string_lossy()));
         let log = Log::default();
         let (found, listening) = mpsc::sync_channel(1);
@@ -359,11 +360,16 @@ impl Home {
         let folder = tempfile::Builder::new().prefix("sandwire-test-").tempdir().unwrap();
         let home = Self { folder };
         std::fs::create_dir(home.workspace()).unwrap();
+        std::fs::create_dir(home.user()).unwrap();
         home
     }
 
     fn workspace(&self) -> PathBuf {
         self.folder.path().join("workspace")
+    }
+
+    fn user(&self) -> PathBuf {
+        self.folder.path().join("user")
     }
 
     fn root(&self) -> PathBuf {

@@ -278,6 +278,15 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     else this.renewActivityTimeout();
   }
 
+  /**
+   * The stock alarm takes itself away when it found the container stopped, also when that was started meanwhile: then nobody
+   * would ask again whether it may sleep.
+   */
+  override async alarm(props?: AlarmInvocationInfo): Promise<void> {
+    await super.alarm(props);
+    if (this.ctx.container?.running && (await this.ctx.storage.getAlarm()) === null) await this.scheduleNextAlarm();
+  }
+
   override async onStart(): Promise<void> {}
 
   override async onStop(_params?: StopParams): Promise<void> {

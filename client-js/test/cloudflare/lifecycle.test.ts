@@ -47,6 +47,12 @@ it("sleeps when nothing goes on, and wakes with its files", async () => {
   expect((await exec("sleepy", "cat file")).stdout).toBe("kept");
 });
 
+it("sleeps, too, when it was started while its alarm took itself away", async () => {
+  await platform.call("startWithinAlarm", { id: "raced" });
+  expect((await platform.info("raced")).state).toBe("running");
+  await until("sleep", async () => (await platform.info("raced")).state === "asleep");
+});
+
 it("does not sleep while a command runs, and says how it ended", async () => {
   const flag = join(platform.folder, "flag");
   const running = exec("busy", `until test -e ${flag}; do sleep 0.05; done; exit 9`, { options: { sleepAfter: 1 } });

@@ -2,7 +2,8 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -31,8 +32,11 @@ export function binary(name: string): string {
 
 /** Nothing outlives the test run, however it ends. */
 const running = new Set<ChildProcess>();
+/** The home of what is started: what this user's own shells do when they begin is no part of a test. */
+const home = mkdtempSync(join(tmpdir(), "sandwire-home-"));
 process.once("exit", () => {
   for (const child of running) child.kill("SIGKILL");
+  rmSync(home, { recursive: true, force: true });
 });
 
 /** How to start one. */
@@ -67,14 +71,14 @@ export class Program {
     this.#ended = ended;
   }
 
-  /** Starts a program, and waits until it listens. `SANDWIRE_…` of the test run is not passed on. */
+  /** Starts a program with a home of the tests', and waits until it listens. `SANDWIRE_…` of the run is not passed on. */
   static async start(path: string, options: ProgramOptions = {}): Promise<Program> {
     const { args = [], env = {}, cwd, listening = /^listening on (?:http:\/\/)?(\S+)\n/m } = options;
     const mark = randomUUID();
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("SANDWIRE_"));
     const child = spawn(path, args, {
       ...(cwd !== undefined && { cwd }),
-      env: { ...Object.fromEntries(inherited), [MARK]: mark, ...env },
+      env: { ...Object.fromEntries(inherited), HOME: home, [MARK]: mark, ...env },
       stdio: ["pipe", "pipe", "pipe"],
     });
     const output = { text: "" };

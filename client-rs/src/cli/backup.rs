@@ -118,7 +118,10 @@ pub(crate) async fn backup(args: BackupArgs, client: &Client, global: &Global) -
     } else if !global.quiet {
         let (size, content) = (format::size(created.archive_bytes), format::size(created.bytes));
         let Created { entries, sha256, .. } = &created;
-        stdio::line(format_args!("{}: {size}, {entries} entries, {content} of content, sha256 {sha256}", output.display()))?;
+        stdio::line(format_args!(
+            "{}: {size}, {entries} entries, {content} of content, sha256 {sha256}",
+            output.display()
+        ))?;
     }
     Ok(0)
 }

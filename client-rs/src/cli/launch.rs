@@ -136,7 +136,8 @@ impl ContextFlags {
     }
 }
 
-fn variable(setting: &OsString) -> Result<(ByteString, ByteString), Failure> {
+/// `NAME=value`, or NAME alone with its value from here.
+pub(super) fn variable(setting: &OsString) -> Result<(ByteString, ByteString), Failure> {
     use std::os::unix::ffi::OsStrExt;
     let bytes = setting.as_bytes();
     if let Some(at) = bytes.iter().position(|byte| *byte == b'=') {
@@ -145,6 +146,8 @@ fn variable(setting: &OsString) -> Result<(ByteString, ByteString), Failure> {
     }
     match std::env::var_os(setting) {
         Some(value) => Ok((bytes.into(), value.into())),
-        None => Err(Failure::Usage(format!("--env {}: there is no such variable here", setting.display()))),
+        None => {
+            Err(Failure::Usage(format!("{}: there is no such variable here to take the value of", setting.display())))
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! Backups: a directory as one compressed archive that proves itself, and back, whole or not at all.
 
 use bytes::BytesMut;
-pub use sandwire_protocol::kind::backup::{Compression, Create, Created, Restore, Restored};
+use sandwire_link::Reply;
 use sandwire_protocol::kind::backup::Down;
+pub use sandwire_protocol::kind::backup::{Compression, Create, Created, Restore, Restored};
 use sandwire_protocol::kind::{BackupCreate, BackupRestore};
 use sandwire_protocol::{ByteString, Code, Error as RemoteError};
-use sandwire_link::Reply;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::stream::{Download, Upload};

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::byte_string::ByteString;
 
@@ -24,10 +25,10 @@ pub struct Launch {
     /// Working directory. Default: the server's workspace. A relative path is taken from there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cwd: Option<ByteString>,
-    /// Variables over the server's environment; null removes one.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    /// Variables over the sandbox's (`env.set`) and the server's; null removes one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "variables")]
     pub env: BTreeMap<ByteString, Option<ByteString>>,
-    /// Start from an empty environment instead of the server's. Default: false.
+    /// Start from an empty environment instead of the sandbox's and the server's. Default: false.
     #[serde(skip_serializing_if = "is_false")]
     pub clear_env: bool,
     /// Run as this user: a name or a number, with `:group` when it is not the user's own. The server must be root.
@@ -140,6 +141,14 @@ pub enum Target {
     Leader,
     /// Every process that descends from the command, also those that left its group or session.
     Tree,
+}
+
+/// Reads variables. An error does not show them: they may hold secrets.
+pub(crate) fn variables<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<ByteString, Option<ByteString>>, D::Error> {
+    let read = BTreeMap::deserialize(deserializer);
+    read.map_err(|_hidden| D::Error::custom("`env` is no map of names to values, each a string, bytes or null"))
 }
 
 pub(crate) fn is_false(value: &bool) -> bool {

@@ -29,7 +29,8 @@ pub struct Params {
     #[serde(skip_serializing_if = "is_false")]
     pub report_start: bool,
     /// Run in the shell of this session; `default` is made when it is not there. `env` and `cwd` then hold for this
-    /// command only, a relative `cwd` is taken from the session's, `argv` is run as quoted words, `usage` is not measured,
+    /// command only, a relative `cwd` is taken from the session's, `argv` is run as quoted words, `usage` has no
+    /// `max_rss` and counts in ticks of the clock (10 ms),
     /// and `shell`, `clear_env`, `user` and all `limits` but `output_bytes` are refused. `started` names the shell. A
     /// timeout, CANCEL and the signals HUP, INT, QUIT, TERM and KILL end the command and what it started, and leave the
     /// session as it is then. Default: none, the command has a process of its own.

@@ -38,7 +38,8 @@ pub struct Open {
     #[serde(skip_serializing_if = "is_false")]
     pub transient: bool,
     /// Start with the working directory, the exported variables and the user of this session, as they are when its commands
-    /// before this have ended; `run` says what differs. The terminal is no part of the session. Needs the scope `exec` too.
+    /// before this have ended. A command there that runs for longer than a second is not waited for: then it is as what that
+    /// runs has them. `run` says what differs. The terminal is no part of the session. Needs the scope `exec` too.
     /// Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::command::{Exit, is_false};
+use super::command::{Exit, is_false, variables};
 use crate::byte_string::ByteString;
 
 /// The session that is made by itself when it is first named.
@@ -27,16 +27,17 @@ pub struct Create {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The shell. Default: `/bin/bash` when it exists, else `/bin/sh`. Of another shell than bash (4.4 or newer), functions
-    /// and what is not exported are lost after `exit`.
+    /// and what is not exported are lost after `exit`, and after one under an EXIT trap all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shell: Option<ByteString>,
     /// Its first working directory. Default: the server's workspace. A relative path is taken from there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cwd: Option<ByteString>,
-    /// Variables over the server's environment; null removes one.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    /// Variables over the sandbox's (`env.set`) and the server's; null removes one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "variables")]
     pub env: BTreeMap<ByteString, Option<ByteString>>,
-    /// Start from an empty environment instead of the server's. Default: false.
+    /// Start from an empty environment instead of the sandbox's and the server's, and take no change of the sandbox's over.
+    /// Default: false.
     #[serde(skip_serializing_if = "is_false")]
     pub clear_env: bool,
     /// Run as this user: a name or a number, with `:group` when it is not the user's own. The server must be root.

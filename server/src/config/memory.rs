@@ -15,6 +15,7 @@ use crate::sandbox::process::pipe::READ;
 use crate::sandbox::process::registry::{MAX_RESTARTED, ready};
 use crate::sandbox::pty::budget;
 use crate::sandbox::shell::{LARGEST_START, LONGEST_REPORTS};
+use crate::sandbox::variables;
 use crate::server::LONG_MESSAGES;
 
 /// The program itself: code, runtime, stacks, the allocator's slack; and the buffers that are kept for the next read.
@@ -41,6 +42,9 @@ const PROCESS: u64 = 16 << 10;
 /// A shell session: what it is started with, its shell's reports (see `shell/report.rs`), and its shell. Who waits for it is a
 /// channel.
 const SHELL: u64 = PROCESS + LONGEST_REPORTS as u64 + LARGEST_START as u64;
+
+/// Variables of the sandbox, and the same once more while they are changed: twice what was counted.
+const VARIABLES: u64 = 4 * variables::LARGEST as u64;
 
 /// A search by content: its line, its pattern and the pattern's states, its results (see `fs/search.rs`).
 const SEARCH: u64 = 5 << 20;
@@ -79,6 +83,7 @@ impl Settings {
             + self.sessions()
             + self.files()
             + PORTS
+            + VARIABLES
             + budget::memory(if self.max_terminals() == 0 { 0 } else { self.terminal_memory() })
     }
 

@@ -31,6 +31,10 @@ const ASK_AGAIN: Duration = Duration::from_secs(30);
 /// The least pause between two questions to a sandbox.
 const ASK_LEAST: Duration = Duration::from_millis(20);
 
+/// How often it is tried to remove what the kernel still holds of a sandbox that was destroyed, and the pause between.
+const GROUP_LOOKS: u32 = 100;
+const GROUP_LOOK: Duration = Duration::from_millis(10);
+
 /// All sandboxes.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -176,12 +180,23 @@ impl Engine {
         };
         match sandbox.remove(remove).await {
             Ok(Ok(())) => {
-                self.recipe.host.machine.remove_leftover();
+                self.remove_groups().await;
                 tracing::info!(sandbox = %id, "destroyed");
                 Ok(())
             }
             Ok(Err(error)) => Err(Refused::failed(format!("the files of {id} cannot be removed: {error}"))),
             Err(Removed) => Ok(()),
+        }
+    }
+
+    /// Removes the control groups of what has ended. The kernel lets go of one a moment after its last process was waited
+    /// for; one that it does not let go of is removed with a later one.
+    async fn remove_groups(&self) {
+        for _ in 0..GROUP_LOOKS {
+            if self.recipe.host.machine.remove_leftover() {
+                break;
+            }
+            tokio::time::sleep(GROUP_LOOK).await;
         }
     }
 

@@ -23,7 +23,10 @@ pub(super) async fn open(
     channel: &Channel<PtyOpen>,
     context: &Context,
 ) -> Result<Ended, Error> {
-    inherit(placed, &mut params.run, channel).await?;
+    let there = params.id.as_deref().filter(|_| params.reuse).map(|id| context.sandbox.terminals.terminal(id));
+    if !there.is_some_and(|terminal| terminal.is_ok_and(|terminal| terminal.lives())) {
+        inherit(placed, &mut params.run, channel).await?;
+    }
     let (terminal, created) = context.sandbox.terminals.open(&params)?;
     let size = Size::asked(params.cols, params.rows, terminal.size());
     // What it was started with may be large, and it may run for long.

@@ -59,9 +59,8 @@ pub(super) async fn delete(params: Delete, channel: &Channel<SessionDelete>, con
     Ok(Done {})
 }
 
-/// Completes a launch by what the session has, in its turn.
+/// Completes a launch by what the session has.
 pub(super) async fn inherit<K: Kind>(placed: Placed, launch: &mut Launch, channel: &Channel<K>) -> Result<(), Error> {
     let Some(place) = placed? else { return Ok(()) };
-    let held = channel.until_cancelled(place.turn()).await?;
-    held.inherit(launch).await
+    channel.until_cancelled(place.inherit(launch)).await
 }

@@ -2,7 +2,7 @@
 
 pub(crate) mod launch;
 pub(crate) mod limits;
-mod list;
+pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod owner;
 pub(crate) mod pipe;

@@ -2,14 +2,16 @@
 //!
 //! `script` and `report` are what is said between server and shell, as text and without I/O; `home` is where it is said;
 //! `living` is one shell, `session` what goes on when shells end; `begin` starts a `command` in it, `inherit` hands on what it
-//! has.
+//! has, `overhear` what can be seen of it while a command runs.
 
 mod begin;
 mod command;
 mod home;
 mod inherit;
 mod living;
+mod overhear;
 mod pipes;
+mod posix;
 mod queue;
 mod quote;
 mod registry;

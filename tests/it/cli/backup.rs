@@ -29,7 +29,10 @@ fn a_directory_goes_to_a_file_and_back() {
     fs::write(workspace.join("app/data"), b"changed").unwrap();
     let refused = run(&server, &["restore", archive, "app"]);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(refused.status.code() == Some(1) && said.contains("--replace") && said.contains("(DIRECTORY_NOT_EMPTY)"), "{said}");
+    assert!(
+        refused.status.code() == Some(1) && said.contains("--replace") && said.contains("(DIRECTORY_NOT_EMPTY)"),
+        "{said}"
+    );
     assert_eq!(text(&server, &["restore", archive, ":app", "--replace"]), ":app: 2 entries, 293K of content\n");
     assert_eq!(fs::read(workspace.join("app/data")).unwrap(), noise(1, 300_000));
     assert!(!workspace.join("app/skip").exists());

@@ -44,3 +44,27 @@ fn sessions_are_made_listed_and_removed() {
     text(&server, &["session", "rm", "build"]);
     assert_eq!(text(&server, &["--json", "session", "list"]).trim(), "[]");
 }
+
+#[test]
+fn variables_of_the_sandbox_are_set_listed_and_unset() {
+    let server = Server::builder().env("OF_SERVER", "1").start();
+    assert_eq!(text(&server, &["env", "set", "A=1", "B=x y"]), "");
+    assert_eq!(text(&server, &["exec", "-c", "echo $A $B"]), "1 x y\n");
+    assert_eq!(text(&server, &["exec", "-e", "A=2", "-c", "echo $A"]), "2\n");
+    let file = "# a comment\n\nB=\"taken = as it stands\"\r\nC=3\n";
+    let read = run_with(&server, &["env", "set", "--file", "-", "C=4"], file.as_bytes());
+    assert_eq!(read.status.code(), Some(0), "{read:?}");
+    assert_eq!(text(&server, &["env", "unset", "A", "OF_SERVER"]), "");
+    assert_eq!(text(&server, &["env"]), "B=\"taken = as it stands\"\nC=4\nOF_SERVER  (unset)\n");
+    let listed: Value = serde_json::from_str(&text(&server, &["--json", "env", "list"])).unwrap();
+    assert_eq!(listed, serde_json::json!({"B": "\"taken = as it stands\"", "C": "4", "OF_SERVER": null}));
+    assert_eq!(text(&server, &["exec", "-c", "echo ${A-none} ${OF_SERVER-none}"]), "none none\n");
+    let mut from_here = super::tool(&server, &["env", "set", "KEY"]);
+    assert_eq!(from_here.env("KEY", "secret").output().unwrap().status.code(), Some(0));
+    assert_eq!(text(&server, &["exec", "-c", "echo $KEY"]), "secret\n");
+    let missing = run(&server, &["env", "set", "SURELY_NOT_HERE"]);
+    assert!(missing.status.code() != Some(0) && String::from_utf8_lossy(&missing.stderr).contains("SURELY_NOT_HERE"));
+    let refused = run(&server, &["env", "set", "1A=secret"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("(VALIDATION_FAILED)") && !said.contains("secret"), "{said}");
+}

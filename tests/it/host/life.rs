@@ -104,7 +104,10 @@ async fn twenty_start_at_once() {
     let ids: Vec<String> = (0..20).map(|number| format!("box-{number}")).collect();
     let names = join_all(ids.iter().map(|id| async {
         let client = engine.client(id).await;
-        output(&client, "hostname | tee /workspace/name").await
+        let name = output(&client, "hostname | tee /workspace/name").await;
+        // One that is connected would dial again, and start another one of that name.
+        client.close().await;
+        name
     }));
     assert_eq!(names.await, ids);
     assert_eq!(engine.servers().len(), ids.len());

@@ -147,7 +147,10 @@ async fn what_makes_no_sense_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_token_that_is_limited_to_paths_reaches_no_others() {
     let dir = tempfile::tempdir().unwrap();
-    bash(dir.path(), "mkdir -p open/t outside/t; echo x > open/t/x; echo secret > outside/t/s; ln -s ../outside/t open/link; ln -s ../outside/new open/new");
+    bash(
+        dir.path(),
+        "mkdir -p open/t outside/t; echo x > open/t/x; echo secret > outside/t/s; ln -s ../outside/t open/link; ln -s ../outside/new open/new",
+    );
     let config = format!(
         "[[tokens]]\nname = 'all'\ntoken = 'everything'\n[[tokens]]\nname = 'limited'\ntoken = 'only-open'\npaths = ['{0}']\n\
          [[tokens]]\nname = 'reader'\ntoken = 'only-reading'\nscopes = ['file-read']",
@@ -164,7 +167,16 @@ async fn a_token_that_is_limited_to_paths_reaches_no_others() {
         assert_eq!(error.code, Code::PermissionDenied, "{name}");
     }
     // The allowed directory itself would be made beside it, where nothing is allowed.
-    for name in ["outside/t", "outside/none", "outside/none/x", "open/../outside/t", "open/link", "open/link/x", "open/new", "open"] {
+    for name in [
+        "outside/t",
+        "outside/none",
+        "outside/none/x",
+        "open/../outside/t",
+        "open/link",
+        "open/link/x",
+        "open/new",
+        "open",
+    ] {
         let error = restore(&client, &Restore { replace: true, ..to(&at(name)) }, archive.clone()).await.unwrap_err();
         assert_eq!(error.code, Code::PermissionDenied, "{name}");
     }

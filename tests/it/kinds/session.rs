@@ -1,7 +1,9 @@
 //! Sessions: what lasts from one command to the next, and what does not.
 
+mod busy;
 mod ends;
 mod life;
+mod sh;
 mod shell;
 
 use bytes::Bytes;

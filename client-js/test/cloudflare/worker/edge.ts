@@ -72,6 +72,19 @@ export class Sandbox extends Base<Env> {
     await super.configure(configuration);
   }
 
+  /** Starts in the moment in which the alarm, which found nothing running, takes itself away. */
+  async startWithinAlarm(): Promise<string> {
+    await this.configure({ sleepAfter: 1 });
+    const { storage } = this.ctx;
+    const value = async () => {
+      await this.exec("true");
+      await Reflect.apply(Object.getPrototypeOf(storage).deleteAlarm, storage, []);
+    };
+    Object.defineProperty(storage, "deleteAlarm", { value });
+    await this.alarm();
+    return this.#born;
+  }
+
   /** The platform takes the object away. */
   async evict(): Promise<void> {
     this.ctx.abort("evicted by the test");
@@ -118,6 +131,8 @@ export default {
             .moveServer()
             .catch(({ code, message }: Error & { code?: string }) => ({ code, message })),
         );
+      case "/startWithinAlarm":
+        return Response.json(await sandbox().startWithinAlarm());
       case "/evict":
         return Response.json(
           await sandbox()

@@ -1,7 +1,11 @@
 //! Parameters, events and results of every kind.
 
 mod backups;
+mod checkouts;
+mod env;
 mod files;
+mod kernels;
+mod mounts;
 mod ports;
 mod processes;
 mod sessions;
@@ -56,9 +60,13 @@ pub fn files() -> Vec<(String, Value)> {
     all.extend(processes::files());
     all.extend(terminals::files());
     all.extend(sessions::files());
+    all.extend(env::files());
+    all.extend(kernels::files());
     all.extend(files::files());
     all.extend(backups::files());
     all.extend(ports::files());
+    all.extend(checkouts::files());
+    all.extend(mounts::files());
     all
 }
 

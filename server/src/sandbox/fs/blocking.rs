@@ -59,7 +59,8 @@ impl Counts {
 
     /// Entries, bytes of content and bytes of the archive so far.
     pub(super) fn now(&self) -> (u64, u64, u64) {
-        let [entries, bytes, archive] = [&self.entries, &self.bytes, &self.archive].map(|it| it.load(Ordering::Relaxed));
+        let [entries, bytes, archive] =
+            [&self.entries, &self.bytes, &self.archive].map(|it| it.load(Ordering::Relaxed));
         (entries, bytes, archive)
     }
 }

@@ -280,7 +280,13 @@ impl Files {
     }
 
     /// As [`Files::place`], of a path from `base`.
-    pub(super) fn place_at(&self, base: BorrowedFd<'_>, path: &Path, need: Need, shown: &ByteString) -> Result<Place, Error> {
+    pub(super) fn place_at(
+        &self,
+        base: BorrowedFd<'_>,
+        path: &Path,
+        need: Need,
+        shown: &ByteString,
+    ) -> Result<Place, Error> {
         let Some(Component::Normal(name)) = path.components().next_back() else {
             return Err(refused(Code::ValidationFailed, shown.as_bytes(), "the path has to end in a name"));
         };

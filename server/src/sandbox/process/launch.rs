@@ -9,12 +9,16 @@ use sandwire_protocol::kind::command::{Launch, Limits};
 use sandwire_protocol::{ByteString, Code, Error};
 
 use super::user::Credentials;
+use crate::sandbox::variables::Variables;
 
 /// The variable by which a whole tree is found again, whatever its processes did to their parents and sessions.
 pub(crate) const MARKER: &str = "SANDWIRE_ID";
 
 /// Variables of the server that no command inherits: its token would be a door wider than asked for.
 const PRIVATE: &str = "SANDWIRE_";
+
+/// Variables that a command gets which runs as another user: home directory, name twice, login shell.
+const OF_USER: [&str; 4] = ["HOME", "USER", "LOGNAME", "SHELL"];
 
 /// PATH of a command whose environment has none, as execvp(3) has it.
 const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -49,7 +53,12 @@ impl Prepared {
     /// # Errors
     /// `VALIDATION_FAILED`, `INVALID_PROCESS_CWD`, `COMMAND_NOT_FOUND`, `COMMAND_PERMISSION_DENIED`,
     /// `USER_NOT_FOUND`, `PERMISSION_DENIED`.
-    pub(crate) fn new(launch: &Launch, workspace: &Path, marker: String) -> Result<Prepared, Error> {
+    pub(crate) fn new(
+        launch: &Launch,
+        workspace: &Path,
+        sandbox: &Variables,
+        marker: String,
+    ) -> Result<Prepared, Error> {
         let argv: Vec<ByteString> = match (&launch.command, launch.argv.as_slice()) {
             (Some(_), [_, ..]) => return Err(invalid("both `argv` and `command` are given; give one")),
             (None, []) => return Err(invalid("neither `argv` nor `command` is given; give one")),
@@ -58,7 +67,7 @@ impl Prepared {
         };
         let cwd = directory(launch, workspace)?;
         let credentials = credentials(launch)?;
-        let env = environment(launch, credentials.as_ref(), &marker)?;
+        let env = environment(launch, credentials.as_ref(), sandbox, &marker)?;
         let program = find(&argv[0], &cwd, env.get(b"PATH".as_slice()).map(Vec::as_slice))?;
         let shown = match &launch.command {
             Some(command) => shorten(command.to_string()),
@@ -145,10 +154,19 @@ fn credentials(launch: &Launch) -> Result<Option<Credentials>, Error> {
         .with("user", spec.as_str()))
 }
 
-/// The command's variables: the server's own without its private ones, those of the user, those asked for, the marker.
+/// Whether a command may have a variable of that name without being asked to: the server's own, or its user's.
+pub(crate) fn is_inherited(name: &[u8]) -> bool {
+    let users = OF_USER.iter().any(|of_user| of_user.as_bytes() == name);
+    let private = name.starts_with(PRIVATE.as_bytes());
+    users || (!private && std::env::var_os(std::ffi::OsStr::from_bytes(name)).is_some())
+}
+
+/// The command's variables: the server's own without its private ones, those of the user, those of the
+/// sandbox, those asked for, the marker.
 fn environment(
     launch: &Launch,
     credentials: Option<&Credentials>,
+    sandbox: &Variables,
     marker: &str,
 ) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Error> {
     let mut env: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
@@ -159,10 +177,11 @@ fn environment(
                 .filter(|(name, _)| !name.starts_with(PRIVATE.as_bytes())),
         );
         if let Some(Credentials { name: Some(name), home: Some(home), shell: Some(shell), .. }) = credentials {
-            for (variable, value) in [("HOME", home), ("USER", name), ("LOGNAME", name), ("SHELL", shell)] {
+            for (variable, value) in OF_USER.into_iter().zip([home, name, name, shell]) {
                 env.insert(variable.into(), value.clone().into_bytes());
             }
         }
+        sandbox.apply(&mut env);
     }
     for (name, value) in &launch.env {
         let name = name.as_bytes();

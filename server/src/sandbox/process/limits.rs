@@ -127,10 +127,11 @@ impl Machine {
         Ok((confinement, group))
     }
 
-    /// Removes groups whose last process has ended.
-    pub(crate) fn remove_leftover(&self) {
+    /// Removes groups whose last process has ended. Whether that was all of them.
+    pub(crate) fn remove_leftover(&self) -> bool {
         let mut leftover = self.leftover.lock().unwrap_or_else(PoisonError::into_inner);
         leftover.retain(|folder| !removed(folder));
+        leftover.is_empty()
     }
 }
 

@@ -104,11 +104,35 @@ pub(super) fn children_of_self() -> Vec<i32> {
 
 /// The marker in a process's environment as it was at its exec; `None` when it has none or hides it.
 pub(super) fn marker_of(pid: i32) -> Option<String> {
-    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    marker_in(&fs::read(format!("/proc/{pid}/environ")).ok()?)
+}
+
+/// The marker in an environment.
+pub(super) fn marker_in(environment: &[u8]) -> Option<String> {
     environment
         .split(|byte| *byte == 0)
         .find_map(|variable| variable.strip_prefix(MARKER.as_bytes())?.strip_prefix(b"="))
         .map(|value| String::from_utf8_lossy(value).into_owned())
+}
+
+/// A process's environment as it was at its exec; `None` when it hides it, or when it has more bytes than that.
+pub(super) fn environment_of(pid: i32, most: u64) -> Option<Vec<u8>> {
+    let mut environment = Vec::new();
+    fs::File::open(format!("/proc/{pid}/environ")).ok()?.take(most + 1).read_to_end(&mut environment).ok()?;
+    (environment.len() as u64 <= most).then_some(environment)
+}
+
+/// CPU time of a process and of the children that it has waited for, in microseconds, in user mode and in the kernel, as
+/// its open `stat` shows it: in ticks of the clock.
+pub(crate) fn cpu_time(stat: &fs::File) -> Option<(u64, u64)> {
+    let mut buffer = [0_u8; 1024];
+    let length = std::os::unix::fs::FileExt::read_at(stat, &mut buffer, 0).ok()?;
+    let line = buffer.get(..length)?;
+    let after = std::str::from_utf8(line.get(memchr::memrchr(b')', line)? + 1..)?).ok()?;
+    let mut times = after.split_ascii_whitespace().skip(11).map(|field| field.parse::<u64>().ok());
+    let [user, system, children_user, children_system] = std::array::from_fn(|_| times.next().flatten());
+    let tick = 1_000_000 / procfs::ticks_per_second().max(1);
+    Some(((user? + children_user?) * tick, (system? + children_system?) * tick))
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use super::signal::Signal;
 use super::spawn::{self, Confinement, Failure, Stdio, Step};
 use super::stop::Stop;
 use super::tree::Tree;
+use crate::sandbox::variables::Variables;
 
 /// Reads in a row before others may run: about a tenth of a millisecond of full pipes.
 const BURST: u32 = 8;
@@ -33,6 +34,8 @@ pub(crate) struct Host {
     pub(crate) machine: Machine,
     /// Where relative paths begin.
     pub(crate) workspace: Arc<Path>,
+    /// What they are given over the server's own environment.
+    pub(crate) variables: Arc<Variables>,
     /// First part of every marker: differs between servers.
     pub(crate) boot: Arc<str>,
     next: Arc<AtomicU64>,
@@ -54,6 +57,7 @@ impl Host {
             reaper: Reaper::new()?,
             machine: Machine::detect(),
             workspace: workspace.into(),
+            variables: Arc::default(),
             boot: format!("{:016x}", u64::from_ne_bytes(random)).into(),
             next: Arc::default(),
         })
@@ -117,7 +121,7 @@ pub(crate) struct Started {
 /// # Errors
 /// Those of [`Prepared::new`] and [`Machine::confine`], `PROCESS_SPAWN_FAILED`.
 pub(crate) fn start(host: &Host, launch: &Launch, spec: &Spec) -> Result<Started, Error> {
-    let prepared = Prepared::new(launch, &host.workspace, host.marker())?;
+    let prepared = Prepared::new(launch, &host.workspace, &host.variables, host.marker())?;
     let lacking = |error: io::Error| spawn_failed(&prepared, error.raw_os_error().unwrap_or(0));
     let (stdout, stdout_child) = pipe().map_err(lacking)?;
     let (stderr, stderr_child) = if spec.merge_stderr { None } else { Some(pipe().map_err(lacking)?) }.unzip();
@@ -141,7 +145,7 @@ pub(crate) fn start(host: &Host, launch: &Launch, spec: &Spec) -> Result<Started
 /// # Errors
 /// As [`start`].
 pub(crate) fn start_on_terminal(host: &Host, launch: &Launch, terminal: &CStr, spec: &Spec) -> Result<Run, Error> {
-    let prepared = Prepared::new(launch, &host.workspace, host.marker())?;
+    let prepared = Prepared::new(launch, &host.workspace, &host.variables, host.marker())?;
     if let Some(user) = &prepared.credentials {
         rustix::fs::chown(terminal, Some(rustix::fs::Uid::from_raw(user.uid)), None)
             .map_err(|errno| spawn_failed(&prepared, errno.raw_os_error()))?;
@@ -154,7 +158,7 @@ pub(crate) fn start_on_terminal(host: &Host, launch: &Launch, terminal: &CStr, s
 /// # Errors
 /// As [`start`].
 pub(crate) fn start_shell(host: &Host, launch: &Launch, stdin: OwnedFd) -> Result<Run, Error> {
-    let prepared = Prepared::new(launch, &host.workspace, host.marker())?;
+    let prepared = Prepared::new(launch, &host.workspace, &host.variables, host.marker())?;
     let nowhere = std::fs::File::options().write(true).open("/dev/null");
     let nowhere = nowhere.map_err(|error| spawn_failed(&prepared, error.raw_os_error().unwrap_or(0)))?;
     let stdio = Stdio::Pipes { stdin: Some(stdin.as_fd()), stdout: nowhere.as_fd(), stderr: nowhere.as_fd() };

@@ -16,7 +16,7 @@ use rustix::process::{Pid, PidfdFlags};
 use sandwire_protocol::kind::process::Stats;
 use tokio::time::Instant;
 
-use super::list::{Entries, Entry, marker_of, snapshot};
+use super::list::{Entries, Entry, environment_of, marker_in, marker_of, snapshot};
 use super::reap::Child;
 use super::signal::Signal;
 use super::spawn;
@@ -183,6 +183,20 @@ impl Tree {
             memory_bytes: sum.memory_bytes.saturating_add(member.rss_pages.saturating_mul(procfs::page_size())),
             cpu_us: sum.cpu_us.saturating_add(member.cpu_ticks.saturating_mul(1_000_000) / ticks),
         }))
+    }
+
+    /// The environment that a program of it was started with, of at most so many bytes: of one that the leader itself
+    /// started, if there is one. A child that runs the leader's own program still says nothing.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
+    pub(crate) async fn environment(&mut self, most: u64) -> io::Result<Option<Vec<u8>>> {
+        let mut members = self.members().await?;
+        members.sort_unstable_by_key(|member| (member.parent != self.leader.pid(), member.start, member.pid));
+        let leaders = environment_of(self.leader.pid(), most);
+        let marked = |environment: &Vec<u8>| marker_in(environment).is_some_and(|marker| marker == *self.marker);
+        let started = members.iter().filter_map(|member| environment_of(member.pid, most));
+        Ok(started.filter(|it| leaders.as_ref() != Some(it)).find(marked))
     }
 
     /// The living processes of the tree.

@@ -12,14 +12,15 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::command::{Command, no_shell};
-use super::home;
-use super::quote::quoted;
+use super::posix;
+use super::quote::{literal, quoted};
 use super::script::{self, Dialect, Setting};
-use super::session::{Asked, Held, unwritable};
+use super::session::{Asked, Begun, Held, unwritable};
 use crate::sandbox::process::launch::bad_cwd;
 use crate::sandbox::process::pipe::{Pipes, Stdin};
 use crate::sandbox::process::run::Outputs;
 use crate::sandbox::process::tree::Moment;
+use crate::sandbox::variables::is_name;
 
 impl Held {
     /// Begins a command.
@@ -44,7 +45,7 @@ impl Held {
         }
         let value = |value: &Option<ByteString>| value.as_ref().map(|value| value.as_bytes().to_vec());
         setting.env = launch.env.iter().map(|(name, it)| (name.to_string(), value(it))).collect();
-        let text = text(launch);
+        let text = text(launch, self.dialect());
         setting.traps = script::may_trap_exit(&text);
 
         let inner = &mut *self.inner;
@@ -68,8 +69,10 @@ impl Held {
             None => Err(io::ErrorKind::NotConnected.into()),
         };
         let pipes = pipes.map_err(|error| unwritable(&error))?;
-        let (run, since) = (Arc::clone(living.run()), Moment::now());
-        self.tell(&setting, &text)?;
+        let (run, since, used) = (Arc::clone(living.run()), Moment::now(), living.used());
+        self.tell(&mut setting, &text)?;
+        let started = Instant::now();
+        self.session.works(Some(Begun { at: started, moment: since }));
         let over = CancellationToken::new();
         let left = launch.limits.as_ref().and_then(|limits| limits.output_bytes).unwrap_or(u64::MAX);
         let outputs = Outputs::new(pipes, over.clone(), left);
@@ -77,7 +80,8 @@ impl Held {
             run,
             nonce: setting.nonce,
             since,
-            started: Instant::now(),
+            used,
+            started,
             timeout: asked.timeout.or(self.session.timeout),
             grace: asked.grace,
             outputs: Mutex::new([Some(stdout), stderr].into_iter().flatten().collect()),
@@ -95,15 +99,17 @@ impl Held {
     }
 
     /// Rings for a command.
-    pub(super) fn tell(&mut self, setting: &Setting, text: &[u8]) -> Result<(), Error> {
+    pub(super) fn tell(&mut self, setting: &mut Setting, text: &[u8]) -> Result<(), Error> {
         self.used(false);
+        setting.sandbox = self.changes();
         let inner = &mut *self.inner;
         let (Some(home), Some(living)) = (&inner.home, &inner.living) else { return Err(no_shell()) };
         let file = script::command(living.dialect, home.path(), setting, text);
         home.command(&file).map_err(|error| unwritable(&error))?;
         if living.dialect == Dialect::Posix {
-            let code = script::posix_command(home.path(), setting);
-            home.write(home::CODE, &code).map_err(|error| unwritable(&error))?;
+            for (name, code) in posix::files(home.path(), setting) {
+                home.write(name, &code).map_err(|error| unwritable(&error))?;
+            }
         }
         living.ring().map_err(|error| unwritable(&error))?;
         inner.busy = true;
@@ -135,7 +141,7 @@ pub(super) fn check(launch: &Launch) -> Result<(), Error> {
     if let Some((field, _)) = settled.into_iter().find(|(_, given)| *given) {
         return invalid(&format!("`{field}` cannot be given with `session`: its shell runs already"), field);
     }
-    if let Some(name) = launch.env.keys().find(|name| !script::is_name(name.as_bytes())) {
+    if let Some(name) = launch.env.keys().find(|name| !is_name(name.as_bytes())) {
         return invalid(&format!("a shell has no variable that is named {name}: letters, digits and _"), "env");
     }
     let strings = launch.argv.iter().chain(&launch.command).chain(&launch.cwd).chain(launch.env.values().flatten());
@@ -145,10 +151,14 @@ pub(super) fn check(launch: &Launch) -> Result<(), Error> {
     Ok(())
 }
 
-fn text(launch: &Launch) -> Vec<u8> {
+fn text(launch: &Launch, dialect: Dialect) -> Vec<u8> {
+    let word = |word: &ByteString| match dialect {
+        Dialect::Bash => quoted(word.as_bytes()).into_bytes(),
+        Dialect::Posix => literal(word.as_bytes()),
+    };
     match &launch.command {
         Some(command) => command.as_bytes().to_vec(),
-        None => launch.argv.iter().map(|word| quoted(word.as_bytes())).collect::<Vec<_>>().join(" ").into_bytes(),
+        None => launch.argv.iter().map(word).collect::<Vec<_>>().join(&b' '),
     }
 }
 

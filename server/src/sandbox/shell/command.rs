@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
-use sandwire_protocol::kind::command::{Exit, Target};
+use sandwire_protocol::kind::command::{Exit, Target, Usage};
 use sandwire_protocol::{Code, Error};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::home;
-use super::living::News;
+use super::living::{Living, News};
 use super::pipes::{Output, nobody_reads};
 use super::report::Report;
 use super::script::{self, ABORT, Dialect};
@@ -37,6 +37,8 @@ pub(crate) struct Command {
     pub(super) nonce: String,
     /// What began before is not of this command.
     pub(super) since: Moment,
+    /// What its shell had used before.
+    pub(super) used: Usage,
     pub(super) started: Instant,
     pub(super) timeout: Option<Duration>,
     pub(super) grace: Duration,
@@ -240,6 +242,7 @@ impl Command {
             }
         };
         held.used(true);
+        let used = held.inner.living.as_ref().map(Living::used);
         for output in self.outputs.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
             output.over();
         }
@@ -256,7 +259,10 @@ impl Command {
             sent.or_else(own)
         };
         let exit = match outcome {
-            Outcome::Done(status) => Exit { code: Some(status), ..Exit::default() },
+            Outcome::Done(status) => {
+                let usage = self.beyond(used.unwrap_or(self.used));
+                Exit { code: Some(status), usage, ..Exit::default() }
+            }
             Outcome::NoDirectory => {
                 return Err(Error::new(
                     Code::InvalidProcessCwd,
@@ -264,14 +270,28 @@ impl Command {
                 ));
             }
             Outcome::Left(exit) => match ended_by() {
-                Some(signal) => Exit { signal: Some(Signal::name(signal.number())), ..Exit::default() },
-                None => Exit { code: exit.code, signal: exit.signal, core_dumped: exit.core_dumped, ..Exit::default() },
+                Some(signal) => {
+                    let (signal, usage) = (Some(Signal::name(signal.number())), self.beyond(exit.usage));
+                    Exit { signal, usage, ..Exit::default() }
+                }
+                None => Exit { usage: self.beyond(exit.usage), ..exit },
             },
-            Outcome::Died(exit) => Exit { shell_ended: true, ..exit },
+            Outcome::Died(exit) => Exit { shell_ended: true, usage: self.beyond(exit.usage), ..exit },
             Outcome::Deaf(exit) => return Err(held.tell_end(&exit)),
         };
         let duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         Ok(Exit { duration_us, timed_out: timeout.is_requested(), ..exit })
+    }
+
+    /// What of it the command has used.
+    fn beyond(&self, all: Usage) -> Usage {
+        let Usage { user_us, system_us, max_rss: _ } = self.used;
+        // The largest of all processes that there ever were would say nothing of this command.
+        Usage {
+            user_us: all.user_us.saturating_sub(user_us),
+            system_us: all.system_us.saturating_sub(system_us),
+            max_rss: None,
+        }
     }
 
     /// Ends what the command has started, and makes the shell give it up; kills the shell when it does not.
@@ -342,6 +362,7 @@ impl Drop for Command {
     fn drop(&mut self) {
         let outputs = std::mem::take(self.outputs.get_mut().unwrap_or_else(PoisonError::into_inner));
         let held = self.held.get_mut();
+        held.session.works(None);
         let sink = held.session.sink.clone();
         let inner = &mut *held.inner;
         let Some(home) = &inner.home else { return };

@@ -19,8 +19,10 @@ pub(super) const BELL: &str = "d";
 pub(super) const REPORTS: &str = "c";
 /// The command that the bell is rung for.
 pub(super) const COMMAND: &str = "t";
-/// The same as code, for a shell that knows no arrays.
+/// The same as code, for a shell that knows no arrays: what goes before and runs it, what goes after it, its end.
 pub(super) const CODE: &str = "k";
+pub(super) const AFTER: &str = "a";
+pub(super) const END: &str = "m";
 /// What the shell reads when it starts, and at its end.
 pub(super) const BOOT: &str = "b";
 pub(super) const EXIT: &str = "x";
@@ -71,7 +73,7 @@ impl Home {
         for pipe in [BELL, REPORTS] {
             home.make_pipe(pipe)?;
         }
-        for file in [COMMAND, CODE, BOOT, EXIT, STATE, OPTIONS, VARIABLES, TRAP, ENVIRONMENT] {
+        for file in [COMMAND, CODE, AFTER, END, BOOT, EXIT, STATE, OPTIONS, VARIABLES, TRAP, ENVIRONMENT] {
             home.write(file, b"")?;
         }
         let command = OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW).open(home.path.join(COMMAND))?;

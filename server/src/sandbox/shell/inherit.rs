@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 
 use sandwire_protocol::kind::command::Launch;
 use sandwire_protocol::{ByteString, Code, Error};
@@ -10,12 +11,12 @@ use sandwire_protocol::{ByteString, Code, Error};
 use super::begin::nonce;
 use super::command::{Outcome, no_shell};
 use super::home;
-use super::script::{Dialect, Setting};
+use super::script::Setting;
 use super::session::{Held, unwritable};
 use crate::sandbox::process::launch::MARKER;
 
 /// Largest environment, in bytes, that is taken over from a session.
-const ENVIRONMENT: u64 = 1 << 20;
+pub(super) const ENVIRONMENT: u64 = 1 << 20;
 
 impl Held {
     /// What a process that is started from here takes over: environment, directory, user.
@@ -25,23 +26,16 @@ impl Held {
     pub(crate) async fn inherit(mut self, launch: &mut Launch) -> Result<(), Error> {
         self.shell(false).await?;
         let from = self.directory();
-        launch.cwd = Some(match &launch.cwd {
-            Some(cwd) => ByteString::new(from.join(cwd).into_os_string().into_vec()),
-            None => ByteString::new(from.into_os_string().into_vec()),
-        });
-        launch.user = launch.user.take().or_else(|| self.user());
+        start_from(launch, &from, self.session.launch.user.as_ref());
         if launch.clear_env {
             return Ok(());
         }
         let inner = &mut *self.inner;
-        let (Some(home), Some(living)) = (&inner.home, &inner.living) else { return Err(no_shell()) };
-        if living.dialect == Dialect::Posix {
-            return Err(Error::new(Code::NotSupported, "only a session of bash hands its environment on"));
-        }
+        let Some(home) = &inner.home else { return Err(no_shell()) };
         let (stdout, rearm) = (inner.free.name(home).map_err(|error| unwritable(&error))?, inner.rearm);
-        let setting =
+        let mut setting =
             Setting { nonce: nonce()?, rearm, environment: true, stderr: stdout.clone(), stdout, ..Setting::default() };
-        self.tell(&setting, b"")?;
+        self.tell(&mut setting, b"")?;
         let status = match self.outcome(&setting.nonce).await? {
             Outcome::Done(status) => status,
             Outcome::NoDirectory | Outcome::Left(_) | Outcome::Died(_) | Outcome::Deaf(_) => return Err(no_shell()),
@@ -56,12 +50,24 @@ impl Held {
             }
             Error::new(Code::LimitExceeded, "the session's environment has more than 1 MiB").with("limit", ENVIRONMENT)
         })?;
-        let mut env = variables(&all);
-        env.append(&mut launch.env);
-        launch.env = env;
-        launch.clear_env = true;
+        take_over(launch, &all);
         Ok(())
     }
+}
+
+/// The launch begins in this directory and as this user, as far as it does not say otherwise.
+pub(super) fn start_from(launch: &mut Launch, from: &Path, user: Option<&String>) {
+    let cwd = launch.cwd.as_ref().map_or_else(|| from.to_owned(), |cwd| from.join(cwd));
+    launch.cwd = Some(ByteString::new(cwd.into_os_string().into_vec()));
+    launch.user = launch.user.take().or_else(|| user.cloned());
+}
+
+/// The environment of the launch is this one, with its own variables over it.
+pub(super) fn take_over(launch: &mut Launch, all: &[u8]) {
+    let mut env = variables(all);
+    env.append(&mut launch.env);
+    launch.env = env;
+    launch.clear_env = true;
 }
 
 /// Reads `NAME=value` with a NUL behind each.

@@ -1,12 +1,13 @@
 //! One shell that lives: rung for commands, heard when it reports, watched until it dies.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::OFlags;
-use sandwire_protocol::kind::command::{Exit, Launch};
+use sandwire_protocol::kind::command::{Exit, Launch, Usage};
 use sandwire_protocol::{Code, Error};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -15,6 +16,7 @@ use tokio::sync::watch;
 use super::home::{self, Home};
 use super::report::{Report, Reports};
 use super::script::{self, Dialect};
+use crate::sandbox::process::list;
 use crate::sandbox::process::run::{self, Host, Run};
 use crate::sandbox::process::signal::Signal;
 use crate::sandbox::process::spawn::watch as watch_fd;
@@ -33,6 +35,8 @@ pub(super) struct Living {
     bell: Option<OwnedFd>,
     reports: AsyncFd<OwnedFd>,
     heard: Reports,
+    /// Its line in `/proc`, kept open because it is read for each command.
+    stat: Option<File>,
     pub(super) dialect: Dialect,
 }
 
@@ -67,6 +71,7 @@ impl Living {
         let reports = watch_fd(reports, Interest::READABLE).map_err(failed)?;
         let boot = home.open(home::BOOT).map_err(failed)?;
         let run = Arc::new(run::start_shell(host, launch, boot.into())?);
+        let stat = File::open(format!("/proc/{}/stat", run.pid())).ok();
         let stop = Arc::new(Stop::new());
         let (died, death) = watch::channel(None);
         let (watched, stopped) = (Arc::clone(&run), Arc::clone(&stop));
@@ -74,7 +79,8 @@ impl Living {
             let exit = watched.wait(&stopped).await;
             died.send_replace(Some(exit));
         });
-        let mut living = Living { run, stop, death, bell: Some(bell), reports, heard: Reports::default(), dialect };
+        let mut living =
+            Living { run, stop, death, bell: Some(bell), reports, heard: Reports::default(), stat, dialect };
         match tokio::time::timeout(START, living.ready()).await {
             Ok(Ok(())) => Ok(living),
             Ok(Err(error)) => Err(error),
@@ -158,6 +164,12 @@ impl Living {
     pub(super) async fn died(&mut self) -> Result<Exit, Error> {
         let died = self.death.wait_for(Option::is_some).await.ok().and_then(|exit| exit.clone());
         died.unwrap_or_else(|| Err(Error::new(Code::Internal, "the exit status of a shell is lost")))
+    }
+
+    /// CPU time that it and what it has waited for have used, as far as it is known.
+    pub(super) fn used(&self) -> Usage {
+        let (user_us, system_us) = self.stat.as_ref().and_then(list::cpu_time).unwrap_or_default();
+        Usage { user_us, system_us, max_rss: None }
     }
 
     /// Itself, to be signalled and its tree to be looked at.

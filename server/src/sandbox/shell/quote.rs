@@ -25,6 +25,20 @@ pub(super) fn quoted(bytes: &[u8]) -> String {
     if word.is_empty() { "''".to_owned() } else { word }
 }
 
+/// The same as it stands, for shells that know no `$'…'`.
+pub(super) fn literal(bytes: &[u8]) -> Vec<u8> {
+    let mut word = vec![b'\''];
+    for byte in bytes {
+        if *byte == b'\'' {
+            word.extend_from_slice(b"'\\''");
+        } else {
+            word.push(*byte);
+        }
+    }
+    word.push(b'\'');
+    word
+}
+
 /// A path as a word, without quotes where it needs none.
 pub(super) fn word(path: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
@@ -62,6 +76,7 @@ mod tests {
         assert_eq!(quoted(b"a b"), "'a b'");
         assert_eq!(quoted(b"it's"), "'it'\\''s'");
         assert_eq!(quoted(b"a\xff"), "'a'$'\\377'");
+        assert_eq!(literal(b"it's\xff"), b"'it'\\''s\xff'");
         assert_eq!(unquoted(b"'it'\\''s' EXIT").unwrap(), (b"it's".to_vec(), &b" EXIT"[..]));
         for broken in [&b""[..], b"x", b"'x", b"'x'\\''", b"\"x\""] {
             assert_eq!(unquoted(broken), None, "{broken:?}");

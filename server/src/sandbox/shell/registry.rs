@@ -169,7 +169,11 @@ impl Table {
 }
 
 impl Session {
-    fn enter(self: &Arc<Self>) -> Result<Place, Error> {
+    /// Takes the next place.
+    ///
+    /// # Errors
+    /// `SESSION_NOT_FOUND`, `LIMIT_EXCEEDED`.
+    pub(super) fn enter(self: &Arc<Self>) -> Result<Place, Error> {
         match self.queue.enter() {
             Ok(place) => Ok(Place { session: Arc::clone(self), place }),
             Err(refused) => Err(explain(refused, &self.id)),
@@ -178,6 +182,11 @@ impl Session {
 }
 
 impl Place {
+    /// Of which session it is.
+    pub(super) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
     /// Waits for the turn. Dropped before, the place is given up.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 //! the loop needs to keep it reads again from the file after each command. Every line of it runs with output to nowhere, so
 //! that traps and `set -x` show nothing of it.
 
+use super::posix;
 use super::quote::{quoted, word};
 
 /// The variable that bash itself has for the text of a command.
@@ -20,6 +21,18 @@ const OUTPUTS: &str = ">|\"${BASH_EXECUTION_STRING[2]}\" 2>|\"${BASH_EXECUTION_S
 
 /// Its input.
 const INPUT: &str = "<\"${BASH_EXECUTION_STRING[1]}\"";
+
+/// Builtins that the loop needs, which a user may have switched off.
+const NEEDED: &str = "eval mapfile printf trap exit exec cd export declare unset";
+
+/// Whether builtins are what they were.
+const PROBE: &str = "\\builtin printf -v BASH_EXECUTION_STRING[8] ok";
+
+/// Ends the shell, also when there is no `exit` any more: what has no value is asked for.
+const GIVE_UP: &str = "${BASH_EXECUTION_STRING[9]:?}";
+
+/// What a nonce looks like.
+const NONCE: &str = "n????????????????";
 
 /// The signal that makes the shell give up the command that it runs. One that nobody else uses.
 pub(super) const ABORT: i32 = 62;
@@ -45,6 +58,8 @@ pub(super) struct Setting {
     pub(super) stderr: String,
     /// Directory for this command only: to enter, and to go back to.
     pub(super) cwd: Option<(Vec<u8>, Vec<u8>)>,
+    /// Variables that are to be as these from now on; `None` removes one.
+    pub(super) sandbox: Vec<(String, Option<Vec<u8>>)>,
     /// Variables for this command only; `None` removes one. Names of variables of the shell.
     pub(super) env: Vec<(String, Option<Vec<u8>>)>,
     /// Whether its text may set an EXIT trap, which the session keeps for it.
@@ -61,19 +76,13 @@ pub(super) fn may_trap_exit(text: &[u8]) -> bool {
     has(b"trap") && (has(b"EXIT") || has(b"exit") || has(b"0"))
 }
 
-/// Whether the shell can hold a variable of that name.
-pub(super) fn is_name(name: &[u8]) -> bool {
-    let first = name.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
-    first && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-}
-
 /// What the shell reads when it starts: set up, take over the state that another left if `restore`, then the loop.
 pub(super) fn boot(dialect: Dialect, home: &str, restore: bool) -> String {
     let home = word(home);
     match dialect {
         Dialect::Bash => {
             let restore = if restore { format!(". {home}/s") } else { "shopt -s expand_aliases execfail".to_owned() };
-            let repair = "POSIXLY_CORRECT=y; unset -f builtin";
+            let repair = format!("POSIXLY_CORRECT=y; unset -f builtin; \\builtin enable {NEEDED}");
             let repaired = "unset -v POSIXLY_CORRECT";
             // On one line, so that what a user's first line says of itself is "line 1".
             [
@@ -84,14 +93,15 @@ pub(super) fn boot(dialect: Dialect, home: &str, restore: bool) -> String {
                 &format!("\\builtin printf 'ready\\0' 1<>{home}/c"),
                 // At the end of the FIFO, when the server is gone, there is no first element.
                 &format!("until {TEXT}=-; \\builtin mapfile -t -n 1 -u 19 {TEXT}; [[ ! ${{{TEXT}+x}} ]]; do \
-                          if [[ ${TEXT} == - ]]; then {repair}; [[ -e /dev/fd/19 ]] || exit 1; unset -v {TEXT}; {repaired}; else \
+                          if [[ ${TEXT} == - ]]; then {repair}; [[ -e /dev/fd/19 || {GIVE_UP} ]]; unset -v {TEXT}; {repaired}; else \
                           \\builtin mapfile -d '' {TEXT} <{home}/t"),
                 &format!("if [[ ${{{TEXT}[4]-}} ]]; then \\builtin eval \"${{{TEXT}[4]}}\"; else {EVAL} {INPUT} {OUTPUTS}; fi"),
                 // Whether builtins still are what they were, and what is needed still there.
-                &format!("{TEXT}[7]=$?; \\builtin eval '{TEXT}[8]=ok'"),
-                &format!("if [[ ${{{TEXT}[8]-}} != ok || ${{{TEXT}[0]-}} != n* ]]; then \
-                          POSIXLY_CORRECT=${{{TEXT}[7]-1}}; unset -f builtin; unset -v {TEXT}; \
-                          \\builtin mapfile -d '' -n 6 {TEXT} <{home}/t; [[ ${{{TEXT}[0]-}} == n* ]] || exit 1; \
+                &format!("{TEXT}[7]=$?; \\builtin eval '{PROBE}'"),
+                &format!("if [[ ${{{TEXT}[8]-}} != ok || ${{{TEXT}[0]-}} != {NONCE} ]]; then \
+                          POSIXLY_CORRECT=${{{TEXT}[7]-1}}; unset -f builtin; \\builtin enable {NEEDED}; unset -v {TEXT}; \
+                          \\builtin mapfile -d '' -n 6 {TEXT} <{home}/t; {TEXT}[8]=; \\builtin eval '{PROBE}'; \
+                          [[ ${{{TEXT}[0]-}} == {NONCE} && ${{{TEXT}[8]}} == ok || {GIVE_UP} ]]; \
                           {TEXT}[7]=$POSIXLY_CORRECT; {repaired}; fi"),
                 &format!("[[ ! ${{{TEXT}[5]-}} ]] || \\builtin eval \"${{{TEXT}[5]}}\""),
                 &format!("{{ \\builtin trap -p EXIT; \
@@ -102,28 +112,13 @@ pub(super) fn boot(dialect: Dialect, home: &str, restore: bool) -> String {
             .map(|line| line.as_str())
             .join("; ")
         }
-        Dialect::Posix => {
-            let restore = if restore { format!(". {home}/s; ") } else { String::new() };
-            format!(
-                "{{ exec 9<{home}/d </dev/null; {restore}trap {} 0; trap 'exit' {ABORT}; \
-                 printf 'ready\\0' >{home}/c; while read -r _sandwire <&9; do unset -v _sandwire; . {home}/k; done; }}\n",
-                own_trap(dialect, &home)
-            )
-        }
-    }
-}
-
-/// The session's own EXIT trap, as a word. `home` is quoted.
-fn own_trap(dialect: Dialect, home: &str) -> String {
-    match dialect {
-        Dialect::Bash => quoted(exit_trap(home).as_bytes()),
-        Dialect::Posix => quoted(format!(". {home}/x").as_bytes()),
+        Dialect::Posix => posix::boot(&home, restore),
     }
 }
 
 /// Sets the session's own traps. Bash forgets all of them when `exec` has failed.
 fn traps(home: &str) -> String {
-    format!("\\builtin trap {} EXIT; \\builtin trap '\\builtin exit' {ABORT}", own_trap(Dialect::Bash, home))
+    format!("\\builtin trap {} EXIT; \\builtin trap '\\builtin exit' {ABORT}", quoted(exit_trap(home).as_bytes()))
 }
 
 /// The code of the session's own EXIT trap; another one is a user's.
@@ -165,13 +160,7 @@ pub(super) fn exit(dialect: Dialect, home: &str) -> String {
              ( \\builtin exit \"${TEXT}\" )\n\
              \\builtin . {home}/u >|\"${{{TEXT}[3]:-/dev/null}}\" 2>|\"${{{TEXT}[4]:-/dev/null}}\"\n"
         ),
-        Dialect::Posix => format!(
-            "{{ set +o; }} >|{home}/o\n\
-             set +eux\n\
-             {{ export -p; printf 'cd -- '; pwd -P | sed \"s/'/'\\\\\\\\''/g; s/^/'/; s/\\$/'/\"; \
-             alias; umask -S | sed 's/^/umask /'; cat {home}/o; }} >|{home}/s 2>|/dev/null\n\
-             printf 'left\\0' 1<>{home}/c\n"
-        ),
+        Dialect::Posix => posix::exit(&home),
     }
 }
 
@@ -197,32 +186,6 @@ pub(super) fn command(dialect: Dialect, home: &str, setting: &Setting, text: &[u
     }
 }
 
-/// The same for a shell that cannot read it from there.
-pub(super) fn posix_command(home: &str, setting: &Setting) -> Vec<u8> {
-    let home_quoted = word(home);
-    let path = |name: &str| word(&format!("{home}/{name}"));
-    let mut code = String::new();
-    let mut bytes = Vec::new();
-    if let Some((to, _)) = &setting.cwd {
-        bytes.extend_from_slice(b"cd -- ");
-        bytes.extend_from_slice(quoted(to).as_bytes());
-        bytes.extend_from_slice(
-            format!(" 2>/dev/null || {{ printf 'nodir {}\\0' >{home_quoted}/c; }}\n", setting.nonce).as_bytes(),
-        );
-    }
-    let stdin = setting.stdin.as_ref().map_or_else(|| "/dev/null".to_owned(), |name| path(name));
-    let (stdout, stderr) = (path(&setting.stdout), path(&setting.stderr));
-    let opened = setting.stdin.as_ref().map(|_| format!("printf 'open {}\\0' >{home_quoted}/c; ", setting.nonce));
-    code.push_str(&format!(
-        "{{ {}command . {home_quoted}/t >|{stdout} 2>|{stderr} 9<&-; }} <{stdin}\n\
-         printf 'done %s %s\\0' {} \"$?\" >{home_quoted}/c\n",
-        opened.unwrap_or_default(),
-        setting.nonce
-    ));
-    bytes.extend_from_slice(code.as_bytes());
-    bytes
-}
-
 /// Code before and after a command that wants more than its streams; empty for one that does not.
 fn special(home: &str, setting: &Setting) -> (Vec<u8>, Vec<u8>) {
     let plain = Setting { nonce: String::new(), stdout: String::new(), stderr: String::new(), ..setting.clone() };
@@ -233,6 +196,14 @@ fn special(home: &str, setting: &Setting) -> (Vec<u8>, Vec<u8>) {
     let (mut before, mut after) = (Vec::new(), Vec::new());
     if setting.rearm {
         before.extend_from_slice(format!("{}; ", traps(&home)).as_bytes());
+    }
+    for (name, value) in &setting.sandbox {
+        let change = match value {
+            Some(value) => format!("\\builtin export {name}={}", quoted(value)),
+            None => format!("\\builtin unset -v {name}"),
+        };
+        // One that the user has made read-only stays as it is, also under `set -e`.
+        before.extend_from_slice(format!("{change} || \\builtin true; ").as_bytes());
     }
     if setting.environment {
         before.extend_from_slice(format!("\\builtin command -p env -0 >|{home}/e 19<&-").as_bytes());
@@ -330,7 +301,9 @@ mod tests {
             let (before, after) = special(home, &full);
             is_shell("bash", &before);
             is_shell("bash", &after);
-            is_shell("sh", &posix_command(home, &full));
+            for (_, file) in posix::files(home, &full) {
+                is_shell("sh", &file);
+            }
             is_shell("bash", &special(home, &Setting { environment: true, ..setting() }).0);
         }
     }
@@ -348,11 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_traps_are_told() {
-        assert!(is_name(b"_a1") && is_name(b"PATH"));
-        for no in [&b""[..], b"1a", b"a-b", b"a b", b"a=", b"\xc3\xa9", b"BASH_FUNC_x%%"] {
-            assert!(!is_name(no), "{no:?}");
-        }
+    fn traps_are_told() {
         assert!(may_trap_exit(b"trap 'x' EXIT") && may_trap_exit(b"trap x 0") && !may_trap_exit(b"trap x INT"));
         assert!(is_own_trap("/h", b"\\builtin . /h/x") && !is_own_trap("/h", b"\\builtin . /h/y"));
     }

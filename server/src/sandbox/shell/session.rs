@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sandwire_protocol::kind::command::{Exit, Launch};
 use sandwire_protocol::kind::session::{Create, Info, State};
@@ -15,12 +15,15 @@ use super::home::{self, Home};
 use super::living::{Living, ended};
 use super::pipes::Free;
 use super::queue::{Queue, Turn};
+use super::script::Dialect;
 use super::sink::Sink;
 use crate::sandbox::machine::now_ms;
 use crate::sandbox::process::launch::default_shell;
 use crate::sandbox::process::run::{Host, Run};
 use crate::sandbox::process::stop::Stop;
+use crate::sandbox::process::tree::Moment;
 use crate::sandbox::process::user::Credentials;
+use crate::sandbox::variables::{Changes, Follower};
 
 /// Shells that have ended and may have left jobs behind, which end with the session.
 const PAST: usize = 16;
@@ -34,7 +37,7 @@ pub(crate) struct Session {
     pub(super) host: Host,
     pub(super) sink: Sink,
     /// How its shell is started.
-    launch: Launch,
+    pub(super) launch: Launch,
     pub(super) timeout: Option<Duration>,
     renew: bool,
     pub(super) queue: Arc<Queue>,
@@ -53,6 +56,15 @@ struct Seen {
     commands: u64,
     lost: u32,
     exit: Option<Exit>,
+    /// When the command began that runs.
+    begun: Option<Begun>,
+}
+
+/// When a command began.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begun {
+    pub(super) at: Instant,
+    pub(super) moment: Moment,
 }
 
 /// What belongs to whose turn it is.
@@ -63,6 +75,8 @@ pub(crate) struct Inner {
     pub(super) free: Free,
     /// A command was begun and its end was not seen.
     pub(super) busy: bool,
+    /// Up to which change its shell has the variables of the sandbox; none when it has none of them.
+    pub(super) follower: Option<Follower>,
     /// A user's EXIT trap has taken the place of the session's own.
     pub(super) rearm: bool,
     past: Vec<Arc<Run>>,
@@ -114,6 +128,17 @@ impl Session {
             seen: Mutex::new(Seen { used_ms: now, ..Seen::default() }),
             inner: Arc::default(),
         }
+    }
+
+    /// The shell, and since when it runs the command that it runs now.
+    pub(super) fn at_work(&self) -> Option<(Arc<Run>, Begun)> {
+        let seen = self.seen();
+        Some((Arc::clone(seen.run.as_ref()?), seen.begun?))
+    }
+
+    /// A command begins or is over.
+    pub(super) fn works(&self, begun: Option<Begun>) {
+        self.seen().begun = begun;
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -171,6 +196,7 @@ impl Session {
         });
         futures_util::future::join_all(ends).await;
         held.inner.home = None;
+        held.inner.follower = None;
     }
 }
 
@@ -212,6 +238,7 @@ impl Held {
         let Some(home) = &inner.home else { return Err(Error::new(Code::Internal, "the session has no directory")) };
         let restore = home.has_state();
         let launch = if restore { restoring(&session.launch) } else { session.launch.clone() };
+        let follower = (!restore && !session.launch.clear_env).then(|| session.host.variables.follow());
         let started = Living::start(&session.host, &launch, home, restore).await;
         // Whatever became of it: it must not be taken over twice. The EXIT trap was run by the shell that left it.
         for file in [home::STATE, home::OPTIONS, home::TRAP, home::VARIABLES] {
@@ -221,6 +248,7 @@ impl Held {
             Ok(living) => living,
             Err(error) if restore => {
                 session.seen().lost += 1;
+                inner.follower = None;
                 let text =
                     format!("the state of the session {:?} could not be taken over: {}", session.id, error.message);
                 return Err(Error::new(Code::SessionTerminated, text).with("id", session.id.as_str()));
@@ -229,6 +257,9 @@ impl Held {
         };
         session.seen().run = Some(Arc::clone(living.run()));
         inner.living = Some(living);
+        if !restore {
+            inner.follower = follower;
+        }
         inner.busy = false;
         inner.rearm = false;
         Ok(())
@@ -264,6 +295,7 @@ impl Held {
                 tracing::debug!(%error, "the files of a session");
             }
         }
+        self.inner.follower = None;
         let mut seen = self.session.seen();
         seen.lost += 1;
         seen.exit = Some(exit.clone());
@@ -287,15 +319,23 @@ impl Held {
         seen.commands += u64::from(ended);
     }
 
+    /// What has changed of the sandbox's variables, but for those that the session was made with.
+    pub(super) fn changes(&self) -> Changes {
+        let Some(follower) = &self.inner.follower else { return Changes::default() };
+        let mut changes = self.session.host.variables.changes(follower);
+        changes.retain(|(name, _)| !self.session.launch.env.contains_key(&ByteString::from(name)));
+        changes
+    }
+
     /// The shell's directory.
     pub(super) fn directory(&self) -> PathBuf {
         let pid = self.inner.living.as_ref().map(|living| living.run().pid());
         pid.and_then(directory).unwrap_or_else(|| self.session.host.workspace.to_path_buf())
     }
 
-    /// The user that it runs as.
-    pub(super) fn user(&self) -> Option<String> {
-        self.session.launch.user.clone()
+    /// What its shell understands.
+    pub(super) fn dialect(&self) -> Dialect {
+        self.inner.living.as_ref().map_or(Dialect::Bash, |living| living.dialect)
     }
 }
 
@@ -314,7 +354,7 @@ pub(super) fn unwritable(error: &std::io::Error) -> Error {
 }
 
 /// The working directory of a process; where it was, when it was removed.
-fn directory(pid: u32) -> Option<PathBuf> {
+pub(super) fn directory(pid: u32) -> Option<PathBuf> {
     let path = std::fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
     match path.as_os_str().as_bytes().strip_suffix(b" (deleted)") {
         Some(before) if !path.exists() => Some(Path::new(OsStr::from_bytes(before)).to_owned()),

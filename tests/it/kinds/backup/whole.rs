@@ -84,7 +84,12 @@ async fn another_archive_than_the_one_named_or_one_of_others_is_refused() {
     assert!(error.message.contains(&created.sha256), "{error}");
     // One without a seal; and sealed ones that would lead outside.
     let plain = archive("add('f', b'x')");
-    for others in [plain.clone(), piped(Path::new("/"), "zstd", &["-c"], &plain), b"no archive".to_vec(), noise(1, 90_000).to_vec()] {
+    for others in [
+        plain.clone(),
+        piped(Path::new("/"), "zstd", &["-c"], &plain),
+        b"no archive".to_vec(),
+        noise(1, 90_000).to_vec(),
+    ] {
         let error = restore(&place.client, &replacing("old"), others).await.unwrap_err();
         assert_eq!(error.code, Code::BackupDamaged, "{error}");
     }
@@ -110,7 +115,8 @@ async fn another_archive_than_the_one_named_or_one_of_others_is_refused() {
 async fn what_is_there_is_replaced_only_when_that_is_said_and_in_one_step() {
     let place = Place::start().await;
     place.sh(OLD);
-    place.sh("mkdir t empty; echo new > t/f; touch file; ln -s old link; ln -s nowhere/x dangling; mkdir -m 0 old/shut");
+    place
+        .sh("mkdir t empty; echo new > t/f; touch file; ln -s old link; ln -s nowhere/x dangling; mkdir -m 0 old/shut");
     let (archive, _) = pack(&place.client, &of("t")).await;
     let before = below(&place.server.workspace());
     for (path, params, code) in [
@@ -137,7 +143,10 @@ async fn what_is_there_is_replaced_only_when_that_is_said_and_in_one_step() {
     assert!(restored(to("empty")).await);
     assert!(!restored(to("a/b/c")).await);
     assert!(restored(replacing("link")).await);
-    assert_eq!(place.sh("cat empty/f a/b/c/f old/f; readlink link; stat -c %a a a/b"), "new\nnew\nnew\nold\n755\n755\n");
+    assert_eq!(
+        place.sh("cat empty/f a/b/c/f old/f; readlink link; stat -c %a a a/b"),
+        "new\nnew\nnew\nold\n755\n755\n"
+    );
     assert!(litter(&place.server.workspace()).is_empty());
 
     // Whoever looks sees the old or the new, never neither.
@@ -193,7 +202,9 @@ async fn begun(place: &Place, client: &Client, archive: &Bytes) -> Call<BackupRe
     let call = client.open::<BackupRestore>(&replacing("old")).unwrap();
     call.write(0, archive.slice(..archive.len() - 100_000)).await.unwrap();
     wait_for("the unpacking to begin", || {
-        litter(&place.server.workspace()).iter().any(|name| place.at(name).join("big").metadata().is_ok_and(|big| big.len() > 1_000_000))
+        litter(&place.server.workspace())
+            .iter()
+            .any(|name| place.at(name).join("big").metadata().is_ok_and(|big| big.len() > 1_000_000))
     })
     .await;
     call
@@ -221,7 +232,8 @@ async fn who_gives_up_leaves_everything_as_it_was() {
     wait_for("nothing to be left", || litter(&place.server.workspace()).is_empty()).await;
     assert_eq!(below(&place.server.workspace()), before);
     // Two at once: both are whole, and the last one stays.
-    let (one, two) = (begun(&place, &place.client, &archive).await, place.client.open::<BackupRestore>(&replacing("old")).unwrap());
+    let (one, two) =
+        (begun(&place, &place.client, &archive).await, place.client.open::<BackupRestore>(&replacing("old")).unwrap());
     two.write(0, archive.clone()).await.unwrap();
     two.end(0).unwrap();
     told(&two).await.result.unwrap();
@@ -260,8 +272,22 @@ async fn without_root_owners_are_ours_and_what_is_read_only_is_replaced_too() {
     place.sh("mkdir t; echo x > t/f; chown 12:34 t t/f; chmod 6755 t/f");
     let (archive, _) = pack(&place.client, &of("t")).await;
     let other = tempfile::tempdir().unwrap();
-    bash(other.path(), "mkdir -p old/shut/in; echo x > old/shut/in/f; chown -R 65534:65534 .; chmod 500 old/shut/in old/shut old");
-    let prefix = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
+    bash(
+        other.path(),
+        "mkdir -p old/shut/in; echo x > old/shut/in/f; chown -R 65534:65534 .; chmod 500 old/shut/in old/shut old",
+    );
+    let prefix = [
+        "setpriv",
+        "--bounding-set",
+        "-all",
+        "--inh-caps",
+        "-all",
+        "--reuid",
+        "65534",
+        "--regid",
+        "65534",
+        "--clear-groups",
+    ];
     let nobody = Place::of(Server::builder().arg("--workspace").arg(other.path()).through(prefix)).await;
     let restored = restore(&nobody.client, &replacing("old"), archive).await.unwrap();
     assert!(restored.replaced);

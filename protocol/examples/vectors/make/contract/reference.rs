@@ -9,15 +9,19 @@ use super::source::{Content, Field, File, Shape, Type};
 use super::table;
 
 /// Families in the order of the document; `command` has what they share.
-const FAMILIES: [(&str, &str); 9] = [
+const FAMILIES: &[(&str, &str)] = &[
     ("exec", "`exec`"),
     ("process", "`process.*`"),
     ("pty", "`pty.*`"),
     ("session", "`session.*`"),
+    ("env", "`env.*`"),
+    ("kernel", "`kernel.*`"),
     ("file", "`file.*`"),
     ("backup", "`backup.*`"),
     ("tcp", "`tcp.*`"),
     ("port", "`port.*`"),
+    ("git", "`git.*`"),
+    ("mount", "`mount.*`"),
     ("sandbox", "`sandbox.*`"),
 ];
 
@@ -128,7 +132,10 @@ impl Reference {
     /// Types that stand in more than one place, or inside others.
     pub fn shared_types(&self) -> String {
         let mut out = String::new();
-        for module in ["command", "process", "pty", "session", "file", "backup", "tcp", "sandbox", "exec"] {
+        for module in [
+            "command", "process", "pty", "session", "file", "backup", "kernel", "tcp", "git", "mount", "sandbox",
+            "exec", "env",
+        ] {
             for of in &self.file(module).types {
                 let path = format!("{module}::{}", of.name);
                 let direct =
@@ -215,7 +222,7 @@ impl Reference {
             return format!("list [{}]", parts.join(", "));
         }
         match of {
-            "String" | "Code" => "str".to_owned(),
+            "String" | "Secret" | "Code" => "str".to_owned(),
             "ByteString" => "bytestr".to_owned(),
             "bool" => "bool".to_owned(),
             "f64" => "float".to_owned(),

@@ -164,7 +164,8 @@ impl Unsealed {
             None => {
                 let digest = self.hash.clone().finalize();
                 if self.held != seal(self.compression, &digest) {
-                    let text = "the archive is damaged or cut off, or was not made by backup.create: its seal is not right";
+                    let text =
+                        "the archive is damaged or cut off, or was not made by backup.create: its seal is not right";
                     return Err(damaged(text));
                 }
                 self.hash.update(&self.held);

@@ -165,7 +165,8 @@ fn occupant(files: &Files, place: &Place, replace: bool) -> Result<Option<(PathB
     let here = std::env::current_dir().unwrap_or_default();
     for inside in [here.as_path(), &files.workspace] {
         if inside.starts_with(&real) && inside != real {
-            let text = format!("the server's own directory {} is in it; restore to that, or beside it", inside.display());
+            let text =
+                format!("the server's own directory {} is in it; restore to that, or beside it", inside.display());
             return Err(refused(Code::ValidationFailed, path, &text));
         }
     }

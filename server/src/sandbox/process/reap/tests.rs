@@ -10,7 +10,7 @@ use super::*;
 
 fn start(reaper: &Reaper, command: &str) -> Child {
     let launch = Launch { command: Some(command.into()), ..Launch::default() };
-    let prepared = Prepared::new(&launch, Path::new("/"), "reap-test".to_owned()).unwrap();
+    let prepared = Prepared::new(&launch, Path::new("/"), &Variables::default(), "reap-test".to_owned()).unwrap();
     let null = std::fs::File::options().write(true).open("/dev/null").unwrap();
     let stdio = Stdio::Pipes { stdin: None, stdout: null.as_fd(), stderr: null.as_fd() };
     reaper.spawn_with(|| spawn::spawn(&prepared, stdio, &Confinement::default())).unwrap()
