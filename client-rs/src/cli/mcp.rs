@@ -4,6 +4,7 @@
 //! [`MAX_MESSAGE`]; over HTTP so many connections and sessions as [`http`] says.
 
 mod answer;
+mod code;
 mod exec;
 mod file;
 mod http;

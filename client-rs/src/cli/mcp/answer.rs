@@ -3,11 +3,28 @@
 use std::collections::VecDeque;
 use std::fmt::Write;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rmcp::model::{CallToolResult, ContentBlock};
 use sandwire::Error;
 
-/// What a tool answers, or why it cannot.
+/// What a tool answers in words, or why it cannot.
 pub(super) type Answer = Result<String, Failed>;
+
+/// What a tool answers.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// In words.
+    pub(super) text: String,
+    /// Pictures, with their MIME types.
+    pub(super) pictures: Vec<(String, Vec<u8>)>,
+}
+
+impl From<String> for Said {
+    fn from(text: String) -> Self {
+        Self { text, ..Self::default() }
+    }
+}
 
 /// Why a tool could not do its work.
 #[derive(Debug)]
@@ -30,9 +47,12 @@ pub(super) fn wrong(text: impl Into<String>) -> Failed {
 }
 
 /// The answer as MCP has it. What goes wrong in the sandbox is for the model to read, and no error of the protocol.
-pub(super) fn result(answer: Answer) -> CallToolResult {
+pub(super) fn result(answer: Result<Said, Failed>) -> CallToolResult {
     match answer {
-        Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
+        Ok(Said { text, pictures }) => {
+            let pictures = pictures.into_iter().map(|(mime, content)| ContentBlock::image(STANDARD.encode(content), mime));
+            CallToolResult::success(std::iter::once(ContentBlock::text(text)).chain(pictures).collect())
+        }
         Err(Failed::Wrong(text)) => CallToolResult::error(vec![ContentBlock::text(text)]),
         Err(Failed::Sandbox(error)) => {
             let text = match error.code() {

@@ -27,6 +27,19 @@ pub(super) struct Exec {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+pub(super) struct RunCode {
+    /// The cell.
+    pub(super) code: String,
+    /// `python` (the default), `javascript` or `typescript`, where their kernels are installed.
+    pub(super) language: Option<String>,
+    /// The context to run in, by its id. Default: the one of the language, which is made by itself.
+    pub(super) context: Option<String>,
+    /// Interrupt it after this time, in milliseconds. Default 60000, at most 600000.
+    pub(super) timeout_ms: Option<u64>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct StartProcess {
     /// A line for the shell.
     pub(super) command: String,

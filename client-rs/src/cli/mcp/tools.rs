@@ -18,8 +18,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, Mutex as AsyncMutex};
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{Answer, Failed, result, wrong};
-use super::{exec, file, process, schema, search};
+use super::answer::{Failed, Said, result, wrong};
+use super::{code, exec, file, process, schema, search};
 
 /// Calls at once. One more is refused.
 pub(super) const MAX_CALLS: usize = 32;
@@ -69,7 +69,7 @@ impl Tools {
         tokio::time::timeout(ENDING, futures_util::future::join_all(ends)).await.map(drop).unwrap_or_default();
     }
 
-    async fn call(&self, name: &str, arguments: JsonObject, cancelled: &CancellationToken) -> Option<Answer> {
+    async fn call(&self, name: &str, arguments: JsonObject, cancelled: &CancellationToken) -> Option<Result<Said, Failed>> {
         let Ok(_place) = self.calls.try_acquire() else {
             return Some(Err(wrong(format!("{MAX_CALLS} calls are under way, the most that there may be; wait for one"))));
         };
@@ -79,7 +79,7 @@ impl Tools {
                 match read(arguments) {
                     Ok(arguments) => tokio::select! {
                         biased;
-                        answer = $tool(self, arguments) => answer,
+                        answer = $tool(self, arguments) => answer.map(Said::from),
                         () = cancelled.cancelled() => Err(wrong("the call was cancelled")),
                     },
                     Err(failed) => Err(failed),
@@ -89,7 +89,7 @@ impl Tools {
         Some(match name {
             // Cancelled, it has to end the command first.
             "exec" => match read(arguments) {
-                Ok(arguments) => exec::exec(self, arguments, cancelled).await,
+                Ok(arguments) => exec::exec(self, arguments, cancelled).await.map(Said::from),
                 Err(failed) => Err(failed),
             },
             "start_process" => call!(process::start),
@@ -103,6 +103,7 @@ impl Tools {
             "edit_file" => call!(file::edit),
             "list_files" => call!(file::list),
             "search_files" => call!(search::search),
+            "run_code" => call!(code::run),
             _ => return None,
         })
     }
@@ -232,6 +233,13 @@ fn table() -> Vec<Tool> {
             "Search files",
             Does::Look,
             "Find lines by a regular expression, or files by name. Lines come as path:line:text.",
+        ),
+        tool::<schema::RunCode>(
+            "run_code",
+            "Run code",
+            Does::Anything,
+            "Run a cell in a code context (a Jupyter kernel), which keeps its variables and imports from one call to the next. The \
+             answer has what was printed, the value of the last expression, pictures that were drawn, and the traceback of an error.",
         ),
     ]
 }
