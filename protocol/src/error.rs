@@ -164,12 +164,12 @@ codes! {
     /// There is no git in the sandbox.
     GitNotInstalled = "GIT_NOT_INSTALLED", "Install git in the sandbox's image: `apt-get install git`.";
 
-    /// A mount without keys, or keys that the store does not know.
+    /// A mount without keys.
     MissingCredentials = "MISSING_CREDENTIALS", "Give `access_key_id` and `secret_access_key` that may use the bucket.";
     /// The parameters of a mount do not go together, or may not be.
     InvalidMountConfig = "INVALID_MOUNT_CONFIG", "Correct the parameter that the message names.";
-    /// s3fs could not mount: the bucket does not exist, or the store does not answer.
-    S3fsMount = "S3FS_MOUNT_ERROR", "See the message, which ends with what s3fs said.";
+    /// s3fs could not mount: the store does not know the keys or the bucket, or does not answer; or there is no s3fs.
+    S3fsMount = "S3FS_MOUNT_ERROR", "See `reason` (`credentials`, `bucket`, `unreachable`, `timeout`, `not_installed` …) and the message.";
     /// The directory cannot take a mount, or this machine can mount nothing.
     BucketMount = "BUCKET_MOUNT_ERROR", "See the message for what is in the way.";
     /// A mount could not be ended.

@@ -3,7 +3,10 @@
 pub(crate) mod activity;
 pub(crate) mod buffer;
 pub(crate) mod fs;
+pub(crate) mod git;
+mod handed;
 pub(crate) mod machine;
+pub(crate) mod mount;
 pub(crate) mod port;
 pub(crate) mod process;
 pub(crate) mod pty;
@@ -35,6 +38,8 @@ pub(crate) struct Sandbox {
     /// All files, without a limit.
     pub(crate) files: fs::Files,
     pub(crate) ports: port::Ports,
+    pub(crate) checkouts: git::Checkouts,
+    pub(crate) mounts: mount::Mounts,
     /// Hosts besides this one that `tcp.connect` may reach.
     pub(crate) tcp_hosts: Vec<String>,
     /// Where the server itself listens, once it does.
@@ -82,14 +87,31 @@ impl Sandbox {
             &machine::hostname(),
         );
         let ports = port::Ports::new(names);
+        let checkouts = git::Checkouts::new(host.clone());
+        let mounts = mount::Mounts::new(host.clone());
         let tcp_hosts = settings.tcp_hosts();
         let listens = OnceLock::new();
-        Ok(Self { workspace, host, processes, terminals, sessions, files, ports, tcp_hosts, listens, activity })
+        Ok(Self {
+            workspace,
+            host,
+            processes,
+            terminals,
+            sessions,
+            files,
+            ports,
+            checkouts,
+            mounts,
+            tcp_hosts,
+            listens,
+            activity,
+        })
     }
 
     /// Ends everything: TERM, and KILL after this time.
     pub(crate) async fn shutdown(&self, grace: Duration) {
         tokio::join!(self.processes.shutdown(grace), self.terminals.shutdown(grace), self.sessions.shutdown(grace));
+        // After those that may have files open there.
+        self.mounts.shutdown(grace).await;
     }
 }
 

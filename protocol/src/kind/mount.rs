@@ -1,8 +1,8 @@
 //! `mount.*`: buckets of object stores that speak S3, as directories of the sandbox.
 //!
 //! The file system is s3fs, a process of its own. It is part of the sandbox, not of a connection: it stays until it is
-//! removed, or the server ends. Keys are in no argument, environment, message or log; who may read all files of the
-//! server's user can read them while s3fs starts.
+//! removed, or the server ends. Keys are in no argument, file, message or log, and in no environment but, with a session's
+//! token, that of s3fs, which takes such a token in no other way.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,10 +24,10 @@ pub struct Create {
     /// The store's address: `https://host` or `http://host:port`, without user and password. Default: that of AWS in `region`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// Whose store it is. Default: read off the endpoint's host, else `other`.
+    /// Whose store it is. Default: read off the endpoint's host, else `other`; without an endpoint `s3`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<Provider>,
-    /// The region that requests are signed for. Default: `auto` for R2, else what the endpoint of AWS says, else `us-east-1`.
+    /// The region that requests are signed for. Default: `auto` for R2 and GCS, else what the endpoint of AWS says, else `us-east-1`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// The id of the access key. It is given with `secret_access_key`, or not at all.
@@ -112,8 +112,8 @@ pub struct Listing {
     pub mounts: Vec<Info>,
 }
 
-/// Parameters of `mount.remove`. Who still has files open there can go on using them; the directory is removed when it was
-/// made for the mount.
+/// Parameters of `mount.remove`. Who still has files open there has 5 s to close them; what was not written by then is lost.
+/// The directory is removed when it was made for the mount.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Remove {

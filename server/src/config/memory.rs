@@ -9,6 +9,7 @@ use crate::lanes::GROWTH;
 use crate::sandbox::buffer;
 use crate::sandbox::fs::backup::MAX_BACKUPS;
 use crate::sandbox::fs::{MAX_LONG, MAX_SEARCHES, MAX_WATCHES, pieces};
+use crate::sandbox::mount;
 use crate::sandbox::port::{LISTED, MAX_LISTED, MAX_WATCHES as PORT_WATCHES};
 use crate::sandbox::process::log::{SEGMENT, SHARED_MEMORY};
 use crate::sandbox::process::pipe::READ;
@@ -73,6 +74,9 @@ const _: () = assert!(PREVIEW <= CONNECTION + GROWING * sandwire_link::SHORT as 
 /// What each watch of ports was told and is being told, where that is not what another was; and the newest look.
 const PORTS: u64 = ((2 * PORT_WATCHES + 4) * MAX_LISTED * LISTED) as u64;
 
+/// Buckets that are mounted; s3fs is a process of its own.
+const MOUNTS: u64 = (mount::MAX * mount::MEMORY) as u64;
+
 impl Settings {
     /// Upper bound of the server's own memory, in bytes, whatever clients and commands do.
     pub(crate) fn memory_bound(&self) -> u64 {
@@ -84,6 +88,7 @@ impl Settings {
             + self.files()
             + PORTS
             + VARIABLES
+            + MOUNTS
             + budget::memory(if self.max_terminals() == 0 { 0 } else { self.terminal_memory() })
     }
 

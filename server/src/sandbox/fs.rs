@@ -18,6 +18,7 @@ pub(crate) mod pieces;
 mod read;
 mod remove;
 mod search;
+mod target;
 mod tree_read;
 mod tree_write;
 mod walk;

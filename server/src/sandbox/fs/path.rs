@@ -121,7 +121,7 @@ impl PathPolicy {
     }
 
     /// Whether something that exists and really is at `real` may be used.
-    fn permits(&self, need: Need, real: &Path) -> bool {
+    pub(super) fn permits(&self, need: Need, real: &Path) -> bool {
         self.roots(need).is_none_or(|roots| roots.iter().any(|root| real.starts_with(&root.path)))
             && self.outer.as_ref().is_none_or(|outer| outer.permits(need, real))
     }
@@ -143,7 +143,7 @@ impl Root {
 }
 
 /// Where a path is or would be: links are resolved as far as it exists.
-fn resolve_there(path: &Path) -> PathBuf {
+pub(super) fn resolve_there(path: &Path) -> PathBuf {
     path.ancestors()
         .find_map(|ancestor| {
             let real = std::fs::canonicalize(ancestor).ok()?;
@@ -345,7 +345,7 @@ impl Files {
     }
 }
 
-fn denied(need: Need, shown: &ByteString) -> Error {
+pub(super) fn denied(need: Need, shown: &ByteString) -> Error {
     let what = match need {
         Need::Read => "the token does not allow reading this path",
         Need::Write => "the token does not allow changing this path",

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -121,6 +121,19 @@ pub(crate) struct Started {
 /// # Errors
 /// Those of [`Prepared::new`] and [`Machine::confine`], `PROCESS_SPAWN_FAILED`.
 pub(crate) fn start(host: &Host, launch: &Launch, spec: &Spec) -> Result<Started, Error> {
+    start_handing(host, launch, spec, None)
+}
+
+/// Starts a command that has this as its descriptor 3.
+///
+/// # Errors
+/// As [`start`].
+pub(crate) fn start_handing(
+    host: &Host,
+    launch: &Launch,
+    spec: &Spec,
+    handed: Option<BorrowedFd<'_>>,
+) -> Result<Started, Error> {
     let prepared = Prepared::new(launch, &host.workspace, &host.variables, host.marker())?;
     let lacking = |error: io::Error| spawn_failed(&prepared, error.raw_os_error().unwrap_or(0));
     let (stdout, stdout_child) = pipe().map_err(lacking)?;
@@ -133,6 +146,7 @@ pub(crate) fn start(host: &Host, launch: &Launch, spec: &Spec) -> Result<Started
         stdin: stdin_child.as_ref().map(AsFd::as_fd),
         stdout: stdout_child.as_fd(),
         stderr: stderr_child.as_ref().unwrap_or(&stdout_child).as_fd(),
+        handed,
     };
     let left = prepared.limits.output_bytes.unwrap_or(u64::MAX);
     let run = spawn_run(host, prepared, stdio, spec)?;
@@ -161,7 +175,8 @@ pub(crate) fn start_shell(host: &Host, launch: &Launch, stdin: OwnedFd) -> Resul
     let prepared = Prepared::new(launch, &host.workspace, &host.variables, host.marker())?;
     let nowhere = std::fs::File::options().write(true).open("/dev/null");
     let nowhere = nowhere.map_err(|error| spawn_failed(&prepared, error.raw_os_error().unwrap_or(0)))?;
-    let stdio = Stdio::Pipes { stdin: Some(stdin.as_fd()), stdout: nowhere.as_fd(), stderr: nowhere.as_fd() };
+    let stdio =
+        Stdio::Pipes { stdin: Some(stdin.as_fd()), stdout: nowhere.as_fd(), stderr: nowhere.as_fd(), handed: None };
     let spec = Spec { stdin: false, merge_stderr: false, timeout: None, grace: Duration::ZERO };
     spawn_run(host, prepared, stdio, &spec)
 }

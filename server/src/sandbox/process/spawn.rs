@@ -19,8 +19,8 @@ use tokio::io::unix::AsyncFd;
 use super::launch::Prepared;
 use super::signal::Signal;
 
-/// The descriptors that become 0, 1 and 2 of the command. All others are closed at the exec: every descriptor of the
-/// server is opened with CLOEXEC.
+/// The descriptors that become 0, 1, 2 and, when one is handed to it, 3 of the command. All others are closed at the
+/// exec: every descriptor of the server is opened with CLOEXEC.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stdio<'a> {
     /// Three of the server's descriptors.
@@ -29,6 +29,8 @@ pub(crate) enum Stdio<'a> {
         stdin: Option<BorrowedFd<'a>>,
         stdout: BorrowedFd<'a>,
         stderr: BorrowedFd<'a>,
+        /// Becomes 3.
+        handed: Option<BorrowedFd<'a>>,
     },
     /// A terminal by its path, for all three. The new session, which has none, gets it as its controlling terminal by
     /// opening it (tty(4)).
@@ -205,21 +207,29 @@ fn become_program(program: &Program<'_>) -> Failure {
                 return failure(Step::Confine);
             }
         }
-        let (stdin, stdout, stderr) = match *stdio {
-            Stdio::Pipes { stdin, stdout, stderr } => {
+        let (stdin, stdout, stderr, handed) = match *stdio {
+            Stdio::Pipes { stdin, stdout, stderr, handed } => {
                 let stdin = match stdin {
                     Some(stdin) => stdin.as_raw_fd(),
                     None => libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC),
                 };
-                (stdin, stdout.as_raw_fd(), stderr.as_raw_fd())
+                (stdin, stdout.as_raw_fd(), stderr.as_raw_fd(), handed)
             }
             Stdio::Terminal(path) => {
                 let terminal = libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
-                (terminal, terminal, terminal)
+                (terminal, terminal, terminal, None)
             }
         };
         if stdin < 0 || libc::dup2(stdin, 0) < 0 || libc::dup2(stdout, 1) < 0 || libc::dup2(stderr, 2) < 0 {
             return failure(Step::Start);
+        }
+        if let Some(handed) = handed {
+            // One that is 3 already would keep its CLOEXEC.
+            let handed = handed.as_raw_fd();
+            let done = if handed == 3 { libc::fcntl(3, libc::F_SETFD, 0) } else { libc::dup2(handed, 3) };
+            if done < 0 {
+                return failure(Step::Start);
+            }
         }
         // After the descriptors, which may be above the limit; before the user, who may not raise one.
         if let Some(descriptors) = DESCRIPTORS.get()

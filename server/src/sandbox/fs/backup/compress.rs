@@ -123,10 +123,9 @@ mod tests {
             context.set_parameter(CParameter::WindowLog(WINDOW_LOG)).unwrap();
             let mut made = vec![0; 1 << 20];
             let data: Vec<u8> = (0..4_u32 << 20).map(|at| (at.wrapping_mul(at) >> 13) as u8).collect();
-            let (mut input, mut output) = (InBuffer::around(&data), OutBuffer::around(&mut made));
+            let mut input = InBuffer::around(&data);
             while input.pos < data.len() {
-                context.compress_stream(&mut output, &mut input).unwrap();
-                output.set_pos_to_start();
+                context.compress_stream(&mut OutBuffer::around(&mut made), &mut input).unwrap();
             }
             assert!(context.sizeof() <= 9 << 19, "level {level}: {} KiB", context.sizeof() >> 10);
         }

@@ -7,12 +7,13 @@ use sandwire_protocol::kind::command::Launch;
 use super::super::launch::Prepared;
 use super::super::spawn::{Confinement, Failure, Stdio};
 use super::*;
+use crate::sandbox::variables::Variables;
 
 fn start(reaper: &Reaper, command: &str) -> Child {
     let launch = Launch { command: Some(command.into()), ..Launch::default() };
     let prepared = Prepared::new(&launch, Path::new("/"), &Variables::default(), "reap-test".to_owned()).unwrap();
     let null = std::fs::File::options().write(true).open("/dev/null").unwrap();
-    let stdio = Stdio::Pipes { stdin: None, stdout: null.as_fd(), stderr: null.as_fd() };
+    let stdio = Stdio::Pipes { stdin: None, stdout: null.as_fd(), stderr: null.as_fd(), handed: None };
     reaper.spawn_with(|| spawn::spawn(&prepared, stdio, &Confinement::default())).unwrap()
 }
 
