@@ -3,6 +3,7 @@
 mod args;
 mod attach;
 mod backup;
+mod code;
 mod connect;
 mod cp;
 mod end;
@@ -81,6 +82,7 @@ enum Command {
     Terminal(terminal::Args),
     Session(session::Args),
     Env(env::Args),
+    Code(code::Args),
     Cp(cp::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
@@ -122,7 +124,7 @@ impl Command {
         matches!(
             self,
             Command::Exec(_) | Command::Shell(_) | Command::Attach(_) | Command::Wait(_) | Command::Search(_)
-        )
+        ) || matches!(self, Command::Code(args) if args.is_run())
     }
 }
 
@@ -185,6 +187,7 @@ async fn run(command: Command, client: &Client, global: &Global) -> Result<i32, 
         Command::Rm(args) => process::rm(args, client, global).await,
         Command::Session(args) => session::run(args, client, global).await,
         Command::Env(args) => env::run(args, client, global).await,
+        Command::Code(args) => code::run(args, client, global).await,
         Command::Terminal(args) => terminal::run(args, client, global).await,
         Command::Cp(args) => cp::run(args, client, global).await,
         Command::Backup(args) => backup::backup(args, client, global).await,

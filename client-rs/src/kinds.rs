@@ -4,6 +4,7 @@ pub mod backup;
 pub mod env;
 pub mod exec;
 pub mod file;
+pub mod kernel;
 mod launch;
 pub mod port;
 pub mod process;

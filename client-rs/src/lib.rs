@@ -50,6 +50,7 @@
 //! | [`Client::processes`] | [background processes](kinds::process), which outlive every connection, and their logs |
 //! | [`Client::sessions`], [`Client::session`] | [shell sessions](kinds::session), whose state lasts from one command to the next |
 //! | [`Client::env`] | [variables](kinds::env) that everything gets that begins in the sandbox |
+//! | [`Client::run_code`], [`Client::kernels`], [`Client::kernel`] | [code contexts](kinds::kernel) on Jupyter kernels, with rich results |
 //! | [`Client::terminals`] | [terminals](kinds::terminal), which outlive their viewers |
 //! | [`Client::files`] | [files](kinds::file): read, written, listed, searched, watched; [trees](kinds::tree) copied both ways |
 //! | [`Client::backup`] | [backups](kinds::backup) of directories: archives that prove themselves, restored whole or not at all |

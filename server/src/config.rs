@@ -113,6 +113,13 @@ settings! {
         terminal_memory: Size = Some(Size(108 << 20)), "SANDWIRE_TERMINAL_MEMORY";
         /// Shell sessions at once, the one named `default` included [default: 64]
         max_sessions: usize = Some(64), "SANDWIRE_MAX_SESSIONS";
+        /// Code contexts at once, each with a kernel [default: 16]
+        max_kernels: usize = Some(16), "SANDWIRE_MAX_KERNELS";
+        /// Kernels that are started before a context wants them: of the languages used last, and only once one was used.
+        /// 0 starts none [default: 1]
+        kernel_pool: usize = Some(1), "SANDWIRE_KERNEL_POOL";
+        /// Output of one kernel that waits for a reader, on disk; a cell that has more is interrupted [default: 256MiB]
+        kernel_spool: Size = Some(Size(256 << 20)), "SANDWIRE_KERNEL_SPOOL";
         /// Lines above the screen that a terminal keeps [default: 1000]
         scrollback: usize = Some(1000), "SANDWIRE_SCROLLBACK";
     }
@@ -168,6 +175,8 @@ pub enum Request {
     Print(String),
     /// Ask the server that runs with these settings whether it serves.
     Health(Box<Settings>),
+    /// Be the bridge between the server that started this and a kernel.
+    Bridge,
 }
 
 /// The first argument that asks for [`Request::Health`].
@@ -179,6 +188,9 @@ const HEALTH: &str = "health";
 /// [`ConfigError`] that names the setting. Wrong flags, `--help` and `--version` end the program, as clap does.
 pub fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Request, ConfigError> {
     let mut arguments: Vec<_> = arguments.into_iter().collect();
+    if arguments.get(1).is_some_and(|first| first == crate::bridge::ARGUMENT) {
+        return Ok(Request::Bridge);
+    }
     let health = arguments.get(1).is_some_and(|first| first == HEALTH);
     if health {
         arguments.remove(1);

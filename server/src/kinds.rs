@@ -87,14 +87,20 @@ pub(crate) fn serve(incoming: Incoming, server: &Arc<Server>, access: &Arc<Acces
         Open::SessionDelete(params) => run!(SessionDelete, params, session::delete),
         Open::EnvSet(params) => run!(EnvSet, params, env::set),
         Open::EnvList(params) => run!(EnvList, params, env::list),
-        Open::KernelSpecs(params) => run!(KernelSpecs, params, kernel::refuse),
-        Open::KernelCreate(params) => run!(KernelCreate, params, kernel::refuse),
-        Open::KernelList(params) => run!(KernelList, params, kernel::refuse),
-        Open::KernelGet(params) => run!(KernelGet, params, kernel::refuse),
-        Open::KernelDelete(params) => run!(KernelDelete, params, kernel::refuse),
-        Open::KernelRestart(params) => run!(KernelRestart, params, kernel::refuse),
-        Open::KernelInterrupt(params) => run!(KernelInterrupt, params, kernel::refuse),
-        Open::KernelRun(params) => run!(KernelRun, params, kernel::refuse),
+        Open::KernelSpecs(params) => run!(KernelSpecs, params, kernel::specs),
+        Open::KernelCreate(params) => {
+            let made = kernel::make(&server.sandbox, params);
+            run!(KernelCreate, made, kernel::create);
+        }
+        Open::KernelList(params) => run!(KernelList, params, kernel::list),
+        Open::KernelGet(params) => run!(KernelGet, params, kernel::get),
+        Open::KernelDelete(params) => run!(KernelDelete, params, kernel::delete),
+        Open::KernelRestart(params) => run!(KernelRestart, params, kernel::restart),
+        Open::KernelInterrupt(params) => run!(KernelInterrupt, params, kernel::interrupt),
+        Open::KernelRun(params) => {
+            let params = (kernel::place(&server.sandbox, &params), params);
+            run!(KernelRun, params, kernel::run);
+        }
         Open::ProcessStart(params) => {
             let params = (session::place(&server.sandbox, params.session.as_deref()), params);
             run!(ProcessStart, params, process::start);

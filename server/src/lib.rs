@@ -1,6 +1,7 @@
 //! The sandwire server: everything in a sandbox over one WebSocket.
 
 mod auth;
+mod bridge;
 pub mod config;
 mod conn;
 mod count;
@@ -17,5 +18,6 @@ mod sandbox;
 mod server;
 mod tls;
 
+pub use bridge::run as bridge;
 pub use health::health;
 pub use run::{Failed, run, run_host};

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
                 }
             };
         }
+        Ok(Request::Bridge) => return sandwire_server::bridge(),
         Err(error) => {
             eprintln!("sandwire-server: {error}");
             return ExitCode::from(2);

@@ -1,15 +1,17 @@
-//! What outlives a channel: processes, terminals, sessions, files.
+//! What outlives a channel: processes, terminals, sessions, code contexts, files.
 
 pub(crate) mod activity;
 pub(crate) mod buffer;
 pub(crate) mod fs;
 pub(crate) mod git;
 mod handed;
+pub(crate) mod kernel;
 pub(crate) mod machine;
 pub(crate) mod mount;
 pub(crate) mod port;
 pub(crate) mod process;
 pub(crate) mod pty;
+mod queue;
 mod resolve;
 pub(crate) mod shell;
 pub(crate) mod tcp;
@@ -35,6 +37,7 @@ pub(crate) struct Sandbox {
     pub(crate) processes: process::registry::Registry,
     pub(crate) terminals: pty::registry::Registry,
     pub(crate) sessions: shell::Registry,
+    pub(crate) kernels: kernel::Registry,
     /// All files, without a limit.
     pub(crate) files: fs::Files,
     pub(crate) ports: port::Ports,
@@ -79,6 +82,15 @@ impl Sandbox {
             activity.terminals.clone(),
         );
         let sessions = shell::Registry::new(host.clone(), settings.max_sessions());
+        let kernels = kernel::Registry::new(
+            host.clone(),
+            kernel::Bounds {
+                max: settings.max_kernels(),
+                pool: settings.kernel_pool(),
+                spool: settings.kernel_spool() as u64,
+            },
+            activity.commands.clone(),
+        );
         let files = fs::Files::new(workspace.clone());
         let names = port::names::Names::new(
             settings.sandbox_id.as_deref(),
@@ -97,6 +109,7 @@ impl Sandbox {
             processes,
             terminals,
             sessions,
+            kernels,
             files,
             ports,
             checkouts,
@@ -109,7 +122,12 @@ impl Sandbox {
 
     /// Ends everything: TERM, and KILL after this time.
     pub(crate) async fn shutdown(&self, grace: Duration) {
-        tokio::join!(self.processes.shutdown(grace), self.terminals.shutdown(grace), self.sessions.shutdown(grace));
+        tokio::join!(
+            self.processes.shutdown(grace),
+            self.terminals.shutdown(grace),
+            self.sessions.shutdown(grace),
+            self.kernels.shutdown(grace),
+        );
         // After those that may have files open there.
         self.mounts.shutdown(grace).await;
     }

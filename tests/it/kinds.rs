@@ -7,6 +7,7 @@ mod backup;
 mod env;
 mod exec;
 mod file;
+mod kernel;
 mod place;
 mod port;
 mod process;

@@ -6,6 +6,7 @@ use rmcp::model::{CallToolRequestParams, CallToolResult};
 use rmcp::service::{RoleClient, RunningService};
 use rmcp::{ServiceError, ServiceExt};
 use sandwire_tests::proxy::{Cut, Proxy};
+use sandwire_tests::python;
 use sandwire_tests::server::{self, Server, binary};
 use sandwire_tests::wait::wait_for;
 use serde_json::{Value, json};
@@ -82,7 +83,10 @@ async fn commands_say_how_they_ended_and_what_is_left_out() {
     assert!(long.contains("[… 587895 of 588895 bytes are left out here. process_logs with id \"exec-"), "{long}");
     let id = long.split('"').nth(1).unwrap();
     let page = model.said("process_logs", json!({ "id": id, "offset": 500 })).await;
-    assert!(page.contains("exit 0") && page.contains("[bytes 500 to 1500 of 588895; 587395 more: offset 1500]"), "{page}");
+    assert!(
+        page.contains("exit 0") && page.contains("[bytes 500 to 1500 of 588895; 587395 more: offset 1500]"),
+        "{page}"
+    );
 
     // One that takes longer than the wait goes on, and can be asked.
     let running = model.said("exec", json!({ "command": "echo first; sleep 1000", "wait_ms": 500 })).await;
@@ -112,7 +116,8 @@ async fn commands_say_how_they_ended_and_what_is_left_out() {
 async fn processes_are_started_read_written_to_and_stopped() {
     let server = Server::start();
     let model = Model::start(&server.url(), &[]).await;
-    let start = json!({ "command": "while read -r line; do echo \"got $line\"; done; echo end", "id": "echo", "stdin": true });
+    let start =
+        json!({ "command": "while read -r line; do echo \"got $line\"; done; echo end", "id": "echo", "stdin": true });
     assert!(model.said("start_process", start.clone()).await.starts_with("started the process \"echo\" (pid "));
     assert!(model.failed("start_process", start).await.contains("PROCESS_EXISTS"));
     for line in ["one", "two"] {
@@ -141,7 +146,9 @@ async fn processes_are_started_read_written_to_and_stopped() {
     let port: u16 = said.lines().nth(1).unwrap().parse().unwrap();
     let ready = model.said("wait_for_port", json!({ "port": port, "id": "web", "path": "/" })).await;
     assert_eq!(ready, format!("port {port} accepts connections and answers with status 200"));
-    assert!(model.failed("wait_for_port", json!({ "port": 1, "timeout_ms": 200 })).await.contains("PROCESS_READY_TIMEOUT"));
+    assert!(
+        model.failed("wait_for_port", json!({ "port": 1, "timeout_ms": 200 })).await.contains("PROCESS_READY_TIMEOUT")
+    );
     assert_eq!(model.leave().await, Some(0));
     assert!(!server.started().is_empty(), "processes outlive who started them");
 }
@@ -151,15 +158,27 @@ async fn files_are_read_by_lines_edited_listed_and_searched() {
     let server = Server::start();
     let model = Model::start(&server.url(), &["--output-limit", "1000"]).await;
     let numbers: String = (1..=1000).map(|number| format!("line {number}\n")).collect();
-    assert_eq!(model.said("write_file", json!({ "path": "d/n.txt", "content": numbers })).await, "wrote 8893 bytes to d/n.txt");
+    assert_eq!(
+        model.said("write_file", json!({ "path": "d/n.txt", "content": numbers })).await,
+        "wrote 8893 bytes to d/n.txt"
+    );
     let page = model.said("read_file", json!({ "path": "d/n.txt" })).await;
     assert!(page.starts_with("1\tline 1\n2\tline 2\n") && page.len() < 1200, "{page}");
     let next: u64 = page.rsplit("start_line ").next().unwrap().split(' ').next().unwrap().parse().unwrap();
     let page = model.said("read_file", json!({ "path": "d/n.txt", "start_line": next, "lines": 2 })).await;
-    assert!(page.starts_with(&format!("{next}\tline {next}\n{}\tline {0}\n[the file goes on", next + 1)) || page.contains(&format!("{next}\tline {next}\n")), "{page}");
+    assert!(
+        page.starts_with(&format!("{next}\tline {next}\n{}\tline {0}\n[the file goes on", next + 1))
+            || page.contains(&format!("{next}\tline {next}\n")),
+        "{page}"
+    );
     let last = model.said("read_file", json!({ "path": "d/n.txt", "start_line": 1000 })).await;
     assert_eq!(last, "1000\tline 1000\n");
-    assert!(model.said("read_file", json!({ "path": "d/n.txt", "start_line": 2000 })).await.contains("the file has 1000 lines"));
+    assert!(
+        model
+            .said("read_file", json!({ "path": "d/n.txt", "start_line": 2000 }))
+            .await
+            .contains("the file has 1000 lines")
+    );
     model.exec("head -c 100000 /dev/zero | tr '\\0' x > long; printf 'a\\r\\nb' > crlf").await;
     let long = model.said("read_file", json!({ "path": "long" })).await;
     assert!(long.contains("98002 bytes of long lines are left out") && long.len() < 2200, "{}", long.len());
@@ -169,7 +188,9 @@ async fn files_are_read_by_lines_edited_listed_and_searched() {
     assert!(model.failed("edit_file", edit("line 50", "x")).await.contains("times"));
     assert!(model.failed("edit_file", edit("none", "x")).await.contains("does not have this text"));
     assert!(model.failed("edit_file", edit("", "x")).await.contains("empty"));
-    assert!(model.failed("edit_file", json!({ "path": "none", "old": "a", "new": "b" })).await.contains("FILE_NOT_FOUND"));
+    assert!(
+        model.failed("edit_file", json!({ "path": "none", "old": "a", "new": "b" })).await.contains("FILE_NOT_FOUND")
+    );
     model.said("edit_file", json!({ "path": "crlf", "old": "\r\n", "new": "\n", "all": true })).await;
     assert_eq!(std::fs::read(server.workspace().join("crlf")).unwrap(), b"a\nb");
     let expected = numbers.replace("line 500\n", "changed\n");
@@ -186,10 +207,16 @@ async fn files_are_read_by_lines_edited_listed_and_searched() {
             None => break,
         }
     }
-    assert_eq!((names.len(), names[0].as_str(), names[202].as_str()), (203, "100 (0 bytes)", "p (a device, FIFO or socket)"));
+    assert_eq!(
+        (names.len(), names[0].as_str(), names[202].as_str()),
+        (203, "100 (0 bytes)", "p (a device, FIFO or socket)")
+    );
     assert!(names.contains(&"l -> x".to_owned()));
     let found = model.said("search_files", json!({ "pattern": "line 99[0-9]$", "glob": "*.txt", "limit": 3 })).await;
-    assert!(found.starts_with("d/n.txt:990:line 990\nd/n.txt:991:line 991\n") && found.contains("stopped after 3 matches"), "{found}");
+    assert!(
+        found.starts_with("d/n.txt:990:line 990\nd/n.txt:991:line 991\n") && found.contains("stopped after 3 matches"),
+        "{found}"
+    );
     let around = model.said("search_files", json!({ "pattern": "changed", "literal": true, "context": 1 })).await;
     assert_eq!(around, "d/n.txt-499-line 499\nd/n.txt:500:changed\nd/n.txt-501-line 501\n");
     assert!(model.said("search_files", json!({ "pattern": "line" })).await.contains("there are more"));
@@ -216,7 +243,12 @@ async fn a_lost_connection_is_no_error_and_who_leaves_ends_what_it_waited_for() 
     let left = async {
         wait_for("the commands to run", || server.started().len() >= 2).await;
     };
-    let calls = async { tokio::join!(model.call("exec", json!({ "command": "exec sleep 1000" })), model.call("exec", json!({ "command": "exec sleep 1000", "session": "default" }))) };
+    let calls = async {
+        tokio::join!(
+            model.call("exec", json!({ "command": "exec sleep 1000" })),
+            model.call("exec", json!({ "command": "exec sleep 1000", "session": "default" }))
+        )
+    };
     tokio::select! {
         ended = calls => panic!("{ended:?}"),
         () = left => {}
@@ -225,23 +257,20 @@ async fn a_lost_connection_is_no_error_and_who_leaves_ends_what_it_waited_for() 
     wait_for("the commands to be ended", || {
         let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
         let ours = server.started();
-        let lines = processes.filter(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()).is_some_and(|pid: i32| ours.contains(&pid)));
-        !lines.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok()).any(|line| line.starts_with(b"sleep\x001000"))
+        let lines = processes.filter(|entry| {
+            entry.file_name().to_str().and_then(|name| name.parse().ok()).is_some_and(|pid: i32| ours.contains(&pid))
+        });
+        !lines
+            .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
+            .any(|line| line.starts_with(b"sleep\x001000"))
     })
     .await;
-}
-
-/// The Python in which `tests/run` puts the other SDK.
-fn python() -> std::path::PathBuf {
-    let python = binary("sandwire").parent().unwrap().parent().unwrap().join("python-mcp/bin/python");
-    assert!(python.exists(), "{} is missing: `tests/run it` makes it", python.display());
-    python
 }
 
 #[track_caller]
 fn python_says_ok(arguments: &[&str]) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/it/mcp/client.py");
-    let output = Command::new(python()).arg(script).args(arguments).output().unwrap();
+    let output = Command::new(python::environment().join("bin/python3")).arg(script).args(arguments).output().unwrap();
     assert!(output.status.success() && output.stdout.ends_with(b"ok\n"), "{output:?}");
 }
 
@@ -249,7 +278,9 @@ fn python_says_ok(arguments: &[&str]) {
 async fn the_python_sdk_uses_it_over_standard_streams() {
     let server = Server::start();
     let url = server.url();
-    tokio::task::spawn_blocking(move || python_says_ok(&["stdio", binary("sandwire").to_str().unwrap(), &url])).await.unwrap();
+    tokio::task::spawn_blocking(move || python_says_ok(&["stdio", binary("sandwire").to_str().unwrap(), &url]))
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -272,7 +303,17 @@ async fn the_python_sdk_uses_it_over_http_and_nobody_else_gets_in() {
     let status = |url: &str, headers: &[&str]| {
         let body = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#;
         let mut command = Command::new("curl");
-        command.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "-d", body, "-H", "Content-Type: application/json"]);
+        command.args([
+            "-s",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code}",
+            "-d",
+            body,
+            "-H",
+            "Content-Type: application/json",
+        ]);
         command.args(["-H", "Accept: application/json, text/event-stream"]);
         for header in headers {
             command.args(["-H", header]);
@@ -302,4 +343,33 @@ async fn the_python_sdk_uses_it_over_http_and_nobody_else_gets_in() {
     // Sessions have a bound.
     let opened = (0..70).map(|_| status(&url, &[])).collect::<Vec<_>>();
     assert_eq!(opened.iter().filter(|status| *status == "503").count(), 70 - 63, "{opened:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cells_keep_what_they_made_and_show_what_they_drew() {
+    let server = python::with_kernels().start();
+    let model = Model::start(&server.url(), &["--output-limit", "1000"]).await;
+    let cell = async |code: &str| model.said("run_code", json!({ "code": code })).await;
+    assert!(cell("x = 20\nprint('made')").await.ends_with(" s)\nmade\n"));
+    assert!(cell("x + 1").await.ends_with(" s)\n21\n"));
+    let failed = cell("print('before'); 1 / 0").await;
+    assert!(
+        failed.starts_with("error (")
+            && failed.contains("before\n")
+            && failed.contains("ZeroDivisionError: division by zero"),
+        "{failed}"
+    );
+    assert!(!failed.contains('\u{1b}'), "colours are for terminals");
+    assert!(cell("for i in range(100000): print(i)").await.contains("bytes are left out here. Print less"));
+    let late = model.said("run_code", json!({ "code": "import time; time.sleep(1000)", "timeout_ms": 500 })).await;
+    assert!(late.starts_with("timed out, and was interrupted"), "{late}");
+    assert!(cell("x").await.ends_with(" s)\n20\n"), "the context lives on");
+    let drawn = json!({ "code": "%matplotlib inline\nimport matplotlib.pyplot as p\n_ = p.plot([1, 2])\np.show()" });
+    let drawn = model.call("run_code", drawn).await.unwrap();
+    let picture = drawn.content.iter().find_map(|block| block.as_image()).unwrap();
+    assert_eq!((picture.mime_type.as_str(), picture.data.get(..8)), ("image/png", Some("iVBORw0K")));
+    assert!(
+        model.failed("run_code", json!({ "code": "x", "language": "cobol" })).await.contains("KERNEL_SPEC_NOT_FOUND")
+    );
+    assert_eq!(model.leave().await, Some(0));
 }

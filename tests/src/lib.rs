@@ -7,5 +7,6 @@ pub mod doc;
 pub mod limit;
 pub mod proc;
 pub mod proxy;
+pub mod python;
 pub mod server;
 pub mod wait;

@@ -5,6 +5,8 @@
 //! cell that names no context runs in the default one of its language, which is made by itself and whose id is the
 //! language.
 //!
+//! Streams of `kernel.run`: 1 down is standard output, 2 down standard error, 0 down the contents of results.
+//!
 //! A kernel that ends while a cell runs ends that cell, and those that wait, with `KERNEL_DIED`. The next cell says so
 //! once more, and the one after it gets a fresh kernel; `kernel.restart` gives one at once.
 
@@ -18,12 +20,12 @@ use crate::byte_string::ByteString;
 /// The language of a cell that names neither a context nor a language.
 pub const DEFAULT_LANGUAGE: &str = "python";
 
+/// The stream of `kernel.run` that carries the contents of results.
+pub const CONTENT: u8 = 0;
 /// The stream of `kernel.run` that carries what the cell wrote to standard output.
 pub const STDOUT: u8 = 1;
 /// The stream of `kernel.run` that carries what the cell wrote to standard error.
 pub const STDERR: u8 = 2;
-/// The stream of `kernel.run` that carries the contents of results.
-pub const CONTENT: u8 = 3;
 
 /// Parameters of `kernel.specs`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -206,7 +208,7 @@ pub enum Up {
         /// What was typed, without the end of the line.
         value: String,
     },
-    /// Interrupts the cell, as Ctrl-C would. Before its turn it is nothing.
+    /// Interrupts the cell, as Ctrl-C would. Before its turn it is nothing. Deno's kernel ends by it.
     Interrupt {},
 }
 
@@ -219,7 +221,7 @@ pub enum Down {
         /// Its number.
         execution_count: u64,
     },
-    /// A result, in one or more formats. Their contents follow on stream 3, one after the other.
+    /// A result, in one or more formats. Their contents follow on stream 0, one after the other.
     Result(Rich),
     /// What was shown until now is to be cleared.
     Clear {
@@ -310,7 +312,7 @@ pub struct Ran {
     /// Whether it was interrupted because its time was over.
     #[serde(skip_serializing_if = "is_false")]
     pub timed_out: bool,
-    /// Whether its kernel was killed because it did not heed the interrupt.
+    /// Whether its kernel ended by that interrupt, as Deno's does, or was killed because it did not heed it.
     #[serde(skip_serializing_if = "is_false")]
     pub kernel_died: bool,
     /// How the kernel ended then.

@@ -9,6 +9,7 @@ use crate::lanes::GROWTH;
 use crate::sandbox::buffer;
 use crate::sandbox::fs::backup::MAX_BACKUPS;
 use crate::sandbox::fs::{MAX_LONG, MAX_SEARCHES, MAX_WATCHES, pieces};
+use crate::sandbox::kernel::LARGEST_LIVING;
 use crate::sandbox::mount;
 use crate::sandbox::port::{LISTED, MAX_LISTED, MAX_WATCHES as PORT_WATCHES};
 use crate::sandbox::process::log::{SEGMENT, SHARED_MEMORY};
@@ -46,6 +47,10 @@ const SHELL: u64 = PROCESS + LONGEST_REPORTS as u64 + LARGEST_START as u64;
 
 /// Variables of the sandbox, and the same once more while they are changed: twice what was counted.
 const VARIABLES: u64 = 4 * variables::LARGEST as u64;
+
+/// A code context: what its kernel is started with, what of its bridge is not taken yet, and its bridge. The rest is the
+/// bridge's, which has a bound of its own.
+const KERNEL: u64 = PROCESS + LARGEST_START as u64 + LARGEST_LIVING as u64;
 
 /// A search by content: its line, its pattern and the pattern's states, its results (see `fs/search.rs`).
 const SEARCH: u64 = 5 << 20;
@@ -122,7 +127,7 @@ impl Settings {
     }
 
     fn sessions(&self) -> u64 {
-        self.max_sessions() as u64 * SHELL
+        self.max_sessions() as u64 * SHELL + (self.max_kernels() + self.kernel_pool()) as u64 * KERNEL
     }
 
     #[expect(clippy::unused_self, reason = "of the same shape as the others")]
@@ -153,6 +158,8 @@ mod tests {
             ("max_processes", double(|it| it.max_processes = Some(512))),
             ("keep_processes", double(|it| it.keep_processes = Some(128))),
             ("max_sessions", double(|it| it.max_sessions = Some(128))),
+            ("max_kernels", double(|it| it.max_kernels = Some(32))),
+            ("kernel_pool", double(|it| it.kernel_pool = Some(2))),
             ("log_memory", double(|it| it.log_memory = Some(super::super::Size(512 << 10)))),
             ("terminal_memory", double(|it| it.terminal_memory = Some(super::super::Size(224 << 20)))),
             ("tls_cert", double(|it| it.tls_cert = Some("cert.pem".into()))),

@@ -79,6 +79,8 @@ impl Settings {
             ("keep_processes", self.keep_processes(), 0),
             ("max_terminals", self.max_terminals(), 0),
             ("max_sessions", self.max_sessions(), 0),
+            ("max_kernels", self.max_kernels(), 0),
+            ("kernel_pool", self.kernel_pool(), 0),
             ("scrollback", self.scrollback(), 0),
         ] {
             if !(least..=MOST).contains(&value) {

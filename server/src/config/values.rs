@@ -56,6 +56,12 @@ values! {
     terminal_memory: size;
     /// Shell sessions at once.
     max_sessions: count;
+    /// Code contexts at once.
+    max_kernels: count;
+    /// Kernels that wait for a context.
+    kernel_pool: count;
+    /// Output of one kernel that waits for a reader, in bytes.
+    kernel_spool: size;
     /// Lines above the screen.
     scrollback: count;
     /// How long a lane outlives its connection.

@@ -28,6 +28,7 @@ impl Exporter {
         describe_gauge!("sandwire_channels", "Channels now");
         describe_gauge!("sandwire_processes", "Background processes that run");
         describe_gauge!("sandwire_terminals", "Terminals that live");
+        describe_gauge!("sandwire_kernels", "Jupyter kernels that live, those that wait for a context included");
         describe_gauge!("sandwire_previews", "Connections to exposed ports now");
         describe_gauge!("sandwire_exposed_ports", "Ports that are exposed");
         describe_counter!("sandwire_preview_requests_total", "Requests that were passed on to exposed ports");
@@ -52,6 +53,7 @@ impl Exporter {
         gauge!("sandwire_channels").set(f64::from(counts.channels));
         gauge!("sandwire_processes").set(f64::from(counts.processes));
         gauge!("sandwire_terminals").set(f64::from(counts.terminals));
+        gauge!("sandwire_kernels").set(server.sandbox.kernels.living() as f64);
         gauge!("sandwire_previews").set(f64::from(counts.previews));
         gauge!("sandwire_exposed_ports").set(server.sandbox.exposed(false).len() as f64);
         gauge!("sandwire_retained_bytes_left").set(server.lanes.retained_left() as f64);

@@ -12,7 +12,6 @@ mod living;
 mod overhear;
 mod pipes;
 mod posix;
-mod queue;
 mod quote;
 mod registry;
 mod report;
@@ -21,6 +20,7 @@ mod session;
 mod sink;
 
 pub(crate) use command::Command;
+pub(crate) use home::{place as private_place, sweep as sweep_private};
 pub(crate) use registry::{LARGEST_START, Place, Registry};
 pub(crate) use report::MOST as LONGEST_REPORTS;
 pub(crate) use session::{Asked, Session};

@@ -50,7 +50,8 @@ pub(super) fn wrong(text: impl Into<String>) -> Failed {
 pub(super) fn result(answer: Result<Said, Failed>) -> CallToolResult {
     match answer {
         Ok(Said { text, pictures }) => {
-            let pictures = pictures.into_iter().map(|(mime, content)| ContentBlock::image(STANDARD.encode(content), mime));
+            let pictures =
+                pictures.into_iter().map(|(mime, content)| ContentBlock::image(STANDARD.encode(content), mime));
             CallToolResult::success(std::iter::once(ContentBlock::text(text)).chain(pictures).collect())
         }
         Err(Failed::Wrong(text)) => CallToolResult::error(vec![ContentBlock::text(text)]),

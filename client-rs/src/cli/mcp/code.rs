@@ -29,7 +29,8 @@ pub(super) async fn run(tools: &Tools, arguments: RunCode) -> Result<Said, Faile
         ..Run::default()
     };
     let call = tools.client.open::<KernelRun>(&run)?;
-    let mut cell = Cell { ends: Ends::new(tools.limit), pictures: Vec::new(), expected: VecDeque::new(), failure: None };
+    let mut cell =
+        Cell { ends: Ends::new(tools.limit), pictures: Vec::new(), expected: VecDeque::new(), failure: None };
     loop {
         match call.recv().await {
             Reply::Data(CONTENT, data) => cell.content(&data),

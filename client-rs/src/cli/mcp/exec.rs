@@ -38,7 +38,9 @@ pub(super) async fn exec(tools: &Tools, arguments: Exec, cancelled: &Cancellatio
                 // Nothing is left to ask for.
                 process.remove(false).await.unwrap_or_default();
             }
-            let rest = |offset| format!("process_logs with id {id:?} and offset {offset} reads them, while the process is kept.");
+            let rest = |offset| {
+                format!("process_logs with id {id:?} and offset {offset} reads them, while the process is kept.")
+            };
             Ok(format!("{}\n{}", ended(&exit), ends.text(rest)))
         }
         Ok(_) => {
@@ -59,7 +61,13 @@ pub(super) async fn exec(tools: &Tools, arguments: Exec, cancelled: &Cancellatio
 }
 
 /// How it ended; `None` when the wait was over first.
-async fn run(tools: &Tools, id: &str, arguments: &Exec, ends: &mut Ends, wait: Duration) -> Result<Option<Exit>, Failed> {
+async fn run(
+    tools: &Tools,
+    id: &str,
+    arguments: &Exec,
+    ends: &mut Ends,
+    wait: Duration,
+) -> Result<Option<Exit>, Failed> {
     let mut start = tools.client.processes().start(arguments.command.as_str()).id(id);
     if let Some(cwd) = &arguments.cwd {
         start = start.cwd(cwd.as_str());

@@ -20,7 +20,8 @@ pub(super) async fn read(tools: &Tools, arguments: ReadFile) -> Answer {
     let first = arguments.start_line.unwrap_or(1).max(1);
     let after = arguments.lines.map_or(u64::MAX, |lines| first.saturating_add(lines));
     let mut download = tools.client.files().read(arguments.path)?;
-    let mut lines = Lines { text: Vec::new(), first, after, limit: tools.limit, number: 1, begun: false, cut: 0, full: false };
+    let mut lines =
+        Lines { text: Vec::new(), first, after, limit: tools.limit, number: 1, begun: false, cut: 0, full: false };
     while let Some(chunk) = download.chunk().await? {
         lines.push(&chunk);
         if lines.full {
@@ -62,7 +63,9 @@ impl Lines {
     fn push(&mut self, mut data: &[u8]) {
         while !data.is_empty() {
             // Looked at before the line is begun: the answer says where to go on.
-            if !self.begun && (self.number >= self.after || (self.text.len() >= self.limit && self.number >= self.first)) {
+            if !self.begun
+                && (self.number >= self.after || (self.text.len() >= self.limit && self.number >= self.first))
+            {
                 self.full = true;
                 return;
             }
@@ -114,11 +117,14 @@ pub(super) async fn edit(tools: &Tools, arguments: EditFile) -> Answer {
     let places: Vec<usize> = memmem::find_iter(&content, old.as_bytes()).collect();
     match places.len() {
         0 => {
-            let text = format!("{path} does not have this text: it has to be there exactly, with its white space; read the file again");
+            let text = format!(
+                "{path} does not have this text: it has to be there exactly, with its white space; read the file again"
+            );
             return Err(wrong(text));
         }
         2.. if !all => {
-            let text = format!("{path} has this text {} times: give more of what is around it, or say all", places.len());
+            let text =
+                format!("{path} has this text {} times: give more of what is around it, or say all", places.len());
             return Err(wrong(text));
         }
         _ => {}
@@ -139,7 +145,8 @@ pub(super) async fn edit(tools: &Tools, arguments: EditFile) -> Answer {
     match written.await {
         Ok(_) => {
             let line = 1 + memchr::memchr_iter(b'\n', content.get(..places[0]).unwrap_or_default()).count();
-            let times = if places.len() > 1 { format!("{} places, the first one", places.len()) } else { "it".to_owned() };
+            let times =
+                if places.len() > 1 { format!("{} places, the first one", places.len()) } else { "it".to_owned() };
             Ok(format!("replaced {times} in line {line} of {path}"))
         }
         Err(error) if error.code() == Some(Code::PreconditionFailed) => {

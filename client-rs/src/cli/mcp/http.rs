@@ -39,14 +39,18 @@ const HEAD: Duration = Duration::from_secs(30);
 type Service = StreamableHttpService<Tools, LocalSessionManager>;
 
 /// Serves until a signal ends us.
-pub(super) async fn serve(address: SocketAddr, token: Option<String>, tools: Tools, quiet: bool) -> Result<(), Failure> {
+pub(super) async fn serve(
+    address: SocketAddr,
+    token: Option<String>,
+    tools: Tools,
+    quiet: bool,
+) -> Result<(), Failure> {
     let listener = TcpListener::bind(address).await.map_err(|error| {
         Failure::Error(std::io::Error::new(error.kind(), format!("--listen {address}: {error}")).into())
     })?;
     let address = listener.local_addr()?;
-    let config = StreamableHttpServerConfig::default()
-        .with_max_request_body_bytes(MAX_MESSAGE)
-        .enforce_origin_validation();
+    let config =
+        StreamableHttpServerConfig::default().with_max_request_body_bytes(MAX_MESSAGE).enforce_origin_validation();
     let config = if token.is_some() { config.disable_allowed_hosts() } else { config };
     let sessions = Arc::new(LocalSessionManager::default());
     let ending = config.cancellation_token.clone();

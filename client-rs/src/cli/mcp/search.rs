@@ -54,7 +54,8 @@ pub(super) async fn search(tools: &Tools, arguments: SearchFiles) -> Answer {
     }
     let end = found.end().copied().unwrap_or_default();
     if end.truncated {
-        write!(text, "[… stopped after {} matches: there may be more; limit raises that]", end.matches).unwrap_or_default();
+        write!(text, "[… stopped after {} matches: there may be more; limit raises that]", end.matches)
+            .unwrap_or_default();
     } else if text.is_empty() {
         write!(text, "[nothing, in {} files]", end.files).unwrap_or_default();
     }

@@ -15,7 +15,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use sandwire::Client;
 use sandwire::kinds::process::Attachment;
 use serde::de::DeserializeOwned;
-use tokio::sync::{Semaphore, Mutex as AsyncMutex};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{Failed, Said, result, wrong};
@@ -69,9 +69,16 @@ impl Tools {
         tokio::time::timeout(ENDING, futures_util::future::join_all(ends)).await.map(drop).unwrap_or_default();
     }
 
-    async fn call(&self, name: &str, arguments: JsonObject, cancelled: &CancellationToken) -> Option<Result<Said, Failed>> {
+    async fn call(
+        &self,
+        name: &str,
+        arguments: JsonObject,
+        cancelled: &CancellationToken,
+    ) -> Option<Result<Said, Failed>> {
         let Ok(_place) = self.calls.try_acquire() else {
-            return Some(Err(wrong(format!("{MAX_CALLS} calls are under way, the most that there may be; wait for one"))));
+            return Some(Err(wrong(format!(
+                "{MAX_CALLS} calls are under way, the most that there may be; wait for one"
+            ))));
         };
         /// Reads the arguments, and does the work until it is cancelled.
         macro_rules! call {

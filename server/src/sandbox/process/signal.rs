@@ -46,6 +46,7 @@ impl Signal {
     pub(crate) const TERM: Signal = Signal(libc::SIGTERM);
     pub(crate) const CONT: Signal = Signal(libc::SIGCONT);
     pub(crate) const HUP: Signal = Signal(libc::SIGHUP);
+    pub(crate) const INT: Signal = Signal(libc::SIGINT);
 
     /// Reads `SIGINT`, `INT`, `int`, `2`, `SIGRTMIN+1`, `RTMAX-1`.
     ///

@@ -61,11 +61,13 @@ pub(crate) enum Step {
     Exec,
 }
 
-/// Resource limits (RLIMIT_*) with their value, and open `cgroup.procs` files to join.
+/// Resource limits (RLIMIT_*) with their value, open `cgroup.procs` files to join, and whom not to outlive.
 #[derive(Debug, Default)]
 pub(crate) struct Confinement {
     pub(crate) rlimits: Vec<(libc::__rlimit_resource_t, u64)>,
     pub(crate) cgroups: Vec<OwnedFd>,
+    /// Killed when the thread ends that starts it (prctl(2), PR_SET_PDEATHSIG).
+    pub(crate) dies_with_parent: bool,
 }
 
 /// Starts the program in its own session and process group, with default signal actions and no signal blocked.
@@ -200,6 +202,9 @@ fn become_program(program: &Program<'_>) -> Failure {
     // would signal threads that do not exist in the child.
     unsafe {
         if libc::setsid() < 0 {
+            return failure(Step::Start);
+        }
+        if confinement.dies_with_parent && libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
             return failure(Step::Start);
         }
         for cgroup in &confinement.cgroups {

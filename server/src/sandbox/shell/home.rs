@@ -63,7 +63,7 @@ impl Home {
     /// As mkdir(2), mkfifo(3) and open(2).
     pub(super) fn new(name: &str, owner: Option<(u32, u32)>) -> io::Result<Home> {
         static SWEPT: Once = Once::new();
-        SWEPT.call_once(sweep);
+        SWEPT.call_once(|| sweep(PREFIX));
         let path = place().join(format!("{PREFIX}{name}"));
         // A user's own shell needs the way in; the files are for nobody else.
         DirBuilder::new().mode(if owner.is_some() { 0o711 } else { 0o700 }).create(&path)?;
@@ -179,11 +179,12 @@ impl Drop for Home {
     }
 }
 
-/// Removes what servers have left that were killed together with their shells.
-fn sweep() {
+/// Removes what servers have left that were killed together with what they started: private directories whose names begin
+/// so, and that nobody has locked.
+pub(crate) fn sweep(prefix: &str) {
     let Ok(entries) = fs::read_dir(place()) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
-        let ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
+        let ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
         let old = fs::symlink_metadata(&path).is_ok_and(|it| {
             let age = it.modified().ok().and_then(|at| at.elapsed().ok());
             it.is_dir() && it.uid() == rustix::process::geteuid().as_raw() && age.is_some_and(|age| age > SETTLED)
@@ -191,14 +192,14 @@ fn sweep() {
         if ours && old {
             let free = File::open(&path).is_ok_and(|it| flock(&it, FlockOperation::NonBlockingLockExclusive).is_ok());
             if free && let Err(error) = fs::remove_dir_all(&path) {
-                tracing::debug!(%error, path = %path.display(), "what a session left could not be removed");
+                tracing::debug!(%error, path = %path.display(), "what a killed server left could not be removed");
             }
         }
     }
 }
 
 /// Memory where there is a file system in it, else where temporary files go.
-fn place() -> PathBuf {
+pub(crate) fn place() -> PathBuf {
     let memory = Path::new("/dev/shm");
     let usable = rustix::fs::access(memory, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok();
     if usable { memory.to_owned() } else { std::env::temp_dir() }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use sandwire_protocol::kind::session::{Create, DEFAULT, Info};
 use sandwire_protocol::{Code, Error};
 
-use super::queue::{self, MOST, Refused};
 use super::session::{Held, Session};
 use super::sink::Sink;
 use crate::sandbox::process::registry::check_id;
 use crate::sandbox::process::run::Host;
+use crate::sandbox::queue::{self, MOST, Refused};
 
 /// Time between TERM and KILL when a session is deleted and none is named.
 const GRACE: Duration = Duration::from_millis(2000);

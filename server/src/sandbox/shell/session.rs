@@ -14,7 +14,6 @@ use tokio::sync::OwnedMutexGuard;
 use super::home::{self, Home};
 use super::living::{Living, ended};
 use super::pipes::Free;
-use super::queue::{Queue, Turn};
 use super::script::Dialect;
 use super::sink::Sink;
 use crate::sandbox::machine::now_ms;
@@ -23,6 +22,7 @@ use crate::sandbox::process::run::{Host, Run};
 use crate::sandbox::process::stop::Stop;
 use crate::sandbox::process::tree::Moment;
 use crate::sandbox::process::user::Credentials;
+use crate::sandbox::queue::{Queue, Turn};
 use crate::sandbox::variables::{Changes, Follower};
 
 /// Shells that have ended and may have left jobs behind, which end with the session.

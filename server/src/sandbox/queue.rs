@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-/// Most that wait for one session.
+/// Most that wait for one session, or code context.
 pub(crate) const MOST: usize = 64;
 
-/// The queue of one session.
+/// The queue of one session, or code context.
 #[derive(Debug, Default)]
-pub(super) struct Queue(Mutex<Inner>);
+pub(crate) struct Queue(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -23,18 +23,18 @@ struct Inner {
 
 /// A place in the queue, taken when this was made.
 #[derive(Debug)]
-pub(super) struct Place(oneshot::Receiver<Turn>);
+pub(crate) struct Place(oneshot::Receiver<Turn>);
 
 /// The turn. Dropped, it goes to the next.
 #[derive(Debug)]
-pub(super) struct Turn(Option<Arc<Queue>>);
+pub(crate) struct Turn(Option<Arc<Queue>>);
 
 /// Why there is no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     /// [`MOST`] wait.
     Full,
-    /// The session is no more.
+    /// What it was for is no more.
     Closed,
 }
 
@@ -47,7 +47,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`Refused`].
-    pub(super) fn enter(self: &Arc<Self>) -> Result<Place, Refused> {
+    pub(crate) fn enter(self: &Arc<Self>) -> Result<Place, Refused> {
         let (give, take) = oneshot::channel();
         let mut inner = self.lock();
         if inner.closed {
@@ -69,7 +69,7 @@ impl Queue {
     }
 
     /// Refuses everybody from now on, and those who wait.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         let mut inner = self.lock();
         inner.closed = true;
         let waiting = std::mem::take(&mut inner.waiting);
@@ -78,7 +78,7 @@ impl Queue {
     }
 
     /// Takes the turn behind the one who has it, also when it is closed.
-    pub(super) fn enter_last(self: &Arc<Self>) -> Place {
+    pub(crate) fn enter_last(self: &Arc<Self>) -> Place {
         let (give, take) = oneshot::channel();
         let mut inner = self.lock();
         if inner.taken {
@@ -92,7 +92,7 @@ impl Queue {
     }
 
     /// Whether somebody has the turn, and how many wait.
-    pub(super) fn length(&self) -> (bool, usize) {
+    pub(crate) fn length(&self) -> (bool, usize) {
         let inner = self.lock();
         (inner.taken, inner.waiting.iter().filter(|waiting| !waiting.is_closed()).count())
     }
@@ -102,8 +102,8 @@ impl Place {
     /// Waits for the turn. Dropped before, the place is given up.
     ///
     /// # Errors
-    /// `Refused::Closed` when the session was deleted meanwhile.
-    pub(super) async fn turn(self) -> Result<Turn, Refused> {
+    /// `Refused::Closed` when what it was for was deleted meanwhile.
+    pub(crate) async fn turn(self) -> Result<Turn, Refused> {
         self.0.await.map_err(|_closed| Refused::Closed)
     }
 }
