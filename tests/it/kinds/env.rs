@@ -97,15 +97,7 @@ async fn processes_and_terminals_have_them() {
     let start = Start { run: line("echo \"$A\""), ..Start::default() };
     let id = ask::<ProcessStart>(&client, &start).await.unwrap().id;
     ask::<ProcessWait>(&client, &Wait { id: id.clone(), timeout_ms: None }).await.unwrap();
-    let logs = client
-        .open::<ProcessLogs>(&process::Logs {
-            id,
-            from: process::From::Start,
-            follow: false,
-            output: None,
-            timestamps: false,
-        })
-        .unwrap();
+    let logs = client.open::<ProcessLogs>(&process::Logs { id, ..process::Logs::default() }).unwrap();
     assert_eq!(collect(&logs).await.streams[1], b"of the sandbox\n");
     let open = pty::Open { run: line("echo \"$A\""), ..pty::Open::default() };
     let shown = collect(&client.open::<sandwire::protocol::kind::PtyOpen>(&open).unwrap()).await.streams[0].clone();
