@@ -19,8 +19,33 @@ export {
   SandwireError,
   TimeoutError,
 } from "./error.ts";
+export type {
+  BackupProgress,
+  BackupResult,
+  BackupStream,
+  CreateBackupOptions,
+  RestoreBackupOptions,
+  RestoreResult,
+} from "./kinds/backup.ts";
 export { DEFAULT_MAX_OUTPUT, type Endpoint } from "./kinds/base.ts";
 export type { CallOptions, Path } from "./kinds/call.ts";
+export type { Chart } from "./kinds/code/chart.ts";
+export type {
+  CodeContext,
+  ContextChoice,
+  CreateCodeContextOptions,
+  DeleteCodeContextOptions,
+  KernelSpec,
+} from "./kinds/code/context.ts";
+export { CodeResult, type ResultAbout, type ResultFormat, type ResultPart } from "./kinds/code/result.ts";
+export {
+  type CodeEnd,
+  type CodeError,
+  type CodeEvent,
+  DEFAULT_MAX_RESULT,
+  type RunCodeStreamOptions,
+} from "./kinds/code/run.ts";
+export type { CodeExecution, RunCodeOptions } from "./kinds/code.ts";
 export type {
   Command,
   Env,
@@ -32,6 +57,7 @@ export type {
   SignalTarget,
   Usage,
 } from "./kinds/command.ts";
+export type { Variables } from "./kinds/env.ts";
 export * from "./kinds/errors.ts";
 export type {
   CommandOptions,
@@ -52,6 +78,8 @@ export type {
 } from "./kinds/file/content.ts";
 export type { FileInfo, FileType, GlobOptions, ProgressOptions } from "./kinds/file/info.ts";
 export type { ListFilesOptions, RemoveOptions, RenameOptions } from "./kinds/file.ts";
+export type { GitCheckoutOptions, GitCheckoutResult, GitProgress } from "./kinds/git.ts";
+export type { BucketProvider, Mount, MountBucketOptions } from "./kinds/mount.ts";
 export type {
   ExposedPort,
   ExposePortOptions,

@@ -7,10 +7,13 @@ import { build } from "esbuild";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { examples, fileOf, lineOf } from "./docs.ts";
+import { kernels } from "./harness/kernels.ts";
 import { Server } from "./harness/server.ts";
 
 const PACKAGE = join(import.meta.dirname, "..");
 const EXAMPLES = examples(PACKAGE);
+/** Examples run code, too. */
+const installed = kernels();
 
 /** Milliseconds for a compiler that reads all of the DOM and of Node, on a machine that may be busy. */
 const PATIENCE = 120_000;
@@ -26,7 +29,10 @@ beforeAll(() => {
   for (const example of EXAMPLES) writeFileSync(join(home, fileOf(example)), example.module);
 });
 
-afterAll(() => rmSync(home, { recursive: true, force: true }));
+afterAll(() => {
+  rmSync(home, { recursive: true, force: true });
+  installed.remove();
+});
 
 describe("the documentation", () => {
   it("has examples", () => {
@@ -77,7 +83,7 @@ describe("the documentation", () => {
         external: ["ws"],
         logLevel: "error",
       });
-      const server = await Server.start();
+      const server = await Server.start({ env: installed.env });
       onTestFinished(() => server.stop());
       const said = vi.spyOn(console, "log").mockImplementation(() => {});
       onTestFinished(() => said.mockRestore());

@@ -13,15 +13,18 @@ mod fail;
 mod file;
 mod format;
 mod forward;
+mod git;
 mod info;
 mod json;
 mod launch;
 mod logs;
 mod mcp;
+mod mount;
 mod open;
 mod port;
 mod process;
 mod search;
+mod secret;
 mod session;
 mod shell;
 mod stdio;
@@ -48,6 +51,8 @@ Examples:
   sandwire mcp                              the sandbox as tools for a model
   sandwire ports                            who listens on which port
   sandwire expose 8000                      a URL for it, for a browser
+  sandwire git-checkout https://git.example/shop.git
+  sandwire mount --env-keys photos data     a bucket as a directory
   sandwire cp -r src :/workspace/src        copy a tree into the sandbox (`:` marks the sandbox)
   sandwire backup /workspace                an archive of it; `sandwire restore` puts it back
   sandwire cp :/etc/os-release -            copy a file to standard output
@@ -103,6 +108,11 @@ enum Command {
     Ports(port::PortsArgs),
     Expose(port::ExposeArgs),
     Unexpose(port::UnexposeArgs),
+    #[command(name = "git-checkout")]
+    GitCheckout(git::CheckoutArgs),
+    Mount(mount::MountArgs),
+    Mounts(mount::MountsArgs),
+    Unmount(mount::UnmountArgs),
     Info(info::InfoArgs),
     Top(info::TopArgs),
     Ping(info::PingArgs),
@@ -207,6 +217,10 @@ async fn run(command: Command, client: &Client, global: &Global) -> Result<i32, 
         Command::Ports(args) => port::ports(&args, client, global).await,
         Command::Expose(args) => port::expose(args, client, global).await,
         Command::Unexpose(args) => port::unexpose(args, client, global).await,
+        Command::GitCheckout(args) => git::checkout(args, client, global).await,
+        Command::Mount(args) => mount::mount(args, client, global).await,
+        Command::Mounts(args) => mount::mounts(&args, client, global).await,
+        Command::Unmount(args) => mount::unmount(args, client).await,
         Command::Info(_) => info::info(client, global).await,
         Command::Top(args) => info::top(args, client, global).await,
         Command::Ping(args) => info::ping(&args, client, global).await,

@@ -56,6 +56,8 @@
 //! | [`Client::backup`] | [backups](kinds::backup) of directories: archives that prove themselves, restored whole or not at all |
 //! | [`Client::tcp`] | [connections](kinds::tcp) to ports in the sandbox |
 //! | [`Client::ports`] | [ports](kinds::port): who listens, and which are exposed by a URL |
+//! | [`Client::git_checkout`] | [repositories](kinds::git), cloned with progress |
+//! | [`Client::mounts`] | [buckets](kinds::mount) as directories |
 //! | [`Client::sandbox`] | [what the sandbox is](kinds::sandbox), and how it fares |
 //! | [`Client::states`] | [what the connection is doing](State) |
 //! | [`Client::open`] | any kind of channel, with the [protocol]'s own parameters |
@@ -85,7 +87,7 @@ pub use client::{Builder, Client};
 pub use error::Error;
 pub use sandwire_link::{Call, Reply};
 pub use sandwire_protocol as protocol;
-pub use sandwire_protocol::{ByteString, Code};
+pub use sandwire_protocol::{ByteString, Code, Secret};
 pub use state::State;
 pub use tokio_rustls::rustls;
 

@@ -121,6 +121,7 @@ async fn serve(settings: Settings) -> Result<(), Failed> {
         () = drain::drain(&server, settings.drain_time(), settings.drain_grace()) => tracing::info!("drained"),
         () = signals.next() => {
             tracing::warn!("ended at once by a second signal");
+            server.sandbox.mounts.abandon().await;
             reap::kill_all();
         }
     }

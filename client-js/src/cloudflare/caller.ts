@@ -1,5 +1,6 @@
 /** Calls from the Worker to the object: arguments that can cross, signals that cannot, errors that say what is known. */
 
+import type { CommandHooks } from "./hooks.ts";
 import { interruptedByPlatform } from "./platform.ts";
 import { type Call, type Reply, unwrapped } from "./remote.ts";
 import { passOn } from "./stream.ts";
@@ -22,17 +23,20 @@ export class Caller {
   readonly name: string;
   /** The session of all calls. */
   readonly session: SessionChoice;
+  /** Who wants to see its commands. */
+  readonly hooks: CommandHooks;
 
   /** Calls nothing yet. */
-  constructor(stub: Stub, name: string, session: SessionChoice) {
+  constructor(stub: Stub, name: string, session: SessionChoice, hooks: CommandHooks = {}) {
     this.stub = stub;
     this.name = name;
     this.session = session;
+    this.hooks = hooks;
   }
 
   /** The same sandbox, another session. */
   in(session: SessionChoice): Caller {
-    return new Caller(this.stub, this.name, session);
+    return new Caller(this.stub, this.name, session, this.hooks);
   }
 
   /**

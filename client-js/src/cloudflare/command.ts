@@ -6,6 +6,7 @@ import type { CommandOptions, ExecEvent as CoreEvent, ExecResult as CoreResult }
 import type { Context } from "./context.ts";
 import { aborted, attempt, createError, invalid, type SandboxError, sandboxError } from "./errors.ts";
 import { exitCodeOf } from "./exit.ts";
+import { checkCommandOptions } from "./options.ts";
 import { encodingOf, MAX_ERROR_OUTPUT, MAX_OUTPUT, Pieces, resultOf, type TextEncoding, textOf } from "./output.ts";
 import { absolute, inSession, sessionOf, stateOf } from "./session.ts";
 import { eventStream } from "./stream.ts";
@@ -187,7 +188,7 @@ async function launch(
   if (session !== undefined) return { session, cwd, env: given(env) };
   return {
     cwd: cwd === undefined ? context.cwd : await absolute(context, client, session, cwd),
-    env: { ...context.env(), ...given(env) },
+    env: given(env),
   };
 }
 
@@ -213,7 +214,9 @@ export const given = (env: BaseExecOptions["env"]): Record<string, string> =>
   );
 
 /** @throws ValidationFailedError when it is no command, or an option cannot be. */
-function checked(command: string, { timeout, encoding }: BaseExecOptions): TextEncoding {
+function checked(command: string, options: BaseExecOptions): TextEncoding {
+  const { timeout, encoding } = options;
+  checkCommandOptions(options);
   if (typeof command !== "string" || command.trim() === "") throw invalid("command", "the command is empty");
   if (command.includes("\0")) throw invalid("command", "the command has a NUL in it, which no shell takes");
   if (timeout !== undefined && !(timeout > 0))

@@ -1,6 +1,7 @@
 /** What a call in the Durable Object has in hand: the first argument of every family's functions. */
 
 import type { Sandbox } from "../client.ts";
+import type { ThisObject } from "./object.ts";
 
 /** The sandbox, the session and the defaults of one call. */
 export interface Context {
@@ -10,15 +11,12 @@ export interface Context {
    * @throws `ContainerUnavailableError` when it cannot be started or reached.
    */
   client(): Promise<Sandbox>;
-  /**
-   * Variables of `setEnvVars`, for everything that is started; `null` takes one away that the container has. Those of a call
-   * go over them.
-   */
-  env(): Record<string, string | null>;
   /** The shell session in which the call runs; absent: none, each command has a shell of its own. */
   readonly session?: string;
   /** The directory in which commands start and against which relative paths count. */
   readonly cwd: string;
   /** Id of the sandbox, for messages. */
   readonly id: string;
+  /** The object in which it runs. */
+  readonly object: ThisObject;
 }

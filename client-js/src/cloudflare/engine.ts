@@ -3,6 +3,7 @@
 import type { Sandbox } from "../client.ts";
 import { createError, SandboxError } from "./errors.ts";
 import { CONTROL_PORT, type Engine, HostContainer } from "./host.ts";
+import type { Remembered } from "./settings.ts";
 
 /** What a Worker's environment says of a host engine. */
 interface HostVariables {
@@ -88,10 +89,15 @@ export function unavailable(error: unknown): SandboxError {
   return createError("CONTAINER_UNAVAILABLE", message, context, { cause: error });
 }
 
-/** What a sandbox says of itself at its start: its workspace, and where its container is, `null` when that is not known. */
-export async function whereabouts(client: Sandbox): Promise<{ workspace: string; placementId: string | null }> {
+/**
+ * What a sandbox says of itself at its start: its workspace, and where its container is, `null` when that is not known. A
+ * server that does not know the variables yet is told them: it was started with those that have a value.
+ */
+export async function arrive(client: Sandbox, { variables, told }: Remembered): Promise<Partial<Remembered>> {
+  const boot = client.state.status === "connected" ? client.state.bootId : undefined;
+  if (variables !== undefined && boot !== told && Object.keys(variables).length > 0) await client.setEnvVars(variables);
   const [{ workspace }, { stdout }] = await Promise.all([client.info(), client.exec("echo $CLOUDFLARE_PLACEMENT_ID")]);
-  return { workspace, placementId: stdout.trim() || null };
+  return { workspace, placementId: stdout.trim() || null, told: boot };
 }
 
 /**

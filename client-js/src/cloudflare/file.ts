@@ -7,6 +7,7 @@ import { type Attempt, attempt, createError, invalid } from "./errors.ts";
 import { contentOf } from "./file/content.ts";
 import { absolute, sessionOf } from "./session.ts";
 import type {
+  DeleteFileOptions,
   DeleteFileResult,
   FileExistsResult,
   FileInfo,
@@ -63,15 +64,20 @@ export function mkdir(
   });
 }
 
-/** Removes a file, or a symbolic link itself. @throws FileSystemError `IS_DIRECTORY` for a directory. */
-export function deleteFile(context: Context, path: string, sessionId?: string): Promise<DeleteFileResult> {
-  return at(context, path, "file.delete", named(sessionId), async (client, full) => {
+/**
+ * Removes a file, or a symbolic link itself; with `recursive` a directory, too, and all that is in it.
+ *
+ * @throws FileSystemError `IS_DIRECTORY` for a directory without `recursive`.
+ */
+export function deleteFile(context: Context, path: string, options: DeleteFileOptions = {}): Promise<DeleteFileResult> {
+  const { recursive = false } = options;
+  return at(context, path, "file.delete", options, async (client, full) => {
     const { type } = await client.stat(full, { followSymlinks: false });
-    if (type === "directory") {
-      const message = `${path} is a directory: deleteFile removes files only`;
+    if (type === "directory" && !recursive) {
+      const message = `${path} is a directory: deleteFile removes one only with { recursive: true }`;
       throw createError("IS_DIRECTORY", message, { path, operation: "file.delete" }, { operation: "file.delete" });
     }
-    await client.deleteFile(full);
+    await client.remove(full, { recursive });
     return done(path);
   });
 }

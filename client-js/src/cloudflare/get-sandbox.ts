@@ -2,16 +2,48 @@
 
 import type { Grant } from "../relay/grant.ts";
 import { Caller, type Stub } from "./caller.ts";
-import { checkDuration, checkTimeouts, sandboxId } from "./options.ts";
+import { SandboxClient } from "./client/sandbox.ts";
+import type { CommandHooks } from "./hooks.ts";
+import { checkDuration, checkTimeouts, type SandboxConfiguration, sandboxId } from "./options.ts";
 import { checkPort } from "./ports.ts";
 import { withRoute } from "./route.ts";
-import type { Sandbox, SandboxConfiguration } from "./sandbox.ts";
-import { type Methods, sessionMethods, sharedMethods, terminalRequest } from "./surface.ts";
-import { TUNNELS } from "./tunnels.ts";
-import type { PtyOptions, SandboxOptions, SessionOptions } from "./types.ts";
+import type { Sandbox } from "./sandbox.ts";
+import { type Methods, STUBS, sessionMethods, sharedMethods, terminalRequest } from "./surface.ts";
+import type { TunnelsHandler } from "./tunnels.ts";
+import type {
+  Aliases,
+  ExecEvent,
+  ExecutionSession,
+  LogEvent,
+  PtyOptions,
+  SandboxOptions,
+  SessionOptions,
+  StreamOptions,
+} from "./types.ts";
 
 /** What the Worker's side of a sandbox has beyond the class. */
 export interface Connections {
+  /** Who wants to see the commands of this object: nobody, until somebody is set. */
+  readonly client: SandboxClient & CommandHooks;
+
+  /** Runs a command, and gives what it does as server-sent events; a loop over the call itself gives the events. */
+  execStream(
+    command: string,
+    options?: StreamOptions,
+  ): Promise<ReadableStream<Uint8Array>> & AsyncIterable<ExecEvent, void>;
+
+  /** Follows the log of a process, as server-sent events; a loop over the call itself gives the events. */
+  streamProcessLogs(
+    processId: string,
+    options?: { signal?: AbortSignal },
+  ): Promise<ReadableStream<Uint8Array>> & AsyncIterable<LogEvent, void>;
+
+  /** Makes a session: a shell of its own, with its directory and variables. */
+  createSession(options?: SessionOptions): Promise<ExecutionSession & Aliases>;
+
+  /** A session by its id. Whether it is there shows with the first call. */
+  getSession(sessionId: string): Promise<ExecutionSession & Aliases>;
+
   /**
    * Answers the upgrade of a client of the package `sandwire`, a browser's or another one's: its WebSocket becomes one more
    * lane on the one connection to the sandbox. Starts nothing before the client wants something.
@@ -47,6 +79,7 @@ const OWN = [
   "setEnvVars",
   "deleteSession",
   "listSessions",
+  "ping",
   "getContainerPlacementId",
   "exposePort",
   "unexposePort",
@@ -65,7 +98,7 @@ const OWN = [
  * What is not the sandbox's own method is a method of the Worker's class that extends it, called by RPC.
  *
  * @param ns - the binding of the sandboxes' Durable Objects.
- * @param id - 1 to 63 characters of `A-Z a-z 0-9 . _ -`, no hyphen at an edge; lower case where it has preview addresses.
+ * @param id - 1 to 63 characters, no hyphen at an edge; of `a-z 0-9 _ -` where it has preview addresses.
  * @param options - what they say holds from now on; what they do not say stays.
  * @throws SandboxError `VALIDATION_FAILED` when the id or an option cannot be.
  *
@@ -79,23 +112,26 @@ export function getSandbox<T extends Sandbox<unknown>>(
   ns: DurableObjectNamespace<T>,
   id: string,
   options: SandboxOptions = {},
-): T & Connections {
+): Connections & T {
   const name = sandboxId(id, options.normalizeId);
   const stub = ns.get(ns.idFromName(name));
   tell(ns, stub as unknown as Configurable, name, options);
   const session = options.enableDefaultSession === false ? null : undefined;
-  const caller = new Caller(stub as unknown as Stub, name, session);
+  const caller = new Caller(stub as unknown as Stub, name, session, clientOf(stub as unknown as Stub));
   const methods = methodsOf(caller);
+  const tunnels = tunnelsOf(caller);
   const facade = new Proxy(stub, {
     get(target, property) {
       // It is no promise, whatever the stub says to every name.
       if (property === "then") return undefined;
-      if (property === "tunnels") return TUNNELS;
+      if (property === "tunnels") return tunnels;
+      if (property === "client") return caller.hooks;
       const method = typeof property === "string" ? methods[property] : undefined;
       return method ?? Reflect.get(target, property, target);
     },
   });
-  return facade as unknown as T & Connections;
+  STUBS.set(facade, caller.stub);
+  return facade as unknown as Connections & T;
 }
 
 function methodsOf(caller: Caller): Methods {
@@ -126,6 +162,25 @@ function methodsOf(caller: Caller): Methods {
       if (at !== undefined) checkPort(at);
       return stub.fetch(withRoute(request, at === undefined ? undefined : { to: "port", port: at }));
     },
+  };
+}
+
+/** The stock package's client, over a lane of its own, and what sees every command. Connects when a part of it is used. */
+function clientOf(stub: Stub): SandboxClient {
+  const lane = (request: Request) => stub.fetch(withRoute(request, { to: "connect", grant: {} }));
+  const containerFetch = (url: string, init: RequestInit, port?: number) =>
+    stub.fetch(withRoute(new Request(url, init), port === undefined ? undefined : { to: "port", port }));
+  return new SandboxClient({ stub: { fetch: lane, containerFetch } });
+}
+
+/** The tunnels, in the Worker. */
+function tunnelsOf(caller: Caller): TunnelsHandler {
+  const whole = caller.in(undefined);
+  const call = async <T>(method: string, ...args: unknown[]) => (await whole.call("callTunnels", [method, args])) as T;
+  return {
+    get: (port, options) => call("get", port, options),
+    list: () => call("list"),
+    destroy: portOrInfo => call("destroy", portOrInfo),
   };
 }
 

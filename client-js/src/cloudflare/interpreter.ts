@@ -1,32 +1,54 @@
 /** {@link CodeInterpreter}, in the shape of the stock package. */
 
-import { later } from "./later.ts";
-import type { CodeContext, CreateContextOptions, ExecutionResult, RunCodeOptions } from "./types.ts";
+import { resultOf } from "./code/result.ts";
+import type { CodeContext, CreateContextOptions, Execution, ISandbox, RunCodeOptions } from "./types.ts";
 
-/** Runs code in contexts that keep their variables. Not supported by this version: everything rejects with `NOT_SUPPORTED`. */
+/** What runs the code: a sandbox, or one of its sessions. */
+type Interpreter = Pick<
+  ISandbox,
+  "createCodeContext" | "runCode" | "runCodeStream" | "listCodeContexts" | "deleteCodeContext"
+>;
+
+/** Runs code in contexts that keep their variables: those of a sandbox. */
 export class CodeInterpreter {
-  /** A context. */
-  createCodeContext(_options?: CreateContextOptions): Promise<CodeContext> {
-    return later("createCodeContext");
+  readonly #interpreter: () => Interpreter;
+
+  /** Of a sandbox or a session, or of what gives one. Asks nothing. */
+  constructor(interpreter: Interpreter | (() => Interpreter)) {
+    this.#interpreter = typeof interpreter === "function" ? interpreter : () => interpreter;
   }
 
-  /** Runs code to its end. */
-  runCode(_code: string, _options?: RunCodeOptions): Promise<ExecutionResult> {
-    return later("runCode");
+  /** Makes a context. */
+  createCodeContext(options?: CreateContextOptions): Promise<CodeContext> {
+    return this.#interpreter().createCodeContext(options);
   }
 
-  /** Runs code, and gives its output as server-sent events. */
-  runCodeStream(_code: string, _options?: RunCodeOptions): Promise<ReadableStream<Uint8Array>> {
-    return later("runCodeStream");
+  /** Runs code to its end. Its results have their methods. */
+  async runCode(code: string, options: RunCodeOptions = {}): Promise<Execution> {
+    const run = await this.#interpreter().runCode(code, options);
+    const context = options.context ?? (await this.#defaultContext(options.language));
+    return { ...run, context, results: run.results.map(resultOf), toJSON: () => run };
   }
 
-  /** All contexts. */
+  /** Runs code, and gives what it does as server-sent events. */
+  runCodeStream(code: string, options?: RunCodeOptions): Promise<ReadableStream<Uint8Array>> {
+    return this.#interpreter().runCodeStream(code, options);
+  }
+
+  /** The contexts. */
   listCodeContexts(): Promise<CodeContext[]> {
-    return later("listCodeContexts");
+    return this.#interpreter().listCodeContexts();
   }
 
   /** Ends a context. */
-  deleteCodeContext(_contextId: string): Promise<void> {
-    return later("deleteCodeContext");
+  deleteCodeContext(contextId: string): Promise<void> {
+    return this.#interpreter().deleteCodeContext(contextId);
+  }
+
+  /** The one in which code runs that names none: its id is the language. */
+  async #defaultContext(language: string = "python"): Promise<CodeContext> {
+    const found = (await this.listCodeContexts()).find(({ id }) => id === language);
+    // It was deleted meanwhile.
+    return found ?? { id: language, language, cwd: "/workspace", createdAt: new Date(), lastUsed: new Date() };
   }
 }

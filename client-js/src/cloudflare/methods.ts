@@ -1,8 +1,11 @@
 /** The methods of a sandbox that each session has too: in the default session, unless a session is named. */
 
 import { Container } from "@cloudflare/containers";
+import { aliasesOf } from "./aliases.ts";
 import type { Calls } from "./calls.ts";
-import { TUNNELS, type TunnelsHandler } from "./tunnels.ts";
+import type { SandboxClient } from "./client/sandbox.ts";
+import type { SandboxConfiguration } from "./options.ts";
+import type { TunnelsHandler } from "./tunnels.ts";
 import type * as Types from "./types.ts";
 
 /** Gives the calls in a session. A symbol, so that nobody reaches it by RPC. */
@@ -19,6 +22,35 @@ export abstract class SandboxMethods<Env> extends Container<Env> {
   /** The calls in a session; absent: the default one. */
   abstract [IN](sessionId?: string): Calls;
 
+  /** Sets several of the options of `getSandbox` at once. What is absent stays. */
+  abstract configure(configuration: SandboxConfiguration): Promise<void>;
+
+  /** The parts of the stock package's client. */
+  abstract get client(): SandboxClient;
+
+  /** Inactivity after which the sandbox sleeps: seconds, or `30s`, `10m`, `1h`. */
+  setSleepAfter(sleepAfter: string | number): Promise<void> {
+    return this.configure({ sleepAfter });
+  }
+
+  /** Whether the sandbox never sleeps by itself: then `destroy()` has to end it. */
+  setKeepAlive(keepAlive: boolean): Promise<void> {
+    return this.configure({ keepAlive });
+  }
+
+  /** Milliseconds that it has to start. */
+  setContainerTimeouts(containerTimeouts: NonNullable<Types.SandboxOptions["containerTimeouts"]>): Promise<void> {
+    return this.configure({ containerTimeouts });
+  }
+
+  /** Labels of the container, from its next start on. */
+  setLabels(labels: Record<string, string>): Promise<void> {
+    return this.configure({ labels });
+  }
+
+  /** Takes what the stock package takes; there is one way to the sandbox, and it does everything. */
+  async setTransport(_transport: Types.SandboxTransport): Promise<void> {}
+
   /**
    * Runs a command in a shell, and waits for its end. One that fails resolves: look at `exitCode`.
    *
@@ -27,6 +59,20 @@ export abstract class SandboxMethods<Env> extends Container<Env> {
    */
   exec(command: string, options?: Types.ExecOptions): Promise<Types.ExecResult> {
     return this[IN]().exec(command, options);
+  }
+
+  /** {@link exec}, in a session. */
+  execWithSessionToken(command: string, sessionId: string, options?: Types.ExecOptions): Promise<Types.ExecResult> {
+    return this[IN](sessionId).exec(command, options);
+  }
+
+  /** {@link execStream}, in a session. */
+  execStreamWithSessionToken(
+    command: string,
+    sessionId: string,
+    options?: Types.StreamOptions,
+  ): Promise<ReadableStream<Uint8Array>> {
+    return this[IN](sessionId).execStream(command, options);
   }
 
   /** Runs a command, and gives what it writes as server-sent events while it runs. Cancelling the stream ends it. */
@@ -120,9 +166,10 @@ export abstract class SandboxMethods<Env> extends Container<Env> {
     return this[IN](options?.sessionId).mkdir(path, options);
   }
 
-  /** Removes a file. */
-  deleteFile(path: string, sessionId?: string): Promise<Types.DeleteFileResult> {
-    return this[IN](sessionId).deleteFile(path);
+  /** Removes a file; with `recursive` a directory, too. A text in the place of the options is the session. */
+  deleteFile(path: string, options: string | Types.DeleteFileOptions = {}): Promise<Types.DeleteFileResult> {
+    const { sessionId, ...how } = typeof options === "string" ? { sessionId: options } : options;
+    return this[IN](sessionId).deleteFile(path, how);
   }
 
   /** Gives a file another name. */
@@ -145,32 +192,50 @@ export abstract class SandboxMethods<Env> extends Container<Env> {
     return this[IN](sessionId).exists(path);
   }
 
-  /** Not supported by this version: its methods reject with `NOT_SUPPORTED`. */
-  get tunnels(): TunnelsHandler {
-    return TUNNELS;
+  /** Addresses of ports in Cloudflare's network. */
+  abstract get tunnels(): TunnelsHandler;
+
+  /** Not for users: a call of {@link tunnels}, which crosses RPC. */
+  async callTunnels(method: string, args: unknown[]): Promise<unknown> {
+    const { tunnels } = this;
+    switch (method) {
+      case "get":
+        return tunnels.get(...(args as Parameters<TunnelsHandler["get"]>));
+      case "list":
+        return tunnels.list();
+      case "destroy":
+        return tunnels.destroy(...(args as Parameters<TunnelsHandler["destroy"]>));
+      default:
+        throw new TypeError(`there is no method ${method} of tunnels`);
+    }
   }
 
-  /** {@link exists}. */
-  pathExists(path: string, sessionId?: string): Promise<Types.FileExistsResult> {
-    return this.exists(path, sessionId);
+  /** Whether there is something: {@link exists}, as a plain boolean. */
+  pathExists(path: string): Promise<boolean> {
+    return aliasesOf(this).pathExists(path);
   }
 
-  /** {@link runCode}. */
-  interpret(code: string, options?: Types.RunCodeOptions): Promise<Types.ExecutionResult> {
-    return this.runCode(code, options);
+  /** Runs code once, with files: {@link writeFile}, {@link runCode}, and which files it made. */
+  interpret(...args: Parameters<Types.Aliases["interpret"]>): Promise<Types.Interpretation> {
+    return aliasesOf(this).interpret(...args);
   }
 
   /** {@link mountBucket}. */
-  mountStorage(bucket: string, mountPath: string, options: Types.MountBucketOptions): Promise<void> {
-    return this.mountBucket(bucket, mountPath, options);
+  mountStorage(options: Types.MountStorageOptions): Promise<void> {
+    return aliasesOf(this).mountStorage(options);
   }
 
   /** {@link killProcess}. */
-  stopProcess(id: string, signal?: string, sessionId?: string): Promise<void> {
-    return this.killProcess(id, signal, sessionId);
+  stopProcess(id: string, signal?: string): Promise<void> {
+    return this.killProcess(id, signal);
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /**
+   * Checks a repository out. Credentials in the URL reach no error, no log and no file.
+   *
+   * @throws `InvalidGitUrlError`, `GitRepositoryNotFoundError`, `GitAuthenticationError`, `GitBranchNotFoundError`,
+   * `GitNetworkError`, `GitCloneError`, `GitCheckoutError`: then nothing is left behind.
+   */
   gitCheckout(
     repoUrl: string,
     options?: Parameters<Calls["gitCheckout"]>[1] & InSession,
@@ -178,47 +243,58 @@ export abstract class SandboxMethods<Env> extends Container<Env> {
     return this[IN](options?.sessionId).gitCheckout(repoUrl, options);
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /**
+   * Makes a code context: it keeps what code leaves in it. All sessions have the same ones.
+   *
+   * @throws `InterpreterNotReadyError`, or an error `PYTHON_NOT_AVAILABLE` or `JAVASCRIPT_NOT_AVAILABLE`, which says what to
+   * install.
+   */
   createCodeContext(options?: Types.CreateContextOptions): Promise<Types.CodeContext> {
     return this[IN]().createCodeContext(options);
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /**
+   * Runs code to its end, by default in the default context of its language. What it raises, and that its time was over, stand
+   * in `error`.
+   *
+   * @throws `ContextNotFoundError`; `CodeExecutionError` when the kernel died; `OperationInterruptedError` when nobody knows how
+   * it ended.
+   */
   runCode(code: string, options?: Types.RunCodeOptions): Promise<Types.ExecutionResult> {
     return this[IN]().runCode(code, options);
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /** Runs code, and gives what it does as server-sent events. Cancelling the stream interrupts it. */
   runCodeStream(code: string, options?: Types.RunCodeOptions): Promise<ReadableStream<Uint8Array>> {
     return this[IN]().runCodeStream(code, options);
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /** The code contexts, oldest first. */
   listCodeContexts(): Promise<Types.CodeContext[]> {
     return this[IN]().listCodeContexts();
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /** Ends a code context, and what runs in it. */
   deleteCodeContext(contextId: string): Promise<void> {
     return this[IN]().deleteCodeContext(contextId);
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /** Mounts a bucket at a directory. */
   mountBucket(bucket: string, mountPath: string, options: Types.MountBucketOptions): Promise<void> {
     return this[IN]().mountBucket(bucket, mountPath, options);
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /** Unmounts a bucket. */
   unmountBucket(mountPath: string): Promise<void> {
     return this[IN]().unmountBucket(mountPath);
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /** Keeps a directory in the Worker's bucket for backups. */
   createBackup(options: Types.BackupOptions): Promise<Types.DirectoryBackup> {
     return this[IN]().createBackup(options);
   }
 
-  /** Not supported by this version: rejects with `NOT_SUPPORTED`. */
+  /** Puts a directory back as it was kept: all of it or nothing. */
   restoreBackup(backup: Types.DirectoryBackup): Promise<Types.RestoreBackupResult> {
     return this[IN]().restoreBackup(backup);
   }

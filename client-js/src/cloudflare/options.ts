@@ -3,6 +3,9 @@
 import { invalid } from "./errors.ts";
 import type { SandboxOptions } from "./types.ts";
 
+/** What `getSandbox` tells the object: only what changed. */
+export type SandboxConfiguration = Pick<SandboxOptions, "sleepAfter" | "keepAlive" | "containerTimeouts" | "labels">;
+
 /** Milliseconds that a sandbox has to start. */
 export type ContainerTimeouts = Required<NonNullable<SandboxOptions["containerTimeouts"]>>;
 
@@ -19,8 +22,8 @@ const TIMEOUTS = {
 /**
  * The id under which a sandbox is kept.
  *
- * @throws SandboxError `VALIDATION_FAILED` unless it has 1 to 63 characters of `A-Z a-z 0-9 . _ -`, no hyphen at an edge, and
- * is not reserved.
+ * @throws SandboxError `VALIDATION_FAILED` unless it has 1 to 63 characters, no hyphen at an edge, nothing that cannot be
+ * shown, and is not reserved.
  */
 export function sandboxId(id: string, normalize = false): string {
   const name = normalize ? id.toLowerCase() : id;
@@ -29,14 +32,17 @@ export function sandboxId(id: string, normalize = false): string {
       ? "it must have 1 to 63 characters"
       : name.startsWith("-") || name.endsWith("-")
         ? "it may not begin or end with a hyphen"
-        : !/^[A-Za-z0-9._-]+$/.test(name)
-          ? "it takes A-Z a-z 0-9 . _ -"
+        : /[\p{Cc}\p{Cs}]/u.test(name)
+          ? "it has a character that cannot be shown"
           : RESERVED.has(name.toLowerCase())
             ? "this name is reserved"
             : undefined;
   if (wrong !== undefined) throw invalid("id", `${JSON.stringify(id)} is no id for a sandbox: ${wrong}`);
   return name;
 }
+
+/** The session in which a sandbox runs what names none: ids of sessions have fewer characters. */
+export const defaultSession = (name: string): string => `sandbox-${name.replace(/[^A-Za-z0-9._-]/g, "_")}`;
 
 /** The timeouts in force: what was said, else the environment's, else the defaults. */
 export function timeouts(said: SandboxOptions["containerTimeouts"], env: unknown): ContainerTimeouts {
@@ -79,15 +85,39 @@ export function checkVariables(variables: Readonly<Record<string, unknown>>): vo
 }
 
 /**
+ * Refuses what old interfaces of `exec` took: left out in silence it would run something else, or wait for ever.
+ *
+ * @throws SandboxError `VALIDATION_FAILED` for a list of arguments, and for `background`.
+ */
+export function checkCommandOptions(options: object): void {
+  if (Array.isArray(options)) {
+    throw invalid(
+      "command",
+      'a command is one line for the shell, as "bun run server.js": there is no list of arguments',
+    );
+  }
+  if ("background" in options && options.background) {
+    throw invalid(
+      "background",
+      "exec waits for the command's end: startProcess(command) starts one that goes on by itself",
+    );
+  }
+}
+
+/**
  * Checks a duration.
  *
- * @throws SandboxError `VALIDATION_FAILED` when it is neither a number of seconds nor like `30s`, `10m`, `1h`.
+ * @throws SandboxError `VALIDATION_FAILED` when it is neither a number of seconds nor like `30s`, `10m`, `1h`, `2d`.
  */
 export function checkDuration(sleepAfter: string | number): void {
-  const right = typeof sleepAfter === "number" ? sleepAfter > 0 : /^[1-9]\d*[smh]$/.test(sleepAfter);
+  const right = typeof sleepAfter === "number" ? sleepAfter > 0 : /^[1-9]\d*[smhd]$/.test(sleepAfter);
   if (right) return;
   throw invalid("sleepAfter", `sleepAfter is ${JSON.stringify(sleepAfter)}: say seconds, or a text as 30s, 10m, 1h`);
 }
+
+/** A duration that was checked, in units that containers know: they know no days. */
+export const durationOf = (sleepAfter: string | number): string | number =>
+  typeof sleepAfter === "string" && sleepAfter.endsWith("d") ? `${Number.parseInt(sleepAfter, 10) * 24}h` : sleepAfter;
 
 /** Seconds of a duration that was checked. */
 export function seconds(sleepAfter: string | number): number {

@@ -6,12 +6,27 @@ import { randomToken, sameSecret } from "./settings.ts";
 
 /** How to expose a port. */
 export interface ExposeOptions {
-  /** Host below which the address is made, with its port when it has one: `example.com`, `localhost:8787`. */
-  readonly hostname: string;
+  /**
+   * Host below which the address is made, with its port when it has one: `example.com`, `localhost:8787`. Default: what the
+   * Worker's variable `SANDWIRE_PREVIEW_HOST` says.
+   */
+  readonly hostname?: string | undefined;
   /** A name, for people. */
   readonly name?: string | undefined;
   /** A token of one's own: 1 to 16 of `a-z 0-9 _`. Default: one that nobody can guess. */
   readonly token?: string | undefined;
+}
+
+/** An address of a port that can be reached. */
+export interface ExposedPort {
+  /** The address. */
+  readonly url: string;
+  /** The port. */
+  readonly port: number;
+  /** It can be reached. */
+  readonly status: "active";
+  /** Its name, when it has one. */
+  readonly name?: string;
 }
 
 /** An exposed port, and whether it may be reached in the present run of the container. */
@@ -32,12 +47,14 @@ const TOKEN_LENGTH = 16;
 /** The exposed ports of one sandbox. */
 export class ExposedPorts {
   readonly #storage: SyncKvStorage;
+  readonly #env: unknown;
   /** Ends what is open, by port. What an earlier life of the object had open ended with it. */
   readonly #open = new Map<number, AbortController>();
 
-  /** Over the object's storage. */
-  constructor(storage: SyncKvStorage) {
+  /** Over the object's storage, with the Worker's variables. */
+  constructor(storage: SyncKvStorage, env: unknown = {}) {
     this.#storage = storage;
+    this.#env = env;
   }
 
   /**
@@ -47,8 +64,9 @@ export class ExposedPorts {
    * @throws SandboxError `INVALID_PORT`, `VALIDATION_FAILED`, `CUSTOM_DOMAIN_REQUIRED`, `PORT_ALREADY_EXPOSED` (the token
    * belongs to another port).
    */
-  expose(id: string, port: number, { hostname, name, token }: ExposeOptions): { url: string } {
+  expose(id: string, port: number, { hostname: said, name, token }: ExposeOptions): { url: string } {
     checkPort(port);
+    const hostname = previewHost(said, this.#env);
     checkHostname(port, hostname);
     if (token !== undefined) checkToken(token);
     const known = this.#known;
@@ -80,7 +98,8 @@ export class ExposedPorts {
   }
 
   /** The addresses that can be reached now. */
-  list(id: string, hostname: string): { url: string; port: number; status: "active"; name?: string }[] {
+  list(id: string, said: string | undefined): ExposedPort[] {
+    const hostname = previewHost(said, this.#env);
     const known = this.#known;
     const live = this.#live;
     return live.flatMap(port => {
@@ -168,6 +187,20 @@ export function checkPort(port: number): void {
     throw createError("INVALID_PORT", `port ${port} cannot be used: ${reason}`, { port, reason });
 }
 
+/**
+ * The host below which addresses are made: the one that is said, else the Worker's.
+ *
+ * @throws SandboxError `VALIDATION_FAILED` when neither says one: none is guessed.
+ */
+function previewHost(said: string | undefined, env: unknown): string {
+  const { SANDWIRE_PREVIEW_HOST } = (env ?? {}) as { readonly SANDWIRE_PREVIEW_HOST?: unknown };
+  const host = said ?? SANDWIRE_PREVIEW_HOST;
+  // No name is below an address; below this one every name is this machine.
+  if (typeof host === "string") return host.replace(/^(127\.0\.0\.1|0\.0\.0\.0|\[::1?\])(?=:|$)/, "localhost");
+  const how = "say { hostname: new URL(request.url).host }, or set the Worker's variable SANDWIRE_PREVIEW_HOST";
+  throw invalid("hostname", `a preview address needs a host: ${how}`);
+}
+
 function checkToken(token: string): void {
   if (/^[a-z0-9_]{1,16}$/.test(token)) return;
   throw invalid("token", `the token ${JSON.stringify(token)} cannot be in a host name: it takes 1 to 16 of a-z 0-9 _`);
@@ -178,7 +211,10 @@ function checkHostname(port: number, hostname: string): void {
     const message = `${hostname} has no wildcard host names, which preview addresses need: use a domain of your own`;
     throw createError("CUSTOM_DOMAIN_REQUIRED", message, { port, originalError: message });
   }
-  if (!/^[a-z0-9.-]+(:\d+)?$/i.test(hostname)) throw invalid("hostname", `${JSON.stringify(hostname)} is no host name`);
+  // What ends in a number is an address.
+  if (!/^[a-z0-9.-]+(:\d+)?$/i.test(hostname) || /(^|\.)\d+\.?(:\d+)?$/.test(hostname)) {
+    throw invalid("hostname", `${JSON.stringify(hostname)} is no host name: say one that names can be below`);
+  }
 }
 
 /** `https://<port>-<id>-<token>.<host>`; `http` on this machine. */
@@ -186,9 +222,12 @@ function previewUrl(id: string, port: number, token: string, hostname: string): 
   if (id !== id.toLowerCase()) {
     throw invalid("id", `the id ${id} has upper case, which no host name keeps: use { normalizeId: true }`);
   }
+  if (!/^[a-z0-9]([a-z0-9_-]*[a-z0-9_])?$/.test(id)) {
+    throw invalid("id", `the id ${id} cannot be in a host name: that takes a-z 0-9 _ and hyphens`);
+  }
   const label = `${port}-${id}-${token}`;
   if (label.length > 63)
     throw invalid("id", `the id ${id} is too long for an address: ${label} must have 63 characters`);
-  const local = /^(localhost|127\.0\.0\.1|0\.0\.0\.0|.+\.localhost)(:\d+)?$/i.test(hostname);
+  const local = /^(localhost|.+\.localhost)(:\d+)?$/i.test(hostname);
   return `${local ? "http" : "https"}://${label}.${hostname}`;
 }

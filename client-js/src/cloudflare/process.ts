@@ -73,7 +73,7 @@ async function started(
       client.startProcess(command, {
         id: processId,
         ...place,
-        env: { ...(session === undefined && context.env()), ...given(env) },
+        env: given(env),
         timeout,
         keepAlive,
         // Who is told of its output must find its log.

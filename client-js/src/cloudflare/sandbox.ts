@@ -7,28 +7,34 @@ import type { Grant } from "../relay/grant.ts";
 import { Relay } from "../relay/relay.ts";
 import { isAtWork, Rest } from "./activity.ts";
 import { type Calls, callsIn } from "./calls.ts";
+import { SandboxClient } from "./client/sandbox.ts";
 import type { Context } from "./context.ts";
-import { answers, unavailable, upgrade, whereabouts, withEngine } from "./engine.ts";
-import { attempt, createError, invalid } from "./errors.ts";
+import { answers, arrive, unavailable, upgrade, withEngine } from "./engine.ts";
+import { attempt, invalid } from "./errors.ts";
 import { forward } from "./forward.ts";
 import { CONTROL_PORT, HostContainer } from "./host.ts";
 import { IN, SandboxMethods } from "./methods.ts";
-import { checkDuration, checkTimeouts, seconds, timeouts } from "./options.ts";
-import { checkPort, ExposedPorts, type ExposeOptions } from "./ports.ts";
+import { ThisObject } from "./object.ts";
+import {
+  checkDuration,
+  checkTimeouts,
+  defaultSession,
+  durationOf,
+  type SandboxConfiguration,
+  seconds,
+  timeouts,
+} from "./options.ts";
+import { checkPort, type ExposedPort, ExposedPorts, type ExposeOptions } from "./ports.ts";
 import { invalidToken, stale } from "./preview.ts";
+import { unknownProcess } from "./process/unknown.ts";
 import { type Call, Operations, type Reply } from "./remote.ts";
 import { type Route, routeOf, withRoute } from "./route.ts";
-import { createSession, deleteSession, exportTo, type Variables } from "./sessions.ts";
+import { createSession, deleteSession, executionSession } from "./sessions.ts";
 import { Settings, sameSecret } from "./settings.ts";
 import { terminal } from "./terminal.ts";
+import { Tunnels, type TunnelsHandler } from "./tunnels.ts";
 import type * as Types from "./types.ts";
-import { changesOf, checkOwnVariables, sandboxVariables, startVariables } from "./variables.ts";
-
-/** What `getSandbox` tells the object: only what changed. */
-export type SandboxConfiguration = Pick<
-  Types.SandboxOptions,
-  "sleepAfter" | "keepAlive" | "containerTimeouts" | "labels"
->;
+import { checkOwnVariables, sandboxVariables, startVariables, tellVariables, type Variables } from "./variables.ts";
 
 /**
  * The Durable Object of one sandbox. Starts its container when something needs it, lets it sleep when nothing does, and
@@ -59,6 +65,9 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   readonly #ports: ExposedPorts;
   readonly #relay: Relay;
   readonly #operations: Operations = new Operations();
+  readonly #object: ThisObject;
+  readonly #tunnels: Tunnels;
+  #parts: SandboxClient | undefined;
   /** The variables of the class, under those that were set. */
   #ownVariables: Readonly<Record<string, string>> = {};
   #starting: Promise<void> | undefined;
@@ -77,7 +86,9 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
       sameSecret(request.headers.get("Authorization") ?? "", `Bearer ${settings.token}`);
     super(withEngine(ctx, env, admits), env);
     this.#settings = settings;
-    this.#ports = new ExposedPorts(ctx.storage.kv);
+    this.#ports = new ExposedPorts(ctx.storage.kv, env);
+    this.#object = new ThisObject(ctx.id.toString(), env, ctx.storage.kv, () => this.ctx.container?.running === true);
+    this.#tunnels = new Tunnels(this.#context(undefined));
     this.#relay = new Relay(ctx, { dial: () => this.#dial() });
     ctx.blockConcurrencyWhile(() => this.#restore());
   }
@@ -86,8 +97,9 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
 
   /** Sets several of the options of `getSandbox` at once. What is absent stays. */
   async configure(configuration: SandboxConfiguration): Promise<void> {
-    const { sleepAfter, keepAlive, containerTimeouts, labels } = configuration;
-    if (sleepAfter !== undefined) checkDuration(sleepAfter);
+    const { sleepAfter: quiet, keepAlive, containerTimeouts, labels } = configuration;
+    if (quiet !== undefined) checkDuration(quiet);
+    const sleepAfter = quiet === undefined ? undefined : durationOf(quiet);
     if (containerTimeouts !== undefined) checkTimeouts(containerTimeouts);
     this.#settings.set({
       ...(sleepAfter !== undefined && { sleepAfter }),
@@ -100,29 +112,6 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     if (sleepAfter !== undefined || keepAlive !== undefined) this.renewActivityTimeout();
   }
 
-  /** Inactivity after which the sandbox sleeps: seconds, or `30s`, `10m`, `1h`. */
-  setSleepAfter(sleepAfter: string | number): Promise<void> {
-    return this.configure({ sleepAfter });
-  }
-
-  /** Whether the sandbox never sleeps by itself: then `destroy()` has to end it. */
-  setKeepAlive(keepAlive: boolean): Promise<void> {
-    return this.configure({ keepAlive });
-  }
-
-  /** Milliseconds that it has to start. */
-  setContainerTimeouts(containerTimeouts: NonNullable<Types.SandboxOptions["containerTimeouts"]>): Promise<void> {
-    return this.configure({ containerTimeouts });
-  }
-
-  /** Labels of the container, from its next start on. */
-  setLabels(labels: Record<string, string>): Promise<void> {
-    return this.configure({ labels });
-  }
-
-  /** Takes what the stock package takes; there is one way to the sandbox, and it does everything. */
-  async setTransport(_transport: Types.SandboxTransport): Promise<void> {}
-
   /**
    * Variables for all that runs from now on; `undefined` or `null` takes one away. They last until `destroy()`. Wakes nothing.
    *
@@ -133,19 +122,20 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     const changes = sandboxVariables(envVars);
     this.#settings.set({ variables: { ...this.#variables, ...changes } });
     if (!this.ctx.container?.running) return;
-    await exportTo(await this.#client(), this.#defaultSession, changes);
+    await tellVariables(await this.#client(), this.#settings, changes);
   }
 
   // Sessions.
 
   /** Makes a session: a shell of its own, with its directory and variables. */
   async createSession(options: Types.SessionOptions = {}): Promise<Types.ExecutionSession> {
-    return this.#session(await createSession(await this.#client(), options, this.#variables));
+    const id = await createSession(await this.#client(), options);
+    return executionSession(this.#context(id), id);
   }
 
   /** A session by its id. Whether it is there shows with the first call. */
   async getSession(sessionId: string): Promise<Types.ExecutionSession> {
-    return this.#session(sessionId);
+    return executionSession(this.#context(sessionId), sessionId);
   }
 
   /** Ends a session and what runs in it. */
@@ -162,6 +152,12 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     return attempt({}, () => client.listSessions());
   }
 
+  /** Asks the sandbox whether it answers: starts it when it does not run. Resolves with `pong`. */
+  async ping(): Promise<string> {
+    await attempt({}, async () => (await this.#client()).ping());
+    return "pong";
+  }
+
   /** Where the container is: `null` when it does not say, `undefined` before the first call that needed it. */
   async getContainerPlacementId(): Promise<string | null | undefined> {
     return this.#settings.now.placementId;
@@ -175,7 +171,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
    */
   async exposePort(
     port: number,
-    options: ExposeOptions,
+    options: ExposeOptions = {},
   ): Promise<{ url: string; port: number; name: string | undefined }> {
     // Or it would be stale with the run before.
     if (!this.ctx.container?.running) this.#ended();
@@ -189,12 +185,12 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   }
 
   /** The addresses that can be reached now. Wakes nothing. */
-  async getExposedPorts(hostname: string): Promise<{ url: string; port: number; status: "active"; name?: string }[]> {
+  async getExposedPorts(hostname?: string): Promise<ExposedPort[]> {
     return this.ctx.container?.running ? this.#ports.list(this.#name, hostname) : [];
   }
 
   /** The address of a port that can be reached now, else `null`. Wakes nothing. */
-  async getExposedPort(port: number, hostname: string): Promise<{ url: string; port: number; name?: string } | null> {
+  async getExposedPort(port: number, hostname?: string): Promise<ExposedPort | null> {
     return (await this.getExposedPorts(hostname)).find(exposed => exposed.port === port) ?? null;
   }
 
@@ -214,6 +210,11 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     return this.#toPort(request, port);
   }
 
+  /** Addresses of ports in Cloudflare's network, by `cloudflared` in the sandbox. */
+  override get tunnels(): TunnelsHandler {
+    return this.#tunnels;
+  }
+
   /** A request to a port in the sandbox: by default to its server, which wants a token. Starts the sandbox. */
   override containerFetch(
     target: Request | string | URL,
@@ -222,6 +223,17 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   ): Promise<Response> {
     const [init, at] = typeof portOrInit === "number" ? [undefined, portOrInit] : [portOrInit, port];
     return this.#toPort(new Request(target as Request, init), at);
+  }
+
+  /** The parts of the stock package's client, over this object's connection. */
+  override get client(): SandboxClient {
+    this.#parts ??= new SandboxClient({}, () => this.#client());
+    return this.#parts;
+  }
+
+  /** Not for users: the name by which the Worker asked, where the platform does not say it. */
+  async setSandboxName(name: string): Promise<void> {
+    if (this.ctx.id.name === undefined) this.#settings.set({ name });
   }
 
   // Connections.
@@ -260,6 +272,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
 
   /** Stops the container; clients stay connected. The next call starts it again. */
   override async stop(signal?: Parameters<SandboxMethods<Env>["stop"]>[0]): Promise<void> {
+    await this.#object.mounts.farewell();
     this.#relay.sleep("asleep");
     await super.stop(signal);
   }
@@ -303,7 +316,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
 
   /** Not for users: a call from `getSandbox`. */
   async invoke(call: Call): Promise<Reply> {
-    if (call.name !== undefined && this.ctx.id.name === undefined) this.#settings.set({ name: call.name });
+    if (call.name !== undefined) await this.setSandboxName(call.name);
     this.renewActivityTimeout();
     try {
       return await this.#operations.run(call, () => this.#target(call));
@@ -324,7 +337,11 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   async #target({ session, process }: Call): Promise<object> {
     const calls = this[IN](session);
     if (process !== undefined) return (await calls.getProcess(process)) ?? unknownProcess(process);
-    return session === undefined ? this : typeof session === "string" ? this.#session(session) : calls;
+    return session === undefined
+      ? this
+      : typeof session === "string"
+        ? executionSession(this.#context(session), session)
+        : calls;
   }
 
   get #name(): string {
@@ -332,7 +349,7 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   }
 
   get #defaultSession(): string {
-    return `sandbox-${this.#name}`;
+    return defaultSession(this.#name);
   }
 
   get #variables(): Variables {
@@ -343,24 +360,12 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     const settings = this.#settings;
     return {
       client: () => this.#client(),
-      env: () => ({ ...this.#variables }),
       ...(session !== undefined && { session }),
       get cwd() {
         return settings.now.workspace ?? "/workspace";
       },
       id: this.#name,
-    };
-  }
-
-  #session(id: string): Types.ExecutionSession {
-    return {
-      id,
-      ...this[IN](id),
-      terminal: (request, options = {}) => terminal(this.#context(id), request, options),
-      setEnvVars: async envVars => {
-        const changes = changesOf(envVars);
-        await exportTo(await this.#client(), id, changes);
-      },
+      object: this.#object,
     };
   }
 
@@ -372,9 +377,11 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
       throw unavailable(error);
     }
     const client = await this.#relay.client();
-    if (!this.#located) {
-      this.#settings.set(await attempt({}, () => whereabouts(client)));
+    if (!this.#located || this.#settings.now.told === undefined) {
+      this.#settings.set(await attempt({}, () => arrive(client, this.#settings.now)));
       this.#located = true;
+      // Nobody waits for what was mounted before the object was evicted.
+      this.#object.mounts.resume(client).catch(() => {});
     }
     return client;
   }
@@ -404,6 +411,8 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     this.#settings.set({ ran: false });
     this.#located = false;
     this.#ports.restarted();
+    this.#object.mounts.end();
+    this.#tunnels.endRun();
     // Who did not hear it before hears it now, and nobody starts it anew for what is over.
     this.#relay.sleep("ended");
   }
@@ -454,9 +463,12 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   }
 
   async #destroy(): Promise<void> {
+    this.#object.endLife();
+    await Promise.all([this.#object.mounts.farewell(), this.#tunnels.farewell()]);
+    this.#object.mounts.clear();
     this.#relay.sleep("destroyed");
     this.#ports.clear();
-    this.#settings.set({ variables: {}, workspace: undefined, placementId: undefined });
+    this.#settings.set({ variables: {}, workspace: undefined, placementId: undefined, told: undefined });
     await super.destroy();
   }
 
@@ -484,11 +496,4 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     });
     this.renewActivityTimeout();
   }
-}
-
-/** In the place of a process that is not known (any more). */
-function unknownProcess(processId: string): Pick<Types.Process, "getStatus"> {
-  const message = `no process ${processId} is known: it may have ended long ago`;
-  const fail = () => Promise.reject(createError("PROCESS_NOT_FOUND", message, { processId }));
-  return { getStatus: async () => "error" as const, ...{ waitForLog: fail, waitForPort: fail, waitForExit: fail } };
 }

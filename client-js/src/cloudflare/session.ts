@@ -14,7 +14,7 @@ export const sessionOf = (context: Context, options?: Named): string | undefined
   options?.sessionId ?? context.session;
 
 /**
- * Runs `work` in a session, which is made with the context's directory and variables when the sandbox does not know it: it
+ * Runs `work` in a session, which is made with the context's directory when the sandbox does not know it: it
  * is new, or was started anew. Nothing runs twice: what is refused for want of the session was not begun.
  */
 export async function inSession<T>(
@@ -28,7 +28,7 @@ export async function inSession<T>(
     return await work();
   } catch (error) {
     if ((error as { code?: unknown }).code !== "SESSION_NOT_FOUND") throw error;
-    await client.createSession({ id: session, cwd: context.cwd, env: context.env(), reuse: true });
+    await client.createSession({ id: session, cwd: context.cwd, reuse: true });
     return work();
   }
 }

@@ -12,6 +12,8 @@ export interface Remembered {
   readonly keepAlive?: boolean;
   /** Variables of `setEnvVars`; `null` for one that was taken away. */
   readonly variables?: Readonly<Record<string, string | null>>;
+  /** The start of the sandbox's server that was told them. */
+  readonly told?: string | undefined;
   /** What was said of the time to start. */
   readonly containerTimeouts?: NonNullable<SandboxOptions["containerTimeouts"]>;
   /** Labels of the container at its next start. */

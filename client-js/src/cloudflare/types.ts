@@ -5,6 +5,7 @@ import type { Process, ProcessStatus } from "./types/process.ts";
 
 export type { ErrorResponse } from "./errors/base.ts";
 export type { ErrorCode, OperationType } from "./errors/codes.ts";
+export type * from "./types/alias.ts";
 export type * from "./types/command.ts";
 export type * from "./types/file.ts";
 export type * from "./types/interpreter.ts";

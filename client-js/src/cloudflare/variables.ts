@@ -1,8 +1,12 @@
 /** Variables of a sandbox: those of the class, those that were set over them, and those that are its server's own. */
 
-import { invalid } from "./errors.ts";
+import type { Sandbox } from "../client.ts";
+import { attempt, invalid } from "./errors.ts";
 import { checkVariables } from "./options.ts";
-import type { Variables } from "./sessions.ts";
+import type { Settings } from "./settings.ts";
+
+/** Variables as they are kept: `null` takes one away. */
+export type Variables = Readonly<Record<string, string | null>>;
 
 /** Those that would move the server away from where it is looked for. */
 const MOVES_SERVER = new Set([
@@ -51,4 +55,14 @@ export function checkOwnVariables(envVars: Readonly<Record<string, string>>): vo
 export function startVariables(own: Variables, set: Variables, token: string): Record<string, string> {
   const all: Variables = { ...own, ...set, SANDWIRE_TOKEN: token };
   return Object.fromEntries(Object.entries(all).filter((one): one is [string, string] => one[1] !== null));
+}
+
+/** Tells a sandbox that runs of variables. When that fails nobody knows whether it has them: then it is told all of them again. */
+export async function tellVariables(client: Sandbox, settings: Settings, changes: Variables): Promise<void> {
+  try {
+    await attempt({}, () => client.setEnvVars(changes));
+  } catch (error) {
+    settings.set({ told: undefined });
+    throw error;
+  }
 }

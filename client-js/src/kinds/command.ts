@@ -16,7 +16,7 @@ export type Command = string | readonly Path[];
 /** A signal by its name (`"SIGINT"`, `"INT"`) or its number. */
 export type Signal = string | number;
 
-/** Variables over the server's own; `null` removes one, `undefined` leaves it as it is. */
+/** Variables over the sandbox's; `null` removes one, `undefined` leaves it as it is. */
 export type Env = Readonly<Record<string, string | null | undefined>>;
 
 /** How a command runs. */
@@ -119,13 +119,10 @@ export const exitOf = ({ code, signal, ...more }: WireExit): Exit => ({
 });
 
 /** `command.Launch` on the wire. */
-export const launch = (command: Command | undefined, options: LaunchOptions, env: Env): object => ({
+export const launch = (command: Command | undefined, options: LaunchOptions): object => ({
   ...pick(options, "shell", "cwd", "clear_env", "user"),
   [typeof command === "string" ? "command" : "argv"]: command,
-  env: Object.fromEntries([
-    ...Object.entries(env),
-    ...Object.entries(options.env ?? {}).filter(([, value]) => value !== undefined),
-  ]),
+  env: Object.fromEntries(Object.entries(options.env ?? {}).filter(([, value]) => value !== undefined)),
   limits:
     options.limits &&
     pick(

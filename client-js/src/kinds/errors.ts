@@ -152,3 +152,66 @@ export const InvalidPortError: ErrorClass<"INVALID_PORT"> = /* @__PURE__ */ code
 
 /** More would be read into memory than `maxSize` allows. */
 export const FileTooLargeError: ErrorClass<"FILE_TOO_LARGE"> = /* @__PURE__ */ coded("FILE_TOO_LARGE");
+
+/** There are no keys for the bucket. */
+export const MissingCredentialsError: ErrorClass<"MISSING_CREDENTIALS"> = /* @__PURE__ */ coded("MISSING_CREDENTIALS");
+
+/** Bucket, path or options of a mount are not valid. */
+export const InvalidMountConfigError: ErrorClass<"INVALID_MOUNT_CONFIG"> =
+  /* @__PURE__ */ coded("INVALID_MOUNT_CONFIG");
+
+/** The file system for buckets could not mount it. */
+export const S3fsMountError: ErrorClass<"S3FS_MOUNT_ERROR"> = /* @__PURE__ */ coded("S3FS_MOUNT_ERROR");
+
+/** A bucket could not be mounted. */
+export const BucketMountError: ErrorClass<"BUCKET_MOUNT_ERROR"> = /* @__PURE__ */ coded("BUCKET_MOUNT_ERROR");
+
+/** A bucket could not be unmounted. */
+export const BucketUnmountError: ErrorClass<"BUCKET_UNMOUNT_ERROR"> = /* @__PURE__ */ coded("BUCKET_UNMOUNT_ERROR");
+
+/** No bucket is mounted there. */
+export const MountNotFoundError: ErrorClass<"MOUNT_NOT_FOUND"> = /* @__PURE__ */ coded("MOUNT_NOT_FOUND");
+
+/** No code context with that id is known. */
+export const KernelNotFoundError: ErrorClass<"KERNEL_NOT_FOUND"> = /* @__PURE__ */ coded("KERNEL_NOT_FOUND");
+
+/** A code context with that id exists already. */
+export const KernelExistsError: ErrorClass<"KERNEL_EXISTS"> = /* @__PURE__ */ coded("KERNEL_EXISTS");
+
+/** No kernel for that language, or of that name, is installed; the message says which package brings it. */
+export const KernelSpecNotFoundError: ErrorClass<"KERNEL_SPEC_NOT_FOUND"> =
+  /* @__PURE__ */ coded("KERNEL_SPEC_NOT_FOUND");
+
+/** The kernel ended, and with it what code had left in the context. */
+export const KernelDiedError: ErrorClass<"KERNEL_DIED"> = /* @__PURE__ */ coded("KERNEL_DIED");
+
+/** The kernel could not be started. */
+export const KernelStartFailedError: ErrorClass<"KERNEL_START_FAILED"> = /* @__PURE__ */ coded("KERNEL_START_FAILED");
+
+/** It is no URL of a repository, or of a protocol that is not spoken. */
+export const InvalidGitUrlError: ErrorClass<"INVALID_GIT_URL"> = /* @__PURE__ */ coded("INVALID_GIT_URL");
+
+/** There is no such repository, or it is not shown to whom asks. */
+export const GitRepositoryNotFoundError: ErrorClass<"GIT_REPOSITORY_NOT_FOUND"> =
+  /* @__PURE__ */ coded("GIT_REPOSITORY_NOT_FOUND");
+
+/** User or password are missing or wrong. */
+export const GitAuthFailedError: ErrorClass<"GIT_AUTH_FAILED"> = /* @__PURE__ */ coded("GIT_AUTH_FAILED");
+
+/** The repository has no such branch or tag. */
+export const GitBranchNotFoundError: ErrorClass<"GIT_BRANCH_NOT_FOUND"> = /* @__PURE__ */ coded("GIT_BRANCH_NOT_FOUND");
+
+/** The repository's server cannot be reached. */
+export const GitNetworkError: ErrorClass<"GIT_NETWORK_ERROR"> = /* @__PURE__ */ coded("GIT_NETWORK_ERROR");
+
+/** The repository could not be fetched. */
+export const GitCloneFailedError: ErrorClass<"GIT_CLONE_FAILED"> = /* @__PURE__ */ coded("GIT_CLONE_FAILED");
+
+/** The repository was fetched, and its files could not be written. */
+export const GitCheckoutFailedError: ErrorClass<"GIT_CHECKOUT_FAILED"> = /* @__PURE__ */ coded("GIT_CHECKOUT_FAILED");
+
+/** git is not installed; the message says which package brings it. */
+export const GitNotInstalledError: ErrorClass<"GIT_NOT_INSTALLED"> = /* @__PURE__ */ coded("GIT_NOT_INSTALLED");
+
+/** The archive of a backup is cut short, damaged, or not what it was said to be: nothing was changed. */
+export const BackupDamagedError: ErrorClass<"BACKUP_DAMAGED"> = /* @__PURE__ */ coded("BACKUP_DAMAGED");

@@ -185,7 +185,7 @@ export class Commands extends Base {
 
   /** What `exec`, `process.start` and `pty.open` say of what to run. */
   protected launch(command: Command | undefined, options: LaunchOptions): object {
-    return { run: launch(command, options, this.env), session: options.session ?? this.session };
+    return { run: launch(command, options), session: options.session ?? this.session };
   }
 
   /** A call that has a result and nothing else. */

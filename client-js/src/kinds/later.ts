@@ -4,10 +4,9 @@
  */
 
 import { ConnectionError } from "../error.ts";
-import type { ByteSink, ByteStream } from "../web.ts";
+import type { ByteSink, ByteStream, StreamWriter } from "../web.ts";
 import { Base, type Endpoint } from "./base.ts";
 import type { ExecStream } from "./exec.ts";
-import type { Ports } from "./port.ts";
 import type { SandboxCalls } from "./sandbox.ts";
 import { iterable, readable, sink } from "./sequence.ts";
 import type { SessionCalls } from "./session/calls.ts";
@@ -15,17 +14,21 @@ import type { AsyncSequence, Encoding } from "./stream.ts";
 
 type Rest = typeof import("./rest.ts");
 
-/** What a method returns. */
-const PROMISE = 0;
-const SEQUENCE = 1;
-const STREAM = 2;
-const RUN = 3;
+/** What a method returns: the digit before its name. Without one a promise. */
+const SEQUENCE = "1";
+const STREAM = "2";
+const RUN = "3";
 
-/** Every method that is loaded later, and what it returns: the compiler sees to it that none is forgotten. */
-type Forms<T> = { readonly [Name in keyof T]: T[Name] extends (...args: never) => infer R ? FormOf<R> : never };
+/** What a class of {@link Rest} has and its lists do not, or have otherwise: the compiler wants none. */
+type Wrong<Class, Own extends string> = Differ<Words<typeof SHARED | Own>, EntriesOf<Class>>;
+type Differ<Said, There> = Exclude<Said, There> | Exclude<There, Said>;
+type Words<Text extends string> = Text extends `${infer First} ${infer Others}` ? First | Words<Others> : Text;
+type EntriesOf<Class> = {
+  [Name in keyof Class]: Class[Name] extends (...args: never) => infer R ? `${FormOf<R>}${Name & string}` : never;
+}[keyof Class];
 type FormOf<R> =
   R extends Promise<unknown>
-    ? typeof PROMISE
+    ? ""
     : R extends { readonly stdin: unknown }
       ? typeof RUN
       : R extends AsyncSequence<unknown>
@@ -34,62 +37,13 @@ type FormOf<R> =
 
 type Methods = Record<string, (...args: unknown[]) => unknown>;
 
-const SHARED: Forms<Omit<Ports, keyof Base>> = {
-  exec: PROMISE,
-  execStream: RUN,
-  createTerminal: PROMISE,
-  attachTerminal: PROMISE,
-  startProcess: PROMISE,
-  listProcesses: PROMISE,
-  getProcess: PROMISE,
-  killProcess: PROMISE,
-  killAllProcesses: PROMISE,
-  cleanupCompletedProcesses: PROMISE,
-  getProcessLogs: PROMISE,
-  streamProcessLogs: SEQUENCE,
-  readFile: PROMISE,
-  writeFile: PROMISE,
-  stat: PROMISE,
-  exists: PROMISE,
-  listFiles: PROMISE,
-  iterateFiles: SEQUENCE,
-  mkdir: PROMISE,
-  remove: PROMISE,
-  deleteFile: PROMISE,
-  renameFile: PROMISE,
-  moveFile: PROMISE,
-  copyFile: PROMISE,
-  chmod: PROMISE,
-  symlink: PROMISE,
-  search: SEQUENCE,
-  watch: PROMISE,
-  downloadTree: STREAM,
-  uploadTree: PROMISE,
-  listTerminals: PROMISE,
-  closeTerminal: PROMISE,
-  resizeTerminal: PROMISE,
-  snapshotTerminal: PROMISE,
-  waitForPort: PROMISE,
-  listPorts: PROMISE,
-  watchPorts: SEQUENCE,
-  exposePort: PROMISE,
-  unexposePort: PROMISE,
-  getExposedPorts: PROMISE,
-  isPortExposed: PROMISE,
-  connectPort: PROMISE,
-};
+const SHARED =
+  "exec createTerminal attachTerminal startProcess listProcesses getProcess killProcess killAllProcesses cleanupCompletedProcesses getProcessLogs readFile writeFile stat exists listFiles mkdir remove deleteFile renameFile moveFile copyFile chmod symlink watch uploadTree listTerminals closeTerminal resizeTerminal snapshotTerminal waitForPort listPorts exposePort unexposePort getExposedPorts isPortExposed connectPort gitCheckout 1streamProcessLogs 1iterateFiles 1search 1watchPorts 2downloadTree 3execStream";
 
-const SANDBOX: Forms<Omit<SandboxCalls, keyof Ports>> = {
-  info: PROMISE,
-  getMetrics: PROMISE,
-  metrics: SEQUENCE,
-  activity: SEQUENCE,
-  createSession: PROMISE,
-  listSessions: PROMISE,
-  deleteSession: PROMISE,
-};
+const SANDBOX =
+  "info getMetrics createSession listSessions deleteSession setEnvVars getEnvVars mountBucket unmountBucket listMounts restoreBackup createCodeContext getCodeContext listCodeContexts deleteCodeContext restartCodeContext interruptCodeContext listKernelSpecs runCode 1metrics 1activity 1runCodeStream 2createBackup";
 
-const SESSION: Forms<Omit<SessionCalls, keyof Ports>> = { info: PROMISE, delete: PROMISE };
+const SESSION = "info delete setEnvVars";
 
 let rest: Rest | undefined;
 let loading: Promise<Rest> | undefined;
@@ -99,20 +53,22 @@ let waiting = 0;
 type Made<T> = new (endpoint: Endpoint, session?: string) => T;
 
 /** A class whose methods are those of a class in {@link Rest}. */
-function surface<T>(calls: keyof Rest, own: Readonly<Record<string, number>>): Made<T> {
+function surface<Calls extends keyof Rest, Own extends string>(
+  calls: Calls,
+  own: [Wrong<InstanceType<Rest[Calls]>, Own>] extends [never] ? Own : Wrong<InstanceType<Rest[Calls]>, Own>,
+): Made<InstanceType<Rest[Calls]>> {
   class Surface extends Base {
     static {
-      for (const [name, form] of Object.entries({ ...SHARED, ...own })) {
-        const value = function (this: Surface, ...args: unknown[]) {
-          return returned(form, this.#call(name, args));
+      for (const entry of `${SHARED} ${own}`.split(" ")) {
+        const name = entry.replace(/^\d/, "");
+        (Surface.prototype as unknown as Methods)[name] = function (this: Surface, ...args) {
+          return returned(entry[0], this.#call(name, args));
         };
-        Object.defineProperty(Surface.prototype, name, { value, writable: true, configurable: true });
       }
     }
 
     async #call(name: string, args: unknown[]): Promise<unknown> {
-      // As they are now.
-      const { endpoint, session, env } = this;
+      const { endpoint, session } = this;
       if (!rest || waiting) {
         waiting += 1;
         try {
@@ -120,31 +76,31 @@ function surface<T>(calls: keyof Rest, own: Readonly<Record<string, number>>): M
           rest = await loading;
         } catch (cause) {
           loading = undefined;
-          throw new ConnectionError("a part of sandwire could not be loaded: try again", {}, undefined, { cause });
+          throw new ConnectionError("sandwire could not be loaded: try again", {}, undefined, { cause });
         } finally {
           waiting -= 1;
         }
       }
-      return (new rest[calls](endpoint, session, env) as unknown as Methods)[name]?.(...args);
+      return (new rest[calls](endpoint, session) as unknown as Methods)[name]?.(...args);
     }
   }
-  return Surface as unknown as Made<T>;
+  return Surface as unknown as Made<InstanceType<Rest[Calls]>>;
 }
 
 /** What a `Sandbox` rests on. */
-export const SandboxSurface: new (endpoint: Endpoint) => SandboxCalls = /* @__PURE__ */ surface(
+export const SandboxSurface: new (endpoint: Endpoint) => SandboxCalls = /* @__PURE__ */ surface<
   "SandboxCalls",
-  SANDBOX,
-);
+  typeof SANDBOX
+>("SandboxCalls", SANDBOX);
 
 /** What a `Session` rests on. */
-export const SessionSurface: new (endpoint: Endpoint, session: string) => SessionCalls = /* @__PURE__ */ surface(
+export const SessionSurface: new (endpoint: Endpoint, session: string) => SessionCalls = /* @__PURE__ */ surface<
   "SessionCalls",
-  SESSION,
-);
+  typeof SESSION
+>("SessionCalls", SESSION);
 
-function returned(form: number, made: Promise<unknown>): unknown {
-  return form === PROMISE ? made : form === SEQUENCE ? sequence(made) : form === STREAM ? stream(made) : run(made);
+function returned(form: string | undefined, made: Promise<unknown>): unknown {
+  return form === SEQUENCE ? sequence(made) : form === STREAM ? stream(made) : form === RUN ? run(made) : made;
 }
 
 /** What will be there, as if it were there. */
@@ -175,13 +131,13 @@ function run(made: Promise<unknown>): ExecStream<Encoding> {
   const source = made as Promise<ExecStream<Encoding>>;
   let input: ByteSink | undefined;
   const open = () => {
-    const writer = source.then(it => it.stdin.getWriter());
-    quiet(writer);
-    return sink({
-      write: async chunk => (await writer).write(chunk as Uint8Array),
-      end: async () => (await writer).close(),
-      cancel: () => quiet(writer.then(it => it.abort())),
-    });
+    let writer: StreamWriter<Uint8Array | string>;
+    return sink(
+      { write: chunk => writer.write(chunk as Uint8Array), end: () => writer.close(), cancel: () => writer.abort() },
+      async () => {
+        writer = (await source).stdin.getWriter();
+      },
+    );
   };
   const kill: ExecStream["kill"] = async (...args) => (await source).kill(...args);
   return Object.defineProperty(Object.assign(sequence(made), { kill }), "stdin", {

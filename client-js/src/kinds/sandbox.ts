@@ -1,7 +1,7 @@
 /** `sandbox.*`: what the sandbox is and how it fares. */
 
+import { Backups } from "./backup.ts";
 import { begin, type Call, type CallOptions, fromWire, isResumable, pick } from "./call.ts";
-import { Ports } from "./port.ts";
 import { iterable } from "./sequence.ts";
 import { SessionCalls, sessionOf, type WireSession } from "./session/calls.ts";
 import { type CreateSessionOptions, type DeleteSessionOptions, Session, type SessionInfo } from "./session.ts";
@@ -96,7 +96,7 @@ export interface Activity {
 }
 
 /** What only the sandbox as a whole can do. */
-export class SandboxCalls extends Ports {
+export class SandboxCalls extends Backups {
   /** What the sandbox and its server are. */
   async info(options?: CallOptions): Promise<SandboxInfo> {
     return fromWire(await this.call("sandbox.info", {}, options));

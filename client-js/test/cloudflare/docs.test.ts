@@ -11,9 +11,9 @@ const PACKAGE = join(import.meta.dirname, "../..");
 /** What a piece of a Worker may use. */
 const GIVEN = `
 import { getSandbox, type ExecEvent } from "sandwire/cloudflare";
-import { parseSSEStream, type Sandbox as Class } from "sandwire/cloudflare";
+import { type Connections, parseSSEStream, type Sandbox as Class } from "sandwire/cloudflare";
 declare const env: { readonly Sandbox: DurableObjectNamespace<Class> };
-declare const sandbox: Class;
+declare const sandbox: Connections & Class;
 declare const request: Request;
 declare const signal: AbortSignal;
 `;

@@ -1,12 +1,12 @@
 /** Miniflare with the Workers of the tests in it, and behind them a real host engine with real servers. */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { Miniflare } from "miniflare";
+import { Miniflare, type WorkerOptions } from "miniflare";
 import { binary, Program } from "../harness/program.ts";
 
 /** How to call the Worker. */
@@ -26,6 +26,26 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
+}
+
+/** What there is beside the sandboxes. */
+export interface PlatformOptions {
+  /** R2 buckets, by their bindings. */
+  readonly buckets?: readonly string[];
+  /** Variables of the Workers. */
+  readonly variables?: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+  /** Programs that the sandboxes find before all others, by name. */
+  readonly programs?: Readonly<Record<string, string>>;
+  /** More environment of the sandboxes. `programs` come before its `PATH`. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The Worker's module, from the package's directory. Default: what goes beyond the stock package. */
+  readonly worker?: string;
+  /** What keeps sandboxes apart. Default: nothing, so that a test reaches into their directories. */
+  readonly isolation?: "none" | "bubblewrap";
+  /** Directories beside the system's that isolated sandboxes may read. */
+  readonly readOnly?: readonly string[];
+  /** More that the first Worker is bound to. */
+  readonly bindings?: Pick<WorkerOptions, "kvNamespaces" | "queueProducers">;
 }
 
 /** What the host engine says of a sandbox. */
@@ -56,23 +76,36 @@ export class Platform {
   }
 
   /** Starts a host engine, and the Workers with it. */
-  static async start(): Promise<Platform> {
+  static async start(options: PlatformOptions = {}): Promise<Platform> {
+    const { buckets = [], variables = {}, programs = {}, readOnly = [], isolation = "none", bindings = {} } = options;
+    const { env = {} } = options;
     const folder = mkdtempSync(join(tmpdir(), "sandwire-platform-"));
+    const bin = join(folder, "bin");
+    mkdirSync(bin);
+    for (const [name, source] of Object.entries(programs)) writeFileSync(join(bin, name), source, { mode: 0o755 });
     const program = await Program.start(binary("sandwire-server"), {
-      args: ["host", "--listen", "127.0.0.1:0", "--root", join(folder, "sandboxes"), "--isolation", "none"],
-      env: { PATH: process.env["PATH"] ?? "" },
+      args: [
+        ...["host", "--listen", "127.0.0.1:0", "--root", join(folder, "sandboxes"), "--isolation", isolation],
+        ...(readOnly.length > 0 ? ["--read-only", readOnly.join(",")] : []),
+      ],
+      env: { ...env, PATH: `${bin}:${env["PATH"] ?? process.env["PATH"] ?? ""}` },
     });
-    const contents = await bundle();
-    const common = { compatibilityDate: "2026-07-01", bindings: { SANDWIRE_HOST: `http://${program.address}` } };
+    const contents = await bundle(options.worker ?? "test/cloudflare/worker/edge.ts");
+    const common = {
+      compatibilityDate: "2026-07-01",
+      bindings: { SANDWIRE_HOST: `http://${program.address}`, ...variables },
+    };
     const modules = [{ type: "ESModule" as const, path: "main.mjs", contents }];
     const miniflare = new Miniflare({
       cf: false,
       workers: [
         {
           ...common,
+          ...bindings,
           name: "first",
           modules,
           durableObjects: { Sandbox: { className: "Sandbox", useSQLite: true } },
+          r2Buckets: [...buckets],
           unsafeDirectSockets: [{ port: 0 }],
         },
         {
@@ -87,6 +120,11 @@ export class Platform {
     await miniflare.ready;
     const urls = await Promise.all([miniflare.unsafeGetDirectURL("first"), miniflare.unsafeGetDirectURL("second")]);
     return new Platform(miniflare, program, folder, urls as [URL, URL]);
+  }
+
+  /** A bucket, as the Workers' bindings lead to it. */
+  bucket(binding: string): ReturnType<Miniflare["getR2Bucket"]> {
+    return this.#miniflare.getR2Bucket(binding, "first");
   }
 
   /** `localhost:PORT`, where the first Worker is. */
@@ -172,17 +210,17 @@ export class Platform {
   }
 }
 
-/** The tests' Workers, with the stock package's name leading to ours. */
-async function bundle(): Promise<string> {
+/** The tests' Workers, with the stock package's name, and our own, leading to the sources. */
+async function bundle(worker: string): Promise<string> {
   const ours = join(PACKAGE, "src/cloudflare.ts");
   const { outputFiles } = await build({
     absWorkingDir: PACKAGE,
-    entryPoints: ["test/cloudflare/worker/edge.ts"],
+    entryPoints: [worker],
     bundle: true,
     format: "esm",
     target: "es2022",
     external: ["cloudflare:*"],
-    alias: { "@cloudflare/sandbox": ours },
+    alias: { "@cloudflare/sandbox": ours, "sandwire/cloudflare": ours },
     write: false,
     logLevel: "error",
   });

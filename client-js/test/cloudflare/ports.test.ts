@@ -275,8 +275,8 @@ describe("exposing", () => {
     await expect(platform.call("expose", { id: ID, args })).rejects.toMatchObject({ code });
   });
 
-  it("refuses an id that no host name keeps", async () => {
-    await expect(expose(8080, "UpperCase")).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
+  it.each(["UpperCase", "a.b", "a/b", "ä"])("refuses the id %s, which no host name keeps", async id => {
+    await expect(expose(8080, id)).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
   });
 });
 

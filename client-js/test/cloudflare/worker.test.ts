@@ -130,6 +130,17 @@ it("has sessions whose shells are their own", async () => {
   });
 });
 
+it("has sessions that live on, however their commands end", async () => {
+  expect(await platform.call("sessionEnds")).toEqual({
+    exitCode: 3,
+    late: "COMMAND_EXECUTION_ERROR",
+    stdout: "/usr\nlocal",
+    ended: "SESSION_TERMINATED",
+    fresh: "fresh",
+    other: expect.not.stringContaining("/usr"),
+  });
+});
+
 it("says where its container is, as far as that is known", async () => {
   expect(await platform.call("placement")).toBe(null);
 });
@@ -149,18 +160,16 @@ it("does without the default session what it does with it", async () => {
   expect((await platform.info("alone")).state).toBe("absent");
 });
 
-it("says by a code what comes later", async () => {
-  for (const scenario of ["later", "laterTunnel"]) {
-    await expect(platform.call(scenario)).rejects.toMatchObject({ code: "NOT_SUPPORTED", name: "SandboxError" });
-  }
+it.each(["-edge", "edge-", "x".repeat(64), "www", "a\nb"])("refuses the id %s before anything is started", async id => {
+  await expect(exec("true", { id })).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
 });
 
-it.each(["-edge", "edge-", "x".repeat(64), "www", "ä", "a b", "a/b"])(
-  "refuses the id %s before anything is started",
-  async id => {
-    await expect(exec("true", { id })).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
-  },
-);
+it("takes whatever can be shown for an id, each its own", async () => {
+  const ids = ["https://example.com/a b", "ä@example.com", "a.b"];
+  for (const id of ids) await exec("export KEPT=$PWD", { id });
+  const kept = await Promise.all(ids.map(async id => (await exec("echo $KEPT", { id })).stdout));
+  expect(new Set(kept.filter(directory => directory !== "")).size).toBe(ids.length);
+});
 
 it("takes ids in lower case when it is told to", async () => {
   await exec("echo here > mark", { id: "lower" });

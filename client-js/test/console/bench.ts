@@ -1,8 +1,8 @@
 /** Chromium, servers with the page that is built into them, and visitors who notice everything that goes wrong. */
 
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { AxeResults } from "axe-core";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { expect } from "vitest";
@@ -13,8 +13,10 @@ import { until } from "../harness/until.ts";
 /** Where the pictures of the pages are put. Git takes no notice of them. */
 export const SHOTS = resolve(import.meta.dirname, "shots");
 
-/** The page as it is in the source. Another place is for who works on it. */
-const { SANDWIRE_PAGE_DIR: PAGE = resolve(import.meta.dirname, "../../../server/src/http/page") } = process.env;
+/** The page as it is in the source. */
+const SOURCE = resolve(import.meta.dirname, "../../../server/src/http/page");
+/** Where somebody who works on the page builds it: it is shown instead of the server's own, under the same policy. */
+const { SANDWIRE_PAGE_DIR: PAGE } = process.env;
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Milliseconds for anything that a test waits for, on a slow machine. */
@@ -49,7 +51,7 @@ export class Bench {
   static async start(options: ServerOptions = {}): Promise<Bench> {
     mkdirSync(SHOTS, { recursive: true });
     const server = await Server.start({ ...options, env: { SHELL: "/bin/bash", PS1: "$ ", ...options.env } });
-    await expectPresentPage(server.origin);
+    if (PAGE === undefined) await expectPresentPage(server.origin);
     const browser = await launchChromium();
     return new Bench(browser, server);
   }
@@ -107,11 +109,13 @@ export class Visitor implements AsyncDisposable {
     const context = await browser.newContext({
       viewport: { width: 1280, height: 800 },
       colorScheme: "dark",
-      permissions: ["clipboard-read", "clipboard-write"],
+      // A page that did not come over the network is one of nobody's, and may not ask this machine by itself.
+      permissions: ["clipboard-read", "clipboard-write", ...(PAGE === undefined ? [] : ["local-network-access"])],
       ...rest,
     });
     context.setDefaultTimeout(PATIENCE);
     await context.addInitScript(REPORT_VIOLATIONS);
+    if (PAGE !== undefined) await showPage(context, origin, PAGE);
     const page = await context.newPage();
     const visitor = new Visitor(context, page, origin, options);
     await page.goto(origin + path);
@@ -119,7 +123,9 @@ export class Visitor implements AsyncDisposable {
   }
 
   /** Goes to a section, by the link that is there for it. */
-  async go(section: "Terminals" | "Files" | "Processes" | "Commands" | "Ports" | "Metrics"): Promise<void> {
+  async go(
+    section: "Terminals" | "Files" | "Notebooks" | "Processes" | "Commands" | "Sessions" | "Ports" | "Metrics",
+  ): Promise<void> {
     await this.page.getByRole("navigation", { name: "Sections" }).getByRole("link", { name: section }).click();
     await this.settled();
   }
@@ -189,15 +195,29 @@ function themed(wanted: string): boolean {
   return [null, wanted].includes(document.documentElement.getAttribute("data-theme"));
 }
 
+/** Shows the page of a folder in the place of the server's; what is not in it is still the server's. */
+async function showPage(context: BrowserContext, origin: string, folder: string): Promise<void> {
+  const mine = (url: URL) => url.origin === origin && url.search === "" && /^\/(assets\/[^/]+)?$/.test(url.pathname);
+  await context.route(mine, async route => {
+    const file = join(folder, new URL(route.request().url()).pathname);
+    if (file.includes("assets")) return existsSync(file) ? route.fulfill({ path: file }) : route.continue();
+    const response = await route.fetch({ maxRedirects: 0 });
+    if (response.status() !== 200) return route.fulfill({ response });
+    const nonce = /csp-nonce" content="([^"]*)/.exec(await response.text())?.[1] ?? "";
+    const body = readFileSync(join(folder, "index.html"), "utf8").replaceAll("__CSP_NONCE__", nonce);
+    return route.fulfill({ response, body });
+  });
+}
+
 /** The page is built into the server: an old one there would be tested instead of the one that is in the source. */
 async function expectPresentPage(origin: string): Promise<void> {
   const nonce = /(<meta name="csp-nonce" content=")[^"]*/;
   const served = await (await fetch(origin)).text();
-  const source = readFileSync(resolve(PAGE, "index.html"), "utf8");
+  const source = readFileSync(resolve(SOURCE, "index.html"), "utf8");
   // The files that it names have the hashes of their content in their names.
   if (served.replace(nonce, "$1") !== source.replace(nonce, "$1")) {
     throw new Error(
-      `the server was built with another page than the one in ${PAGE}: build it again with \`cargo build --bins\`, or set SANDWIRE_BIN_DIR to where a newer one is`,
+      `the server was built with another page than the one in ${SOURCE}: build it again with \`cargo build --bins\`, or set SANDWIRE_BIN_DIR to where a newer one is`,
     );
   }
 }

@@ -18,7 +18,7 @@ export function keysAndSizesTests(bench: () => Bench): void {
     await page.getByText("No terminal is open").waitFor();
     await page.keyboard.press("Control+Shift+Enter");
     await ready(page);
-    const sections = ["terminals", "files", "processes", "commands", "ports", "metrics"];
+    const sections = ["terminals", "files", "notebooks", "processes", "commands", "sessions", "ports", "metrics"];
     for (const [at, section] of [...sections.entries()].reverse()) {
       await page.keyboard.press(`Control+Shift+${at + 1}`);
       await until(section, () => page.evaluate("location.hash").then(hash => String(hash).startsWith(`#/${section}`)));
@@ -58,7 +58,7 @@ export function keysAndSizesTests(bench: () => Bench): void {
     await page.getByRole("toolbar", { name: "Keys" }).getByRole("button", { name: "Ctrl-C" }).tap();
     await shows(page, /\^C\n.*[$#]$/);
     await visitor.pictures("phone-terminal");
-    for (const section of ["Files", "Processes", "Commands", "Ports", "Metrics"] as const) {
+    for (const section of ["Files", "Notebooks", "Processes", "Commands", "Sessions", "Ports", "Metrics"] as const) {
       await visitor.go(section);
       if (section === "Metrics") await page.locator(".metrics-plot canvas").first().waitFor();
       await visitor.pictures(`phone-${section.toLowerCase()}`);

@@ -67,14 +67,6 @@ describe("exec", () => {
     expect(clean.stdout).not.toContain("HOME=");
   });
 
-  it("sets variables for later commands of this object", async () => {
-    test.sandbox.setEnvVars({ KEPT: "yes", HOME: null });
-    expect((await test.sandbox.exec("echo $KEPT; printenv HOME || echo none")).stdout).toBe("yes\nnone\n");
-    expect((await test.sandbox.exec("echo $KEPT", { env: { KEPT: "mine" } })).stdout).toBe("mine\n");
-    test.sandbox.setEnvVars({ KEPT: undefined, HOME: undefined });
-    expect((await test.sandbox.exec("printenv KEPT || echo gone; printenv HOME")).stdout).toMatch(/^gone\n\//);
-  });
-
   it("reads standard input from everything that has bytes, to its end", async () => {
     async function* parts() {
       yield "one ";

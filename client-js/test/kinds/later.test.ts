@@ -1,4 +1,4 @@
-/** What is loaded when it is used first: calls keep their order and their variables, and what is left early is given up. */
+/** What is loaded when it is used first: calls keep their order, and what is left early is given up. */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Driver } from "../../src/driver.ts";
@@ -49,14 +49,6 @@ describe("what is loaded when it is used first", () => {
     await after;
     expect(await Promise.all(made)).toEqual(made.map(() => false));
     expect(opened).toEqual(made.map((_, index) => `file.stat ${index}`));
-  });
-
-  it("runs with the variables of the moment of the call", async () => {
-    sandbox.setEnvVars({ WHEN: "then" });
-    const run = sandbox.exec("echo $WHEN");
-    sandbox.setEnvVars({ WHEN: "now" });
-    expect((await run).stdout).toBe("then\n");
-    expect((await sandbox.exec("echo $WHEN")).stdout).toBe("now\n");
   });
 
   it("begins at the call, and is given up by who leaves before it has begun", async () => {

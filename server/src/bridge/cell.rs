@@ -63,6 +63,8 @@ struct Running {
 enum Part {
     Before,
     Itself,
+    /// Asks for the kernel's info, behind whose answer nothing of the cell comes.
+    Trail,
     After,
 }
 
@@ -96,7 +98,8 @@ impl Cells {
     pub(super) fn begin(&mut self, mut cell: Cell, code: String) -> Next {
         let before = cell.before.take().map(|code| (Part::Before, code));
         let after = cell.after.take().map(|code| (Part::After, code));
-        let requests = before.into_iter().chain([(Part::Itself, code)]).chain(after).collect();
+        let trail = cell.trails.then(|| (Part::Trail, String::new()));
+        let requests = before.into_iter().chain([(Part::Itself, code)]).chain(trail).chain(after).collect();
         self.running = Some(Running {
             cell,
             requests,
@@ -116,6 +119,11 @@ impl Cells {
     fn request(&mut self) -> Next {
         let Some(running) = &mut self.running else { return Next::Nothing };
         let Some((part, code)) = running.requests.pop_front() else { return Next::Drain };
+        if part == Part::Trail {
+            let (id, message) = self.signer.request("kernel_info_request", &json!({}));
+            (running.part, running.id, running.reply, running.replied, running.idle) = (part, id, None, None, false);
+            return Next::Send(message);
+        }
         let silent = running.cell.silent || part != Part::Itself;
         let content = json!({
             "code": code,
@@ -141,7 +149,7 @@ impl Cells {
             running.idle |= own && message.text("execution_state") == "idle";
             return self.ended(false);
         }
-        let silent = running.cell.silent || running.part != Part::Itself;
+        let silent = running.cell.silent || matches!(running.part, Part::Before | Part::After);
         let only_own = matches!(message.kind.as_str(), "execute_input" | "error" | "execute_result");
         if silent || (only_own && !own) {
             return Ok(Next::Nothing);
@@ -162,7 +170,7 @@ impl Cells {
     /// When it cannot be kept.
     pub(super) fn answered(&mut self, message: Message) -> io::Result<Next> {
         let Some(running) = &mut self.running else { return Ok(Next::Nothing) };
-        if message.kind == "execute_reply" && message.parent == running.id {
+        if matches!(message.kind.as_str(), "execute_reply" | "kernel_info_reply") && message.parent == running.id {
             running.reply = Some(message.content);
             running.replied = Some(Instant::now());
         }
@@ -209,7 +217,7 @@ impl Cells {
                 running.requests.clear();
                 self.event(Down::Error(output::failure(&reply)))?;
             }
-            Part::Before | Part::After => {}
+            Part::Before | Part::Trail | Part::After => {}
         }
         Ok(self.request())
     }

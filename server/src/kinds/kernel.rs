@@ -14,7 +14,7 @@ use sandwire_protocol::{Code, Error};
 
 use super::Context;
 use crate::sandbox::Sandbox;
-use crate::sandbox::kernel::{self, Asked, Cell, Ended, Place, Registry, Said};
+use crate::sandbox::kernel::{self, Asked, Cell, Ended, Place, Said};
 
 /// A context that was just made, with the first place in it, or one that was there.
 pub(super) type Made = Result<(Arc<kernel::Context>, Option<Place>), Error>;
@@ -31,8 +31,8 @@ pub(super) fn place(sandbox: &Sandbox, params: &Run) -> Result<Place, Error> {
 }
 
 #[expect(clippy::unused_async, reason = "all kinds have one shape")]
-pub(super) async fn specs(_: Specs, _: &Channel<KernelSpecs>, _: &Context) -> Result<SpecListing, Error> {
-    Ok(SpecListing { specs: Registry::specs() })
+pub(super) async fn specs(_: Specs, _: &Channel<KernelSpecs>, context: &Context) -> Result<SpecListing, Error> {
+    Ok(SpecListing { specs: context.sandbox.kernels.specs() })
 }
 
 pub(super) async fn create(made: Made, channel: &Channel<KernelCreate>, context: &Context) -> Result<Info, Error> {

@@ -24,7 +24,10 @@ pub(super) async fn open(
     context: &Context,
 ) -> Result<Ended, Error> {
     let there = params.id.as_deref().filter(|_| params.reuse).map(|id| context.sandbox.terminals.terminal(id));
-    if !there.is_some_and(|terminal| terminal.is_ok_and(|terminal| terminal.lives())) {
+    if there.is_some_and(|terminal| terminal.is_ok_and(|terminal| terminal.lives())) {
+        // Its turn is not kept for as long as somebody looks.
+        drop(placed);
+    } else {
         inherit(placed, &mut params.run, channel).await?;
     }
     let (terminal, created) = context.sandbox.terminals.open(&params)?;

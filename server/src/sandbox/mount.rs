@@ -35,6 +35,9 @@ pub(crate) const MEMORY: usize = 64 << 10;
 /// Time that whoever has files open in a mount has to close them once it is removed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Time for all mounts together of a server that ends at once.
+const ABANDON: Duration = Duration::from_secs(2);
+
 /// Looks at a mount that somebody still uses before it is taken from sight, and the pause between two.
 const LOOKS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -191,6 +194,24 @@ impl Mounts {
             }
         });
         futures_util::future::join_all(ends).await;
+    }
+
+    /// Takes all from sight at once, for a server that ends without waiting: what is killed then leaves no dead mount.
+    pub(crate) async fn abandon(&self) {
+        let all: Vec<_> = {
+            let mut table = self.table();
+            table.draining = true;
+            table.mounts.values().flatten().cloned().collect()
+        };
+        let ends = all.iter().map(|mount| async move {
+            match self.unmount(&mount.point.path, Way::Lazy).await {
+                Ok(_) => mount.point.clear(),
+                Err(error) => tracing::warn!(%error, "a bucket stays mounted"),
+            }
+        });
+        if tokio::time::timeout(ABANDON, futures_util::future::join_all(ends)).await.is_err() {
+            tracing::warn!("buckets stay mounted");
+        }
     }
 
     async fn end(&self, mount: &Arc<Mount>, patience: Duration) -> Result<(), Error> {

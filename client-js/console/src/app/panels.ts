@@ -26,8 +26,10 @@ export interface PanelEntry {
 export const panels: readonly PanelEntry[] = [
   { id: "terminals", title: "Terminals", icon: "terminal", load: () => import("../panels/terminals/index.tsx") },
   { id: "files", title: "Files", icon: "files", load: () => import("../panels/files/index.tsx") },
+  { id: "notebooks", title: "Notebooks", icon: "notebooks", load: () => import("../panels/notebooks/index.tsx") },
   { id: "processes", title: "Processes", icon: "processes", load: () => import("../panels/processes/index.tsx") },
   { id: "commands", title: "Commands", icon: "commands", load: () => import("../panels/commands/index.tsx") },
+  { id: "sessions", title: "Sessions", icon: "sessions", load: () => import("../panels/sessions/index.tsx") },
   { id: "ports", title: "Ports", icon: "ports", load: () => import("../panels/ports/index.tsx") },
   { id: "metrics", title: "Metrics", icon: "metrics", load: () => import("../panels/metrics/index.tsx") },
 ];

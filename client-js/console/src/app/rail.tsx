@@ -1,5 +1,6 @@
 /** The sections: on the left, on a phone at the bottom. */
 
+import { useEffect, useRef } from "preact/hooks";
 import { Icon, Logo } from "../ui/icon.tsx";
 import { Dot } from "../ui/states.tsx";
 import { panels } from "./panels.ts";
@@ -10,8 +11,16 @@ import { theme, toggleTheme } from "./theme.ts";
 /** The sections. */
 export function Rail(props: { onPalette: () => void }) {
   const { tone, text } = describe();
+  const rail = useRef<HTMLElement>(null);
+  const { panel: shown } = route.value;
+  // On a phone not all of them fit.
+  useEffect(() => {
+    rail.current
+      ?.querySelector(`[data-panel="${CSS.escape(shown)}"]`)
+      ?.scrollIntoView({ inline: "center", block: "nearest" });
+  }, [shown]);
   return (
-    <nav class="rail" aria-label="Sections">
+    <nav ref={rail} class="rail" aria-label="Sections">
       <div class="rail-logo">
         <Logo />
       </div>
@@ -19,6 +28,7 @@ export function Rail(props: { onPalette: () => void }) {
         <a
           key={panel.id}
           class="rail-item"
+          data-panel={panel.id}
           href={href(panel.id)}
           aria-current={route.value.panel === panel.id ? "page" : undefined}
         >

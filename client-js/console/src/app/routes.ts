@@ -36,6 +36,14 @@ export function navigate(panel: string, path: readonly string[] = [], options: {
   }
 }
 
+/**
+ * Says where in its panel the page is. Nothing happens when the person has gone to another panel: what draws a panel may hear
+ * of that later.
+ */
+export function say(panel: string, path: readonly string[], options: { replace?: boolean } = {}): void {
+  if (parse(location.hash).panel === panel) navigate(panel, path, options);
+}
+
 function parse(hash: string): Route {
   const [panel = "", ...path] = hash
     .replace(/^#\/?/, "")

@@ -9,6 +9,8 @@ const paths = {
   commands: "M9 2L4 9h4l-1 5 5-7H8z",
   ports: "M8 14A6 6 0 108 2a6 6 0 000 12zM2 8h12M8 2c2 1.8 2.6 4 2.6 6s-.6 4.2-2.6 6c-2-1.8-2.6-4-2.6-6S6 3.8 8 2",
   metrics: "M2 13.5h12M4 11V8M7 11V4M10 11V6.5M13 11V9",
+  sessions: "M2 3.5h9v7H2zM4 6l1.5 1.2L4 8.5M7 8.5h2M13.5 6v7H5.5",
+  notebooks: "M4.5 2h8v12h-8zM4.5 2v12M2.5 4.5h2M2.5 8h2M2.5 11.5h2M7 5.5h3M7 8h3",
   plus: "M8 3v10M3 8h10",
   close: "M4 4l8 8M12 4l-8 8",
   check: "M3 8.5l3.2 3L13 4.5",

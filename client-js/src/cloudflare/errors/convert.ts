@@ -5,6 +5,7 @@ import { exitCodeOf } from "../exit.ts";
 import { SandboxError } from "./base.ts";
 import type { OperationType } from "./codes.ts";
 import { createError } from "./create.ts";
+import { toolError } from "./tools.ts";
 
 /** What was attempted, so that the error can name it. */
 export interface Attempt {
@@ -20,6 +21,13 @@ export interface Attempt {
   readonly processId?: string;
   /** Its session. */
   readonly sessionId?: string | undefined;
+  /** Its code context, and its language. */
+  readonly contextId?: string | undefined;
+  readonly language?: string | undefined;
+  /** Its repository, without credentials; the branch, and where it goes. */
+  readonly repository?: string;
+  readonly branch?: string | undefined;
+  readonly targetDir?: string | undefined;
   /** Its port. */
   readonly port?: number;
   /** What a wait waited for, for people, and how long. */
@@ -59,6 +67,8 @@ export function sandboxError(error: unknown, what: Attempt = {}): SandboxError {
   const port = what.port ?? number(said.port) ?? 0;
   const file = { path, operation };
   const exit = endOf(context);
+  const ofTool = toolError(error, what, options);
+  if (ofTool) return ofTool;
   switch (error.code) {
     case "FILE_NOT_FOUND":
     case "FILE_EXISTS":

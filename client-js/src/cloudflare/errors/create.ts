@@ -74,6 +74,11 @@ class AbortError extends SandboxError<object, "CANCELLED"> {
   override readonly name: string = "AbortError";
 }
 
+/** The time that its caller set was over. Its `name` is that of the web platform. */
+class TimeoutError extends work.CommandError {
+  override readonly name: string = "TimeoutError";
+}
+
 /** What an error says beside its code, message and context. */
 export interface ErrorOptions {
   /** What was attempted. */
@@ -111,7 +116,9 @@ export function errorFromResponse(response: ErrorResponse, options?: { cause?: u
       options,
     ) as SandboxError<never> as SandboxError;
   }
-  const Class = CLASSES[response.code] ?? (SandboxError as AnyErrorClass);
+  const { timedOut } = response.context as { readonly timedOut?: unknown };
+  const late = response.code === "COMMAND_EXECUTION_ERROR" && timedOut === true;
+  const Class = late ? TimeoutError : (CLASSES[response.code] ?? (SandboxError as AnyErrorClass));
   return new Class(response as ErrorResponse<never, never>, options) as SandboxError;
 }
 
@@ -126,7 +133,7 @@ function suggestionFor(code: ErrorCode, given: object): string | undefined {
     case "FILE_TOO_LARGE":
       return "Read it as a stream: readFile(path, { encoding: 'none' }) or readFileStream(path)";
     case "IS_DIRECTORY":
-      return `${path} is a directory; exec('rm -r …') removes one`;
+      return `${path} is a directory: deleteFile(path, { recursive: true }) removes one`;
     case "NOT_DIRECTORY":
       return `Give a directory instead of ${path}`;
     case "PERMISSION_DENIED":

@@ -44,9 +44,7 @@ async function open(context: Context, { cols, rows, shell }: PtyOptions): Promis
   return inSession(context, client, session, async () => {
     const info = session === undefined ? undefined : await client.getSession(session).info();
     const place =
-      info?.state === "idle" || info?.state === "ended"
-        ? { session: info.id }
-        : { cwd: info?.cwd ?? context.cwd, env: context.env() };
+      info?.state === "idle" || info?.state === "ended" ? { session: info.id } : { cwd: info?.cwd ?? context.cwd };
     // Somebody else may have opened it meanwhile.
     return client.createTerminal({
       id,

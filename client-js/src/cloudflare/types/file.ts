@@ -67,6 +67,14 @@ export interface MkdirResult {
   exitCode?: number;
 }
 
+/** How to remove a file. Ours: the stock package removes files only. */
+export interface DeleteFileOptions {
+  /** A directory, too, with all that is in it. Default: false. */
+  recursive?: boolean;
+  /** The session whose directory a relative path is taken from. */
+  sessionId?: string;
+}
+
 /** A file that was removed. */
 export interface DeleteFileResult {
   /** Whether it was done. */

@@ -11,7 +11,7 @@ export interface CreateContextOptions {
   cwd?: string;
   /** Variables; `undefined` is left out. */
   envVars?: Record<string, string | undefined>;
-  /** Milliseconds for making it. Default: 30000. */
+  /** Milliseconds that its kernel has to start. Default: 30000. */
   timeout?: number;
 }
 
@@ -112,9 +112,9 @@ export interface RunCodeOptions {
   language?: Language;
   /** Variables; `undefined` is left out. */
   envVars?: Record<string, string | undefined>;
-  /** Milliseconds. Default: 60000. */
+  /** Milliseconds; then it is interrupted, and the error says so. `Infinity` for no bound. Default: 60000. */
   timeout?: number;
-  /** Gives up when it is aborted. */
+  /** Interrupts the code when it is aborted. */
   signal?: AbortSignal;
   /** Called with standard output. */
   onStdout?: (output: OutputMessage) => void | Promise<void>;
@@ -138,4 +138,16 @@ export interface ExecutionResult {
   executionCount?: number;
   /** Its results. */
   results: Forms[];
+  /** There was more output than is kept, which is 10 MiB. Ours; absent when nothing is missing. */
+  truncated?: true;
+}
+
+/** What code did, as the `CodeInterpreter` gives it: results have their methods. */
+export interface Execution extends Omit<ExecutionResult, "results"> {
+  /** Where it ran. */
+  readonly context: CodeContext;
+  /** Its results. */
+  results: Result[];
+  /** As plain data. */
+  toJSON(): ExecutionResult;
 }

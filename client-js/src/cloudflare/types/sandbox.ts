@@ -4,6 +4,7 @@ import type { ExecOptions, ExecResult, StreamOptions } from "./command.ts";
 import type {
   CheckChangesOptions,
   CheckChangesResult,
+  DeleteFileOptions,
   DeleteFileResult,
   FileEncoding,
   FileExistsResult,
@@ -134,8 +135,8 @@ interface Common {
   readFileStream(path: string): Promise<ReadableStream<Uint8Array>>;
   /** Makes a directory. */
   mkdir(path: string, options?: { recursive?: boolean }): Promise<MkdirResult>;
-  /** Removes a file. */
-  deleteFile(path: string): Promise<DeleteFileResult>;
+  /** Removes a file; with `recursive` a directory, too. */
+  deleteFile(path: string, options?: DeleteFileOptions): Promise<DeleteFileResult>;
   /** Renames, within one file system. */
   renameFile(oldPath: string, newPath: string): Promise<RenameFileResult>;
   /** Moves, across file systems, too. */

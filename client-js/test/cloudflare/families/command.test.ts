@@ -15,7 +15,7 @@ import type { ExecEvent, ExecResult } from "../../../src/cloudflare/types.ts";
 import { connect } from "../../../src/index.ts";
 import { Server } from "../../harness/server.ts";
 import { until } from "../../harness/until.ts";
-import { events, failure, family } from "./context.ts";
+import { events, failure, family, thisObject } from "./context.ts";
 
 const test = family();
 
@@ -60,7 +60,7 @@ describe("exec", () => {
   });
 
   it("starts each command anew without a session, with the variables that were set", async () => {
-    Object.assign(test.env, { WHO: "all", HOME: null });
+    await test.client.setEnvVars({ WHO: "all", HOME: null });
     await exec(test.sessionless, "cd /; export LOST=1");
     const { stdout } = await exec(test.sessionless, "pwd; echo $WHO $LOST $([ -v HOME ] || echo none) $OWN", {
       env: { OWN: "x" },
@@ -70,7 +70,7 @@ describe("exec", () => {
     expect((await exec(test.sessionless, "pwd", { cwd: "sub" })).stdout).toBe(relative.stdout);
     const made = await exec({ ...test.context, session: "made" }, "echo $WHO $([ -v HOME ] || echo none)");
     expect(made.stdout).toBe("all none");
-    for (const name of Object.keys(test.env)) delete test.env[name];
+    await test.client.setEnvVars({ WHO: null, HOME: test.server.workspace });
   });
 
   it("takes one newline off the end, and nothing else", async () => {
@@ -191,7 +191,13 @@ describe("exec", () => {
     const server = await Server.start();
     const client = await connect(server.url);
     try {
-      const context = { client: async () => client, env: () => ({}), cwd: server.workspace, id: "lost", session: "s" };
+      const context = {
+        client: async () => client,
+        cwd: server.workspace,
+        object: thisObject(),
+        id: "lost",
+        session: "s",
+      };
       const buffered = failure(exec(context, "touch begun; sleep 600"));
       await until("it runs", () => client.exists("begun"));
       const stream = await execStream(context, "sleep 600", { sessionId: "other" });

@@ -4,8 +4,10 @@ import { afterAll, beforeAll } from "vitest";
 import type { Context } from "../../../src/cloudflare/context.ts";
 import { SandboxError } from "../../../src/cloudflare/errors.ts";
 import { parseSSEStream } from "../../../src/cloudflare/events.ts";
+import { ThisObject } from "../../../src/cloudflare/object.ts";
 import { connect, type Sandbox } from "../../../src/index.ts";
-import { Server } from "../../harness/server.ts";
+import { CuttingProxy } from "../../harness/proxy.ts";
+import { Server, type ServerOptions } from "../../harness/server.ts";
 
 /** What the tests of a file use. */
 export interface Family {
@@ -15,21 +17,45 @@ export interface Family {
   readonly context: Context;
   /** With no session. */
   readonly sessionless: Context;
-  /** Variables that both have. */
-  readonly env: Record<string, string | null>;
 }
 
-/** Starts a server before the tests of the file, and stops it after them. */
-export function family(): Family {
+/** An object that is bound to nothing, and keeps what it is told as long as the test runs. */
+export function thisObject(env: object = {}): ThisObject {
+  const kept = new Map<string, unknown>();
+  const storage = {
+    get: (key: string) => kept.get(key),
+    put: (key: string, value: unknown) => void kept.set(key, value),
+    delete: (key: string) => kept.delete(key),
+    list: ({ prefix }: { prefix: string }) => [...kept].filter(([key]) => key.startsWith(prefix)),
+  };
+  return new ThisObject("test", env, storage as unknown as ThisObject["storage"], () => true);
+}
+
+/** How to start it. */
+export interface FamilyOptions {
+  /** Of the server. */
+  readonly server?: ServerOptions;
+  /** Cut the client's connections again and again, each behind so many bytes. Default: they stay whole. */
+  readonly cut?: readonly [least: number, most: number];
+}
+
+/** Starts a server before the tests of the file, or of the block, and stops it after them. */
+export function family(options: FamilyOptions = {}): Family {
   let server: Server | undefined;
   let client: Sandbox | undefined;
-  const env: Record<string, string | null> = {};
+  let proxy: CuttingProxy | undefined;
   beforeAll(async () => {
-    server = await Server.start();
-    client = await connect(server.url);
+    server = await Server.start(options.server);
+    if (options.cut) {
+      proxy = await CuttingProxy.start(server.address);
+      await proxy.cutRandomly(11, ...options.cut);
+    }
+    client = await connect(proxy?.url ?? server.url);
   });
   afterAll(async () => {
+    await proxy?.keepWhole();
     await client?.close();
+    await proxy?.stop();
     await server?.stop();
   });
   const there = <T>(value: T | undefined): T => {
@@ -38,9 +64,9 @@ export function family(): Family {
   };
   const bare = (): Context => ({
     client: async () => there(client),
-    env: () => env,
     cwd: there(server).workspace,
     id: "test",
+    object: thisObject(),
   });
   return {
     get server() {
@@ -55,7 +81,6 @@ export function family(): Family {
     get sessionless() {
       return bare();
     },
-    env,
   };
 }
 

@@ -55,12 +55,12 @@ describe("startProcess", () => {
     const other = await start("pwd", { cwd: "/tmp" });
     await other.waitForExit();
     expect((await other.getLogs()).stdout).toBe("/tmp\n");
-    Object.assign(test.env, { SET: "set" });
+    await test.client.setEnvVars({ SET: "set" });
     const bare = await process.startProcess(test.sessionless, "pwd; echo $SET$FROM");
     await bare.waitForExit();
     expect((await bare.getLogs()).stdout).toBe(`${test.server.workspace}\nset\n`);
     expect("sessionId" in bare).toBe(false);
-    for (const name of Object.keys(test.env)) delete test.env[name];
+    await test.client.setEnvVars({ SET: null });
     const named = await process.startProcess(test.sessionless, "pwd", { sessionId: "sandbox-test" });
     await named.waitForExit();
     expect((await named.getLogs()).stdout).toBe(`${test.server.workspace}/place\n`);

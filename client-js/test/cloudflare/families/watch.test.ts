@@ -3,13 +3,14 @@
 import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
+import { exec } from "../../../src/cloudflare/command.ts";
 import { FileNotFoundError, ValidationFailedError } from "../../../src/cloudflare/errors.ts";
 import { parseSSEStream } from "../../../src/cloudflare/events.ts";
 import type { CheckChangesOptions, FileWatchSSEEvent, WatchOptions } from "../../../src/cloudflare/types.ts";
 import { checkChanges, watch } from "../../../src/cloudflare/watch.ts";
 import { connect } from "../../../src/index.ts";
 import { Server } from "../../harness/server.ts";
-import { failure, family } from "./context.ts";
+import { failure, family, thisObject } from "./context.ts";
 
 const test = family();
 let made = 0;
@@ -98,7 +99,7 @@ describe("watch", () => {
     const server = await Server.start();
     const client = await connect(server.url);
     try {
-      const context = { client: async () => client, env: () => ({}), cwd: server.workspace, id: "lost" };
+      const context = { client: async () => client, cwd: server.workspace, object: thisObject(), id: "lost" };
       const stream = await watch(context, ".");
       const events = parseSSEStream<FileWatchSSEEvent>(stream);
       expect((await events.next()).value).toMatchObject({ type: "watching" });
@@ -142,6 +143,23 @@ describe("checkChanges", () => {
     expect((await check({ since: fourth.version })).status).toBe("unchanged");
   });
 
+  it("looks at what it is told to, from the directory of the session", async () => {
+    const session = `in-${made}`;
+    await exec({ ...test.context, session }, `cd ${full}`);
+    const sub = (options: CheckChangesOptions) => checkChanges(test.context, "sub", { ...options, sessionId: session });
+    const [all, only, without] = [await sub({}), await sub({ include: ["*.ts"] }), await sub({ exclude: ["*.log"] })];
+    writeFileSync(at("sub/a.log"), "");
+    expect((await sub({ since: all.version })).status).toBe("changed");
+    // The directory itself says that something was added: what counts is what is asked for.
+    const again = await sub({ include: ["*.ts"] });
+    writeFileSync(at("sub/a.log"), "more");
+    expect((await sub({ since: again.version, include: ["*.ts"] })).status).toBe("unchanged");
+    expect(only.version).not.toBe(without.version);
+    const events = parseSSEStream<FileWatchSSEEvent>(await watch(test.context, "sub", { sessionId: session }));
+    expect((await events.next()).value).toMatchObject({ type: "watching", path: at("sub") });
+    await events.return();
+  });
+
   it("says resync when nobody knows", async () => {
     const { version } = await check({ recursive: false });
     expect(await check({ since: version })).toMatchObject({ status: "resync", reason: "expired" });
@@ -154,7 +172,7 @@ describe("checkChanges", () => {
     const server = await Server.start();
     const client = await connect(server.url);
     try {
-      const context = { client: async () => client, env: () => ({}), cwd: server.workspace, id: "again" };
+      const context = { client: async () => client, cwd: server.workspace, object: thisObject(), id: "again" };
       const { version } = await checkChanges(context, ".");
       await server.kill();
       await server.comeBack();

@@ -12,6 +12,7 @@ import {
   type Sandbox as SandboxObject,
   type SandboxOptions,
 } from "@cloudflare/sandbox";
+import { storage } from "./storage.ts";
 
 export { Sandbox } from "@cloudflare/sandbox";
 
@@ -171,6 +172,71 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     return { stdout, second, twice, deleted };
   },
 
+  /** What ends commands and shells in a session, and what does not. */
+  async sessionEnds(sandbox) {
+    const [one, two] = [await sandbox.createSession(), await sandbox.createSession()];
+    await one.exec("cd /usr; L=local");
+    const { exitCode } = await one.exec("exit 3");
+    const late = await one.exec("sleep 1000", { timeout: 200 }).then(
+      () => "in time",
+      (error: Coded) => error.code,
+    );
+    const { stdout } = await one.exec("pwd; echo $L");
+    const ended = await one.exec("kill -9 $$").then(
+      () => "it lives",
+      (error: Coded) => error.code,
+    );
+    const fresh = (await one.exec("echo fresh $L")).stdout;
+    const other = (await two.exec("pwd; echo $L")).stdout;
+    await Promise.all([sandbox.deleteSession(one.id), sandbox.deleteSession(two.id)]);
+    return { exitCode, late, stdout, ended, fresh, other };
+  },
+
+  /** Code, with every callback, in a context of its own, from the sandbox and from a session. */
+  async code(sandbox, [code = "1"]) {
+    const context = await sandbox.createCodeContext({ language: "python" });
+    const heard: unknown[] = [];
+    const run = await sandbox.runCode(code, {
+      context,
+      onStdout: ({ text }) => void heard.push(text),
+      onStderr: ({ text }) => void heard.push(text),
+      onResult: result => void heard.push(result.formats()),
+      onError: ({ name }) => void heard.push(name),
+    });
+    const session = await sandbox.createSession();
+    const { results } = await session.runCode("kept", { context });
+    const listed = (await session.listCodeContexts()).some(
+      ({ id, createdAt }) => id === context.id && createdAt < new Date(),
+    );
+    const types: string[] = [];
+    const stream = await session.runCodeStream("print(1)\n2", { context });
+    for await (const { type } of parseSSEStream<{ type: string }>(stream)) types.push(type);
+    await session.deleteCodeContext(context.id);
+    const missing = await sandbox.runCode("1", { context }).then(
+      () => "it ran",
+      ({ name, code, context }: Coded) => ({ name, code, context: { ...context, contextId: "" } }),
+    );
+    await sandbox.deleteSession(session.id);
+    return { run, heard, results, listed, types, missing };
+  },
+
+  /** Aborts code as soon as it has said something. */
+  async codeAborted(sandbox) {
+    const controller = new AbortController();
+    const work = sandbox.runCode("kept = 5\nprint('on')\nimport time\ntime.sleep(1000)", {
+      signal: controller.signal,
+      onStdout: () => controller.abort(),
+    });
+    const error = await work.then(
+      () => "it ran",
+      (reason: Error) => reason.name,
+    );
+    const { results } = await sandbox.runCode("kept");
+    return { error, results };
+  },
+
+  gitCheckout: (sandbox, [url = "", options = "{}"]) => sandbox.gitCheckout(url, JSON.parse(options) as object),
+
   setEnvVars: async (sandbox, [variables = "{}"]) => {
     const said = JSON.parse(variables) as Record<string, string | null>;
     const given = Object.entries(said).map(([name, value]) => [name, value ?? undefined]);
@@ -196,8 +262,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   state: sandbox => sandbox.getState(),
   keepAlive: (sandbox, [on]) => sandbox.setKeepAlive(on === "true"),
   placement: sandbox => sandbox.getContainerPlacementId(),
-  laterTunnel: sandbox => sandbox.tunnels.get(8080),
-  later: sandbox => sandbox.gitCheckout("https://example.com/repository.git"),
+  ...storage,
 };
 
 export default {

@@ -14,22 +14,44 @@ type None<_Names extends never> = true;
 
 type Facade = ReturnType<typeof ours.getSandbox>;
 
-/** Members of the stock package's class that are its own works: what a Worker calls is not among them. */
-type Inner =
-  // Its HTTP client to its container server.
-  | "client"
-  // What its own facade calls.
-  | "callTunnels"
-  | "setSandboxName"
-  | "execWithSessionToken"
-  | "execStreamWithSessionToken";
+/** What can be seen of a class: what it keeps to itself makes it one that no other is. */
+type Seen<Class> = Pick<Class, keyof Class>;
 
 /** The class. */
 export type Class = [
   Fits<ours.Sandbox, stock.ISandbox>,
   Fits<Facade, stock.ISandbox>,
-  None<Exclude<keyof stock.Sandbox, keyof ours.Sandbox | Inner>>,
-  Fits<ours.Sandbox, Pick<stock.Sandbox, Exclude<keyof stock.Sandbox, Inner>>>,
+  None<Exclude<keyof stock.Sandbox, keyof ours.Sandbox>>,
+  Fits<ours.Sandbox, Pick<stock.Sandbox, Exclude<keyof stock.Sandbox, "client">>>,
+  Fits<Parts<ours.Sandbox["client"]>, Parts<stock.SandboxClient>>,
+];
+
+/** The parts of the client, each as it can be seen. */
+type Parts<Client> = {
+  [Name in keyof stock.SandboxClient & keyof Client]: Client[Name] extends (...args: never) => unknown
+    ? Client[Name]
+    : Seen<Client[Name]>;
+};
+
+/** The clients to a server. */
+export type Clients = [
+  None<Exclude<keyof stock.SandboxClient, keyof ours.SandboxClient>>,
+  Fits<Seen<ours.BackupClient>, Seen<stock.BackupClient>>,
+  Fits<Seen<ours.CommandClient>, Seen<stock.CommandClient>>,
+  Fits<Seen<ours.FileClient>, Seen<stock.FileClient>>,
+  Fits<Seen<ours.GitClient>, Seen<stock.GitClient>>,
+  Fits<Seen<ours.InterpreterClient>, Seen<stock.InterpreterClient>>,
+  Fits<Seen<ours.PortClient>, Seen<stock.PortClient>>,
+  Fits<Seen<ours.ProcessClient>, Seen<stock.ProcessClient>>,
+  Fits<Seen<ours.UtilityClient>, Seen<stock.UtilityClient>>,
+  Fits<ours.ContainerStub, stock.ContainerStub>,
+  Fits<stock.ContainerStub, ours.ContainerStub>,
+  Fits<ours.RequestConfig, stock.RequestConfig>,
+  Fits<stock.RequestConfig, ours.RequestConfig>,
+  Fits<ours.ResponseHandler<string>, stock.ResponseHandler<string>>,
+  Fits<ours.SandboxClientOptions, stock.SandboxClientOptions>,
+  // What a client of the stock package is made with; its own logger and transport have no place here.
+  Fits<Omit<stock.SandboxClientOptions, "logger" | "transport">, ours.SandboxClientOptions>,
 ];
 
 /** The functions: their arguments are taken as the stock package's are. */
@@ -38,6 +60,7 @@ export type Functions = [
   Fits<typeof ours.proxyTerminal, typeof stock.proxyTerminal>,
   Fits<typeof ours.isDurableObjectCodeUpdateReset, typeof stock.isDurableObjectCodeUpdateReset>,
   Fits<typeof ours.isPlatformTransientError, typeof stock.isPlatformTransientError>,
+  Fits<ours.CodeInterpreter, Pick<stock.CodeInterpreter, keyof stock.CodeInterpreter>>,
   Fits<ReturnType<typeof ours.proxyToSandbox>, ReturnType<typeof stock.proxyToSandbox>>,
   Fits<ours.TunnelInfo, stock.TunnelInfo>,
   Fits<stock.TunnelInfo, ours.TunnelInfo>,

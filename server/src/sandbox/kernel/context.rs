@@ -309,7 +309,7 @@ impl Held {
         self.start().await?;
         let Some(living) = &self.inner.living else { return Err(Error::new(Code::Internal, "there is no kernel")) };
         let control = Arc::clone(&living.control);
-        let cell = wire::Cell { stdin: asked.stdin, silent: false, before, after };
+        let cell = wire::Cell { stdin: asked.stdin, silent: false, before, after, trails: context.found.is_deno() };
         control.begin(&code, &cell).await?;
         context.used(None);
         let working = context.work.begin();

@@ -74,9 +74,9 @@ impl Registry {
     }
 
     /// The kernels that are installed.
-    pub(crate) fn specs() -> Vec<Spec> {
+    pub(crate) fn specs(&self) -> Vec<Spec> {
         let env = BTreeMap::new();
-        specs::all(&|name| variable(&env, name)).iter().map(specs::Found::listed).collect()
+        specs::all(&|name| variable(&self.host, &env, name)).iter().map(specs::Found::listed).collect()
     }
 
     /// Makes a context, or with `reuse` finds one. Gives the first place in it when it is new.
@@ -118,7 +118,7 @@ impl Registry {
         }
         let wanted = params.language.as_deref().map(language::canonical);
         let default = wanted.as_deref().unwrap_or(DEFAULT_LANGUAGE);
-        let found = specs::find(params.spec.as_deref(), default, &|name| variable(&params.env, name))?;
+        let found = specs::find(params.spec.as_deref(), default, &|name| variable(&self.host, &params.env, name))?;
         let language = wanted.unwrap_or_else(|| found.language.clone());
         let number = table.next;
         table.next += 1;
@@ -268,12 +268,15 @@ async fn join<T>(task: tokio::task::JoinHandle<Result<T, Error>>) -> Result<T, E
     task.await.map_err(|error| Error::new(Code::Internal, format!("the work on a kernel did not end: {error}")))?
 }
 
-/// A variable as a kernel would have it, that is started with these over the server's own.
-fn variable(env: &BTreeMap<ByteString, Option<ByteString>>, name: &str) -> Option<OsString> {
-    match env.get(&ByteString::from(name)) {
-        Some(value) => value.clone().map(|value| OsString::from_vec(value.into_bytes())),
-        None => std::env::var_os(name),
+/// A variable as a kernel would have it, that is started with these over those of the sandbox and the server.
+fn variable(host: &Host, env: &BTreeMap<ByteString, Option<ByteString>>, name: &str) -> Option<OsString> {
+    if let Some(value) = env.get(&ByteString::from(name)) {
+        return value.clone().map(|value| OsString::from_vec(value.into_bytes()));
     }
+    let own = std::env::var_os(name).map(|value| (name.into(), value.into_vec()));
+    let mut variables: BTreeMap<Vec<u8>, Vec<u8>> = own.into_iter().collect();
+    host.variables.apply(&mut variables);
+    variables.remove(name.as_bytes()).map(OsString::from_vec)
 }
 
 /// What keeping it takes at least, in bytes.

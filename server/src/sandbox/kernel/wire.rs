@@ -83,6 +83,9 @@ pub(crate) struct Cell {
     pub(crate) before: Option<String>,
     /// Code that is run after it, silently.
     pub(crate) after: Option<String>,
+    /// Whether its kernel may publish output after it said that it is idle: then it is asked for its info behind the cell,
+    /// and what comes until that is answered is still of the cell.
+    pub(crate) trails: bool,
 }
 
 /// A kernel that takes cells.

@@ -11,10 +11,10 @@ use super::script::{ABORT, Setting};
 pub(super) fn boot(home: &str, restore: bool) -> String {
     let restore = if restore { format!(". {home}/s; ") } else { String::new() };
     let trap = String::from_utf8_lossy(&literal(format!(". {home}/x").as_bytes())).into_owned();
-    // `set -n` holds for what is read from then on: `+n` was read before.
+    // After `set -n` every condition is true: `until` ends then, where `while` would run for ever.
     format!(
         "{{ exec 9<{home}/d </dev/null; {restore}trap {trap} 0; trap 'exit' {ABORT}; printf 'ready\\0' >{home}/c; \
-         while read -r _sandwire <&9; do unset -v _sandwire; . {home}/{CODE}; set +n; . {home}/{END}; done; }}\n"
+         until ! read -r _sandwire <&9; do unset -v _sandwire; . {home}/{CODE}; . {home}/{END}; done; }}\n"
     )
 }
 

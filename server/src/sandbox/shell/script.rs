@@ -26,7 +26,7 @@ const INPUT: &str = "<\"${BASH_EXECUTION_STRING[1]}\"";
 const NEEDED: &str = "eval mapfile printf trap exit exec cd export declare unset";
 
 /// Whether builtins are what they were.
-const PROBE: &str = "\\builtin printf -v BASH_EXECUTION_STRING[8] ok";
+const PROBE: &str = "\\builtin printf -v \"BASH_EXECUTION_STRING[8]\" ok";
 
 /// Ends the shell, also when there is no `exit` any more: what has no value is asked for.
 const GIVE_UP: &str = "${BASH_EXECUTION_STRING[9]:?}";
@@ -137,7 +137,8 @@ pub(super) fn exit(dialect: Dialect, home: &str) -> String {
     match dialect {
         // Options that end a script, or show it, must be off before anything else; they were written down before.
         Dialect::Bash => format!(
-            "{TEXT}=$?\n\
+            "[[ ${{{TEXT}@a}} != *r* ]] || \\builtin return\n\
+             {TEXT}=$?\n\
              {{ \\builtin set +o; }} >|{home}/o 2>|/dev/null\n\
              \\builtin set +eux 2>|/dev/null\n\
              \\builtin mapfile -d '' -O 1 -n 6 {TEXT} <{home}/t\n\
@@ -186,7 +187,8 @@ pub(super) fn command(dialect: Dialect, home: &str, setting: &Setting, text: &[u
     }
 }
 
-/// Code before and after a command that wants more than its streams; empty for one that does not.
+/// Code before and after a command that wants more than its streams; empty for one that does not. None of it may fail: a
+/// user may have said `set -e`.
 fn special(home: &str, setting: &Setting) -> (Vec<u8>, Vec<u8>) {
     let plain = Setting { nonce: String::new(), stdout: String::new(), stderr: String::new(), ..setting.clone() };
     if plain == Setting::default() {
@@ -199,11 +201,10 @@ fn special(home: &str, setting: &Setting) -> (Vec<u8>, Vec<u8>) {
     }
     for (name, value) in &setting.sandbox {
         let change = match value {
-            Some(value) => format!("\\builtin export {name}={}", quoted(value)),
-            None => format!("\\builtin unset -v {name}"),
+            Some(value) => export(name, value),
+            None => format!("\\builtin unset -v {name} || \\builtin true; "),
         };
-        // One that the user has made read-only stays as it is, also under `set -e`.
-        before.extend_from_slice(format!("{change} || \\builtin true; ").as_bytes());
+        before.extend_from_slice(change.as_bytes());
     }
     if setting.environment {
         before.extend_from_slice(format!("\\builtin command -p env -0 >|{home}/e 19<&-").as_bytes());
@@ -211,20 +212,27 @@ fn special(home: &str, setting: &Setting) -> (Vec<u8>, Vec<u8>) {
     }
     if setting.traps {
         before.extend_from_slice(trap_function(&home).as_bytes());
-        after.extend_from_slice(b"\\builtin unset -f trap; ");
+        after.extend_from_slice(b"\\builtin unset -f trap || \\builtin true; ");
     }
     if !setting.env.is_empty() {
         let names: Vec<&str> = setting.env.iter().map(|(name, _)| name.as_str()).collect();
         let names = names.join(" ");
         before.extend_from_slice(
-            format!("\\builtin declare -p {names} >|{home}/v 2>|/dev/null; \\builtin unset -v {names}; ").as_bytes(),
+            format!(
+                "\\builtin declare -p {names} >|{home}/v 2>|/dev/null || \\builtin true; \
+                 \\builtin unset -v {names} || \\builtin true; "
+            )
+            .as_bytes(),
         );
         for (name, value) in &setting.env {
             if let Some(value) = value {
-                before.extend_from_slice(format!("\\builtin export {name}={}; ", quoted(value)).as_bytes());
+                before.extend_from_slice(export(name, value).as_bytes());
             }
         }
-        after.extend_from_slice(format!("\\builtin unset -v {names}; \\builtin . {home}/v; ").as_bytes());
+        after.extend_from_slice(
+            format!("\\builtin unset -v {names} || \\builtin true; \\builtin . {home}/v || \\builtin true; ")
+                .as_bytes(),
+        );
     }
     let run = match &setting.stdin {
         // The pipe is open before anybody writes to it. Only then are the user's outputs there.
@@ -240,11 +248,18 @@ fn special(home: &str, setting: &Setting) -> (Vec<u8>, Vec<u8>) {
             before.extend_from_slice(
                 format!("; else \\builtin printf 'nodir %s\\0' \"${{{TEXT}[0]}}\" 1<>{home}/c; fi").as_bytes(),
             );
-            after.extend_from_slice(format!("\\builtin cd -- {} 2>|/dev/null; ", quoted(back)).as_bytes());
+            after.extend_from_slice(
+                format!("\\builtin cd -- {} 2>|/dev/null || \\builtin true; ", quoted(back)).as_bytes(),
+            );
         }
         None => before.extend_from_slice(run.as_bytes()),
     }
     (before, after)
+}
+
+/// Sets a variable that the user has not made read-only: that would end the shell under `set -e`, whatever stands behind it.
+fn export(name: &str, value: &[u8]) -> String {
+    format!("[[ ${{{name}+x}} && ${{{name}@a}} == *r* ]] || \\builtin export {name}={}; ", quoted(value))
 }
 
 /// A function that keeps an EXIT trap for the session and hands the rest on. It is there only while a command runs whose

@@ -8,7 +8,7 @@ use sandwire::protocol::kind::exec::Params;
 use sandwire::protocol::kind::process::{Start, Wait};
 use sandwire::protocol::kind::session::{Create, Get};
 use sandwire::protocol::kind::{Exec, ProcessStart, ProcessWait, PtyOpen, SessionGet, pty};
-use sandwire::{Call, Client, Reply};
+use sandwire::{Call, Client, Reply, State};
 use sandwire_tests::proxy::{Direction, Proxy};
 use sandwire_tests::server::{self, Server};
 
@@ -155,6 +155,7 @@ async fn sessions_survive_cuts_with_nothing_lost_and_nothing_twice() {
     let server = Server::start();
     let proxy = Proxy::start(server.address()).await.unwrap();
     let client = Client::connect(server::url(proxy.address())).await.unwrap();
+    client.states().wait_for(|state| matches!(state, State::Connected { .. })).await.unwrap();
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     proxy.cut_randomly(seed, 500..60_000);

@@ -285,6 +285,18 @@ async fn env_and_cwd_of_one_command_hold_for_it_only() {
     assert_eq!(exit.unwrap().code, Some(0));
     let after = "pwd; echo \"$A|$GONE|${NEW-unset}|$PLAIN\"; env | grep -c -e ^A= -e ^GONE=";
     assert_eq!(told(&client, "default", after).await, "/usr\nold|here|unset|p\n2\n");
+    // Nor does it end a shell whose options are strict, or that has made one of them read-only.
+    assert_eq!(code(&client, "set -eu; readonly FIXED=1").await, 0);
+    let run_in = Launch { command: Some("echo $FIXED $NEW; trap : EXIT; false; echo no".into()), ..params.run.clone() };
+    let strict = Params { run: run_in, ..params.clone() };
+    let fixed = [("FIXED".into(), Some("2".into())), ("NONE".into(), None)];
+    let env = strict.run.env.clone().into_iter().chain(fixed).collect();
+    let strict = Params { run: Launch { env, ..strict.run }, ..strict };
+    let (out, err, exit) = run(&client, &strict).await;
+    assert_eq!((&out[..], &err[..]), (&b"1 n\n"[..], &b""[..]));
+    let exit = exit.unwrap();
+    assert_eq!((exit.code, exit.shell_ended), (Some(1), false));
+    assert_eq!(told(&client, "default", "set +eu; echo $FIXED ${NEW-none} $A; pwd").await, "1 none old\n/usr\n");
     let leaves = Params { run: Launch { command: Some("exit 3".into()), ..params.run.clone() }, ..params };
     assert_eq!(run(&client, &leaves).await.2.unwrap().code, Some(3));
     assert_eq!(told(&client, "default", after).await, "/usr\nold|here|unset|p\n2\n", "after an exit too");

@@ -4,6 +4,7 @@ import { type Signal, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { remembered } from "../../app/settings.ts";
 import { Button, KeyHint, TextField } from "../../ui/index.ts";
+import { Select } from "../../ui/select.tsx";
 import { TextArea } from "../../ui/text-area.tsx";
 import { History, parseEnv } from "./history.ts";
 import type { RunOptions } from "./run.ts";
@@ -11,6 +12,8 @@ import type { RunOptions } from "./run.ts";
 /** What stands in the form. */
 export interface Draft {
   readonly command: string;
+  /** Empty for a shell of its own. */
+  readonly session: string;
   readonly cwd: string;
   readonly env: string;
   readonly stdin: string;
@@ -18,7 +21,7 @@ export interface Draft {
 }
 
 /** A form with nothing in it. */
-export const EMPTY_DRAFT: Draft = { command: "", cwd: "", env: "", stdin: "", timeout: "" };
+export const EMPTY_DRAFT: Draft = { command: "", session: "", cwd: "", env: "", stdin: "", timeout: "" };
 
 const kept = remembered(
   "command-history",
@@ -30,12 +33,16 @@ const kept = remembered(
 export function CommandForm(props: {
   draft: Signal<Draft>;
   inputRef: { current: HTMLTextAreaElement | null };
+  /** The sessions that there are, as far as is known. */
+  sessions: readonly string[];
+  /** They are looked at. */
+  onSessions: () => void;
   onRun: (options: RunOptions) => void;
 }) {
   const { draft, inputRef } = props;
   const history = useRef(new History(kept.peek()));
   const more = useSignal(false);
-  const { command, cwd, env, stdin, timeout } = draft.value;
+  const { command, session, cwd, env, stdin, timeout } = draft.value;
   const { env: variables, problem: wrongEnv } = parseEnv(env);
   const seconds = timeout.trim() === "" ? undefined : Number(timeout);
   const wrongTimeout = seconds === undefined || (seconds > 0 && seconds < 1e9) ? undefined : "A number of seconds.";
@@ -55,7 +62,7 @@ export function CommandForm(props: {
     if (command.trim() === "" || wrongEnv !== undefined || wrongTimeout !== undefined) return;
     history.current = history.current.add(command);
     kept.value = history.current.commands;
-    props.onRun({ command, cwd, env: variables, stdin, timeout: seconds });
+    props.onRun({ command, session, cwd, env: variables, stdin, timeout: seconds });
     set({ command: "" });
   };
   const walk = (step: { history: History; text: string } | undefined) => {
@@ -100,6 +107,20 @@ export function CommandForm(props: {
           onInput={event => set({ command: event.currentTarget.value })}
           onKeyDown={onKeyDown}
         />
+        <div class="commands-session">
+          <Select
+            label="Where it runs"
+            hideLabel
+            value={session}
+            options={[
+              { value: "", title: "shell of its own" },
+              // The one that is chosen stays, also when it is gone: then running says so.
+              ...new Set([...props.sessions, "default", ...(session === "" ? [] : [session])]),
+            ].map(one => (typeof one === "string" ? { value: one, title: `session ${one}` } : one))}
+            onOpen={props.onSessions}
+            onChange={value => set({ session: value })}
+          />
+        </div>
         <span class="commands-hint desktop-only muted">
           <KeyHint keys="ArrowUp" /> earlier
         </span>

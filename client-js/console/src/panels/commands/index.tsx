@@ -2,12 +2,13 @@
 
 import "./commands.css";
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useCallback, useEffect, useRef } from "preact/hooks";
 import { useActions } from "../../app/actions.ts";
 import type { PanelProps } from "../../app/panels.ts";
 import { Button, EmptyState, Panel } from "../../ui/index.ts";
 import { useFrames } from "../../ui/log/use-frames.ts";
 import { CommandForm, type Draft, EMPTY_DRAFT } from "./command-form.tsx";
+import { wantedSession } from "./open.ts";
 import { CommandRun, type RunOptions } from "./run.ts";
 import { RunCard } from "./run-card.tsx";
 
@@ -22,6 +23,7 @@ export default function CommandsPanel(props: PanelProps) {
   const runs = useSignal<readonly CommandRun[]>([]);
   const count = useRef(0);
   const draft = useSignal<Draft>(EMPTY_DRAFT);
+  const sessions = useSignal<readonly string[]>([]);
   const input = useRef<HTMLTextAreaElement>(null);
   // Draws again when a run has changed.
   const { changed } = useFrames();
@@ -30,6 +32,24 @@ export default function CommandsPanel(props: PanelProps) {
   useEffect(() => {
     if (active && matchMedia("(pointer: fine)").matches) input.current?.focus();
   }, [active]);
+  // Asked for when somebody comes here, and when they are about to choose.
+  const askSessions = useCallback(() => {
+    client.listSessions().then(
+      list => {
+        sessions.value = list.map(session => session.id);
+      },
+      // Without them a shell of its own, and the default session, can still be chosen.
+      () => {},
+    );
+  }, [client, sessions]);
+  const asked = wantedSession.value;
+  useEffect(() => {
+    if (!active) return;
+    askSessions();
+    if (asked === undefined) return;
+    wantedSession.value = undefined;
+    draft.value = { ...draft.peek(), session: asked };
+  }, [active, asked, draft, askSessions]);
   // The time that a run has taken goes on.
   useEffect(() => {
     if (!active || !running) return undefined;
@@ -52,9 +72,16 @@ export default function CommandsPanel(props: PanelProps) {
     runs.value = [run, ...kept];
     void run.start(client);
   };
-  const edit = ({ command, cwd, env, stdin, timeout }: RunOptions) => {
+  const edit = ({ command, session, cwd, env, stdin, timeout }: RunOptions) => {
     const lines = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-    draft.value = { command, cwd, env: lines.join("\n"), stdin, timeout: timeout === undefined ? "" : String(timeout) };
+    draft.value = {
+      command,
+      session,
+      cwd,
+      env: lines.join("\n"),
+      stdin,
+      timeout: timeout === undefined ? "" : String(timeout),
+    };
     input.current?.focus();
   };
   const remove = (run: CommandRun) => {
@@ -113,7 +140,7 @@ export default function CommandsPanel(props: PanelProps) {
       }
     >
       <div class="commands">
-        <CommandForm draft={draft} inputRef={input} onRun={start} />
+        <CommandForm draft={draft} inputRef={input} sessions={sessions.value} onSessions={askSessions} onRun={start} />
         {runs.value.length === 0 ? (
           <EmptyState
             icon="commands"
@@ -122,14 +149,17 @@ export default function CommandsPanel(props: PanelProps) {
               <Button
                 key={command}
                 class="mono"
-                onClick={() => start({ command, cwd: "", env: {}, stdin: "", timeout: undefined })}
+                onClick={() =>
+                  start({ command, session: draft.peek().session, cwd: "", env: {}, stdin: "", timeout: undefined })
+                }
               >
                 {command}
               </Button>
             ))}
           >
-            Each command runs by itself in a shell of its own, to its end. What should outlive this page is a process;
-            what wants to be talked to is a terminal.
+            Each command runs to its end, by itself in a shell of its own or in a session, whose directory and variables
+            last from one to the next. What should outlive this page is a process; what wants to be talked to is a
+            terminal.
           </EmptyState>
         ) : (
           <div class="commands-runs">

@@ -88,6 +88,11 @@ export function RunCard(props: { run: CommandRun; onAgain: () => void; onEdit: (
         </button>
       )}
       {rows === 0 && run.state === "ended" && <p class="commands-note">It wrote nothing.</p>}
+      {run.exit?.shellEnded === true && (
+        <p class="commands-note" data-tone="danger" role="alert">
+          The shell of its session ended with it: directory, variables and functions of {options.session} are lost.
+        </p>
+      )}
       {run.state === "failed" && (
         <p class="commands-note" data-tone="danger" role="alert">
           {messageOf(run.error)}
@@ -103,7 +108,8 @@ function Outcome(props: { run: CommandRun }) {
   if (run.alive) {
     return (
       <span class="badge" data-tone="ok" role="status">
-        <Spinner /> {run.state === "starting" ? "Starting" : "Running"}
+        <Spinner />{" "}
+        {run.state === "running" ? "Running" : run.options.session === "" ? "Starting" : "Waiting for its turn"}
       </span>
     );
   }
@@ -129,9 +135,10 @@ function Outcome(props: { run: CommandRun }) {
 
 /** Where and with what it ran, when that was said. */
 function Circumstances(props: { run: CommandRun }) {
-  const { cwd, env, stdin, timeout } = props.run.options;
+  const { session, cwd, env, stdin, timeout } = props.run.options;
   const names = Object.keys(env);
   const parts = [
+    session !== "" && `in the session ${session}`,
     cwd !== "" && `in ${cwd}`,
     names.length > 0 && `with ${names.join(", ")}`,
     stdin !== "" && `${formatBytes(new TextEncoder().encode(stdin).length)} of input`,

@@ -7,7 +7,9 @@ import { type LogBounds, LogWindow } from "../../ui/log/log-window.ts";
 /** What a person said about a command. */
 export interface RunOptions {
   readonly command: string;
-  /** Empty for the workspace. */
+  /** The session in whose shell it runs; empty for a shell of its own. */
+  readonly session: string;
+  /** Empty for the workspace, or where the session is. */
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   /** What it reads from standard input; empty for nothing. */
@@ -52,13 +54,14 @@ export class CommandRun {
 
   /** Runs it to its end. */
   async start(client: Pick<Commands, "execStream">): Promise<void> {
-    const { command, cwd, env, stdin, timeout } = this.options;
+    const { command, session, cwd, env, stdin, timeout } = this.options;
     let burst = 0;
     try {
       const events = client.execStream(command, {
         encoding: "bytes",
         env,
         signal: this.#stop.signal,
+        ...(session === "" ? {} : { session }),
         ...(cwd === "" ? {} : { cwd }),
         ...(stdin === "" ? {} : { stdin }),
         ...(timeout === undefined ? {} : { timeout: timeout * 1000 }),

@@ -5,7 +5,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import { useActions } from "../../app/actions.ts";
 import { confirm, prompt } from "../../app/dialogs.ts";
 import type { PanelProps } from "../../app/panels.ts";
-import { navigate } from "../../app/routes.ts";
+import { say } from "../../app/routes.ts";
 import { remembered } from "../../app/settings.ts";
 import { toast } from "../../app/toasts.ts";
 import { Button, EmptyState, MenuButton, type MenuItem, SplitPane } from "../../ui/index.ts";
@@ -85,8 +85,10 @@ export function FilesBrowser(props: PanelProps & { workspace: string }) {
   const current = documents.get(documents.current.value);
   useEffect(() => {
     if (!active) return;
-    const path = current === undefined ? [] : current.path.split("/").filter(part => part !== "");
-    navigate("files", path, { replace: asked !== undefined });
+    // What is seen now: the address may just have opened another one.
+    const seen = documents.get(documents.current.peek());
+    const path = seen === undefined ? [] : seen.path.split("/").filter(part => part !== "");
+    say("files", path, { replace: asked !== undefined });
   }, [active, current?.path]);
 
   const setRoot = (path: string) => {
@@ -266,7 +268,7 @@ export function FilesBrowser(props: PanelProps & { workspace: string }) {
 
   const opened = documents.all.value;
   return (
-    <section class="panel files" aria-label="Files" data-open={current === undefined ? undefined : "true"}>
+    <section class="panel files syntax" aria-label="Files" data-open={current === undefined ? undefined : "true"}>
       <h1 class="visually-hidden">Files</h1>
       <SplitPane
         direction="row"

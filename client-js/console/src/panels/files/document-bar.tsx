@@ -1,5 +1,6 @@
 /** The tabs of the open files, and below them where the file is and what can be done with it. */
 
+import { navigate } from "../../app/routes.ts";
 import { Button, formatBytes, Icon } from "../../ui/index.ts";
 import type { Document, Documents } from "./documents.ts";
 import { modeText, nameOf, parentOf, shown } from "./paths.ts";
@@ -82,6 +83,15 @@ export function DocumentBar(props: {
             </span>
           )}
           <span class="files-space" />
+          {current.path.endsWith(".ipynb") && (
+            <Button
+              icon="notebooks"
+              label="Open as a notebook"
+              onClick={() => navigate("notebooks", current.path.split("/").filter(Boolean))}
+            >
+              <span class="desktop-only">Notebook</span>
+            </Button>
+          )}
           <Button
             kind="ghost"
             icon="download"

@@ -1,14 +1,14 @@
 /** The editor, CodeMirror 6: a chunk of its own, loaded when the first text is opened. */
 
 import { indentWithTab } from "@codemirror/commands";
-import { HighlightStyle, LanguageDescription, syntaxHighlighting } from "@codemirror/language";
+import { LanguageDescription, syntaxHighlighting } from "@codemirror/language";
 import { openSearchPanel } from "@codemirror/search";
 import { Compartment, EditorState, type Extension } from "@codemirror/state";
 import { EditorView, keymap } from "@codemirror/view";
-import { tags } from "@lezer/highlight";
 import { basicSetup } from "codemirror";
 import { nonce } from "../../app/policy.ts";
 import type { LineBreak } from "./file-kind.ts";
+import { COLOURS } from "./highlight.ts";
 import { languages } from "./languages.ts";
 import { nameOf } from "./paths.ts";
 
@@ -42,30 +42,6 @@ export interface Editor {
   focus(): void;
   destroy(): void;
 }
-
-const COLOURS = HighlightStyle.define([
-  { tag: [tags.keyword, tags.modifier, tags.operatorKeyword, tags.controlKeyword], color: "var(--syntax-keyword)" },
-  { tag: [tags.string, tags.special(tags.string), tags.regexp, tags.character], color: "var(--syntax-string)" },
-  { tag: [tags.number, tags.bool, tags.null, tags.atom, tags.unit], color: "var(--syntax-number)" },
-  {
-    tag: [tags.comment, tags.lineComment, tags.blockComment, tags.docComment],
-    color: "var(--text-3)",
-    fontStyle: "italic",
-  },
-  { tag: [tags.typeName, tags.className, tags.namespace, tags.tagName], color: "var(--syntax-type)" },
-  {
-    tag: [tags.function(tags.variableName), tags.function(tags.propertyName), tags.macroName],
-    color: "var(--syntax-function)",
-  },
-  { tag: [tags.propertyName, tags.attributeName, tags.definition(tags.propertyName)], color: "var(--syntax-property)" },
-  { tag: [tags.meta, tags.processingInstruction, tags.annotation], color: "var(--syntax-meta)" },
-  { tag: [tags.heading], color: "var(--syntax-keyword)", fontWeight: "600" },
-  { tag: [tags.strong], fontWeight: "700" },
-  { tag: [tags.emphasis], fontStyle: "italic" },
-  { tag: [tags.link, tags.url], color: "var(--syntax-string)", textDecoration: "underline" },
-  { tag: [tags.inserted], color: "var(--ok)" },
-  { tag: [tags.deleted, tags.invalid], color: "var(--danger)" },
-]);
 
 /** Makes an editor. */
 export function createEditor(options: EditorOptions): Editor {

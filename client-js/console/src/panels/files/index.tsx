@@ -4,6 +4,7 @@ import type { PanelProps } from "../../app/panels.ts";
 import { ErrorState, Loading, Panel } from "../../ui/index.ts";
 import { usePoll } from "../../ui/use-poll.ts";
 import { FilesBrowser } from "./browser.tsx";
+import "./syntax.css";
 import "./files.css";
 
 /** Asked once: the workspace does not change while the server runs. */

@@ -9,6 +9,8 @@ export interface NewTerminal {
   readonly cwd?: string;
   /** A line for the shell. Default: the user's login shell. */
   readonly command?: string;
+  /** Begin with directory, exported variables and user of this session. */
+  readonly session?: string;
 }
 
 /** What the panel is to open as soon as it is there. */

@@ -1,7 +1,7 @@
 /** Draws the part of a log that is seen; the rest is only as high as it would be. */
 
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { type AnsiStyle, paletteColour } from "./ansi.ts";
+import { AnsiPiece } from "./ansi-view.tsx";
 import { LogLayout } from "./log-layout.ts";
 import type { LogMatch, LogSearch } from "./log-search.ts";
 import { type LogSpan, lineSpans } from "./log-spans.ts";
@@ -194,40 +194,9 @@ function LogRow(props: {
 }
 
 function Span(props: { span: LogSpan }) {
-  const { text, style, match } = props.span;
-  const names = classes(style);
-  const shown =
-    names === "" && style.fg === undefined && style.bg === undefined ? (
-      text
-    ) : (
-      <span class={names} style={colours(style)}>
-        {text}
-      </span>
-    );
+  const { match } = props.span;
+  const shown = <AnsiPiece span={props.span} />;
   return match === undefined ? shown : <mark data-current={match === "current" ? "true" : undefined}>{shown}</mark>;
-}
-
-function classes(style: AnsiStyle): string {
-  const [fg, bg] = style.inverse ? [style.bg, style.fg] : [style.fg, style.bg];
-  const names: string[] = [];
-  if (typeof fg === "number" && fg < 16) names.push(`ansi-fg-${fg}`);
-  if (typeof bg === "number" && bg < 16) names.push(`ansi-bg-${bg}`);
-  if (style.inverse && fg === undefined) names.push("ansi-fg-inverse");
-  if (style.inverse && bg === undefined) names.push("ansi-bg-inverse");
-  for (const name of ["bold", "dim", "italic", "underline", "hidden", "strike"] as const) {
-    if (style[name]) names.push(`ansi-${name}`);
-  }
-  return names.join(" ");
-}
-
-function colours(style: AnsiStyle): Record<string, string> {
-  const [fg, bg] = style.inverse ? [style.bg, style.fg] : [style.fg, style.bg];
-  return { ...colour("color", fg), ...colour("backgroundColor", bg) };
-}
-
-function colour(property: string, value: number | string | undefined): Record<string, string> {
-  if (value === undefined || (typeof value === "number" && value < 16)) return {};
-  return { [property]: typeof value === "string" ? value : paletteColour(value) };
 }
 
 /** `14:03:07.250`, in the person's time zone. */

@@ -5,6 +5,7 @@ import { execStream } from "../../../../src/cloudflare/command.ts";
 import type { Context } from "../../../../src/cloudflare/context.ts";
 import { errorFrom, responseOf } from "../../../../src/cloudflare/errors.ts";
 import { readFile, readFileStream } from "../../../../src/cloudflare/file.ts";
+import { ThisObject } from "../../../../src/cloudflare/object.ts";
 import { startProcess, streamProcessLogs } from "../../../../src/cloudflare/process.ts";
 import { routeOf } from "../../../../src/cloudflare/route.ts";
 import { proxyTerminal } from "../../../../src/cloudflare/surface.ts";
@@ -22,6 +23,7 @@ interface Env {
 /** The object. */
 export class Families extends DurableObject<Env> {
   #client: Promise<Sandbox> | undefined;
+  readonly #object = new ThisObject("test", this.env, this.ctx.storage.kv, () => true);
 
   /** The named call, in a session of that name. */
   call(session: string, what: string, argument: string): Promise<ReadableStream<Uint8Array>> {
@@ -62,7 +64,7 @@ export class Families extends DurableObject<Env> {
 
   #context(session: string): Context {
     const { WORKSPACE: cwd } = this.env;
-    return { client: () => this.#connected(), env: () => ({}), cwd, id: "families", session };
+    return { client: () => this.#connected(), cwd, id: "families", session, object: this.#object };
   }
 
   #connected(): Promise<Sandbox> {

@@ -1,0 +1,59 @@
+/** What is looked after while notebooks are open. */
+
+import { useEffect } from "preact/hooks";
+import type { KernelSpec } from "../../../../src/kinds/code/context.ts";
+import type { Client } from "../../app/client.ts";
+import { usePoll } from "../../ui/use-poll.ts";
+import { toWire } from "../files/paths.ts";
+import type { Notebook } from "./notebook.ts";
+
+/** Milliseconds between two looks at the kernel: only what others do with it, and its death, would not be known. */
+const PAUSE = 3000;
+
+/** Looks how the kernel is, and whether the file was changed by somebody else, while the notebook is seen. */
+export function useWatchedNotebook(client: Client, notebook: Notebook | undefined, active: boolean): void {
+  const ready = notebook?.state.value === "ready";
+  const poll = usePoll(active && ready, PAUSE, async signal => {
+    await notebook?.kernel.look(signal);
+    return notebook;
+  });
+  const { refresh } = poll;
+  useEffect(() => refresh(), [notebook]);
+  useEffect(() => {
+    if (!active || !ready || notebook === undefined) return undefined;
+    const stop = new AbortController();
+    const watch = async () => {
+      // Before the watch stood somebody may have changed it.
+      const changes = await client.watch(toWire(notebook.path), { recursive: false, signal: stop.signal });
+      await notebook.check();
+      for await (const _ of changes) await notebook.check();
+    };
+    watch()
+      .catch(() => (stop.signal.aborted ? undefined : notebook.check()))
+      .catch(() => {});
+    return () => stop.abort();
+  }, [client, notebook, active, ready]);
+}
+
+/** The kernels that are installed; nothing before they are known. */
+export function useSpecs(
+  client: Client,
+  active: boolean,
+): { specs: readonly KernelSpec[] | undefined; error: unknown } {
+  // Seldom: somebody may install one while the page is open.
+  const { data, error } = usePoll(active, 60_000, signal => client.listKernelSpecs({ signal }));
+  return { specs: data, error };
+}
+
+/** Asks before the page is left with changes that are not saved, or with cells that run: those end with the page. */
+export function useLeaveGuard(notebooks: readonly Notebook[]): void {
+  const guarded = notebooks.some(
+    notebook => notebook.dirty.value || notebook.cells.value.some(cell => cell.state.value !== "idle"),
+  );
+  useEffect(() => {
+    if (!guarded) return undefined;
+    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
+    addEventListener("beforeunload", ask);
+    return () => removeEventListener("beforeunload", ask);
+  }, [guarded]);
+}

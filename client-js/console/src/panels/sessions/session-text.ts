@@ -1,0 +1,29 @@
+/** What is said of a session, never more than is known. */
+
+import type { SessionInfo } from "../../../../src/kinds/session.ts";
+import { exitText, type StatusText } from "../processes/process-table.ts";
+
+/** Where a session is in its life. */
+export function stateText(session: Pick<SessionInfo, "state" | "exit" | "queued">): StatusText {
+  if (session.state === "idle") return { label: "Idle", tone: "ok", detail: "It waits for a command." };
+  if (session.state === "busy") {
+    const { queued } = session;
+    const waiting = queued === 0 ? "" : queued === 1 ? " Another one waits." : ` ${queued} more wait.`;
+    return { label: "Busy", tone: "info", detail: `A command runs in it.${waiting}` };
+  }
+  if (session.exit === undefined) {
+    return { label: "No shell", tone: "warn", detail: "Its shell has ended. The next command gets a fresh one." };
+  }
+  return {
+    label: "Shell ended",
+    tone: "danger",
+    detail: `Its shell has ended, and with it directory, variables and functions. ${exitText(session.exit).detail} The next command is told so and does not run; the one after it gets a fresh shell.`,
+  };
+}
+
+/** What is wrong with an id, in words, or nothing. An empty one is made up by the server. */
+export function idProblem(id: string): string | undefined {
+  return id === "" || /^[A-Za-z0-9._-]{1,128}$/.test(id)
+    ? undefined
+    : "Letters, digits, dots, dashes and underscores, at most 128.";
+}

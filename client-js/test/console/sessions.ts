@@ -1,0 +1,92 @@
+/** Sessions: made, used from the commands and a terminal, their shells killed, and deleted. */
+
+import { test } from "vitest";
+import type { Bench } from "./bench.ts";
+import { enter, ready, shows } from "./screen.ts";
+
+/** Registers the tests. */
+export function sessionTests(bench: () => Bench): void {
+  test("a session is made, its state lasts, and its shell's death is told", async () => {
+    await using visitor = await bench().visit();
+    const { page } = visitor;
+    await visitor.go("Sessions");
+    await page.getByText("No sessions").waitFor();
+    await visitor.pictures("sessions-empty");
+    await page.getByRole("button", { name: "New session", exact: true }).click();
+    const dialog = page.getByRole("dialog", { name: "New session" });
+    await dialog.getByLabel("Name").fill("not a name");
+    await dialog.getByText(/^Letters, digits/).waitFor();
+    await dialog.getByLabel("Name").fill("work");
+    await dialog.getByLabel("First working directory").fill("/nowhere");
+    await dialog.getByRole("button", { name: "Create" }).click();
+    // What the server refuses is said where it was asked.
+    await dialog.getByRole("alert").waitFor();
+    await dialog.getByLabel("First working directory").fill("/tmp");
+    await dialog.getByLabel("Environment").fill("GREETING=hello");
+    await visitor.pictures("sessions-create");
+    await dialog.getByRole("button", { name: "Create" }).click();
+    await dialog.waitFor({ state: "detached" });
+    await page.getByRole("row", { name: /work.*\/tmp.*Idle/ }).waitFor();
+    const details = page.getByRole("region", { name: "Session work" });
+    await details.getByText("It waits for a command.").waitFor();
+    await visitor.pictures("sessions");
+
+    // What one command does to the shell, the next one finds; one runs at a time.
+    await details.getByRole("button", { name: /^Run commands in it/ }).click();
+    const field = page.getByRole("textbox", { name: /^Command/ });
+    const run = async (command: string) => {
+      await field.fill(command);
+      await page.keyboard.press("Enter");
+      return page.getByRole("article").first();
+    };
+    const first = await run('mkdir -p made && cd made && say() { echo "$GREETING, $1"; }');
+    await first.getByText("in the session work").waitFor();
+    await first.getByText("Exited 0").waitFor();
+    await (await run("say world; pwd")).getByText("hello, world", { exact: true }).waitFor();
+    await page.getByText("/tmp/made", { exact: true }).waitFor();
+    await run("rm -f gate; mkfifo gate; cat gate");
+    const waiting = page.getByRole("article", { name: /cat gate$/ });
+    await waiting.getByText("Running").waitFor();
+    const queued = await run("echo after the gate");
+    await queued.getByText("Waiting for its turn").waitFor();
+    await visitor.pictures("sessions-commands");
+    await visitor.go("Sessions");
+    await page.getByRole("row", { name: /work.*\/tmp\/made.*Busy/ }).click();
+    await page.getByText("A command runs in it. Another one waits.").waitFor();
+    await visitor.pictures("sessions-busy");
+    await visitor.go("Commands");
+    // Not in the session: it is busy.
+    await page.getByLabel("Where it runs").selectOption({ label: "shell of its own" });
+    await (await run("echo opened > /tmp/made/gate")).getByText("Exited 0").waitFor();
+    await page
+      .getByRole("article", { name: /after the gate/ })
+      .getByText("Exited 0")
+      .waitFor();
+
+    // A terminal begins where the session is.
+    await visitor.go("Sessions");
+    await page.getByRole("row", { name: /work.*\/tmp\/made.*Idle/ }).click();
+    await details.getByRole("button", { name: /^Open a terminal/ }).click();
+    await ready(page);
+    await enter(page, "echo $GREETING from $PWD");
+    await shows(page, /^hello from \/tmp\/made$/m);
+
+    // Its shell is killed: the run says so, the session says so, and the next one has a fresh shell.
+    await visitor.go("Commands");
+    await page.getByLabel("Where it runs").selectOption({ label: "session work" });
+    const killed = await run("kill -9 $$");
+    await killed.getByText(/^The shell of its session ended with it/).waitFor();
+    await visitor.go("Sessions");
+    await page.getByRole("row", { name: /work.*Shell ended/ }).click();
+    await details.getByText(/It was ended by SIGKILL/).waitFor();
+    await visitor.pictures("sessions-ended");
+    await details.getByRole("button", { name: "Give it a fresh shell" }).click();
+    await page.getByRole("row", { name: /work.*Idle/ }).waitFor();
+    await details.getByText("once", { exact: true }).waitFor();
+
+    await details.getByRole("button", { name: "Delete it" }).click();
+    await visitor.pictures("sessions-delete");
+    await page.getByRole("dialog").getByRole("button", { name: "Delete session" }).click();
+    await page.getByText("No sessions").waitFor();
+  });
+}
