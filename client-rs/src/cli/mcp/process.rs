@@ -170,7 +170,12 @@ pub(super) async fn send(tools: &Tools, arguments: SendInput) -> Answer {
     let process = tools.client.processes().process(id.clone());
     let mut attached = match inputs.remove(&id) {
         Some(attached) => attached,
-        None => process.logs().from(From::End).attach(true)?,
+        None => {
+            let mut attached = process.logs().from(From::End).attach(true)?;
+            // That it stands, or why it does not: a process may take no input.
+            attached.log().next().await.transpose()?;
+            attached
+        }
     };
     let Some(mut writer) = attached.stdin() else {
         return Err(wrong("its input was closed by a call before"));
