@@ -18,6 +18,7 @@ mod info;
 mod json;
 mod launch;
 mod logs;
+mod mcp;
 mod mount;
 mod open;
 mod port;
@@ -47,6 +48,7 @@ Examples:
   sandwire logs -f web                      follow its output
   sandwire forward 8080:8000                reach port 8000 of the sandbox as localhost:8080
   sandwire open                             the server's page in a browser, signed in
+  sandwire mcp                              the sandbox as tools for a model
   sandwire ports                            who listens on which port
   sandwire expose 8000                      a URL for it, for a browser
   sandwire git-checkout https://git.example/shop.git
@@ -101,6 +103,7 @@ enum Command {
     Search(search::SearchArgs),
     Watch(search::WatchArgs),
     Forward(forward::Args),
+    Mcp(mcp::Args),
     Open(open::Args),
     Ports(port::PortsArgs),
     Expose(port::ExposeArgs),
@@ -210,6 +213,7 @@ async fn run(command: Command, client: &Client, global: &Global) -> Result<i32, 
         Command::Search(args) => search::search(args, client, global).await,
         Command::Watch(args) => search::watch(args, client, global).await,
         Command::Forward(args) => forward::run(args, client, global).await,
+        Command::Mcp(args) => mcp::run(args, client, global).await,
         Command::Ports(args) => port::ports(&args, client, global).await,
         Command::Expose(args) => port::expose(args, client, global).await,
         Command::Unexpose(args) => port::unexpose(args, client, global).await,

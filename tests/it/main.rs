@@ -21,6 +21,7 @@ mod grants;
 mod host;
 mod hostile;
 mod kinds;
+mod mcp;
 mod memory;
 mod preview;
 mod resume;

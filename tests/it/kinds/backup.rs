@@ -12,8 +12,9 @@ use sandwire::protocol::kind::file::{Search, SearchDown};
 use sandwire::protocol::kind::{BackupCreate, BackupRestore, FileSearch};
 use sandwire::protocol::{ByteString, Code, Error};
 use sandwire::{Client, Reply};
-use sandwire_tests::proxy::{Direction, Proxy};
+use sandwire_tests::proxy::{Cut, Direction, Proxy};
 use sandwire_tests::server::{self, Server};
+use sandwire_tests::wait::wait_for;
 use sha2::{Digest, Sha256};
 
 use super::place::{Place, bash, told};
@@ -209,6 +210,21 @@ async fn a_large_one_takes_a_bounded_memory_both_ways() {
     assert_eq!(place.sh("cmp t/noise u/noise && cmp t/hole u/hole && diff -r t u && ls u | wc -l"), "2002\n");
 }
 
+/// Does something while the connection is cut again and again, each time after so many bytes of it.
+async fn cut_while<T>(proxy: &Proxy, direction: Direction, work: impl Future<Output = T>) -> T {
+    let cuts = async {
+        loop {
+            let before = proxy.counters().connections;
+            proxy.cut_after(direction, 400_000, Cut::Reset);
+            wait_for("a new connection", || proxy.counters().connections > before).await;
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        () = cuts => unreachable!("it is cut for ever"),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn both_go_on_through_lost_connections() {
     let server = Server::start();
@@ -218,17 +234,12 @@ async fn both_go_on_through_lost_connections() {
     std::fs::create_dir(dir.join("t")).unwrap();
     std::fs::write(dir.join("t/noise"), noise(5, 6_000_000)).unwrap();
     bash(&dir, "for i in {1..300}; do echo $i > t/$i; done");
-    let seed = fastrand::u64(..);
-    println!("seed {seed}");
-    proxy.cut_randomly(seed, 5_000..150_000);
-    proxy.split(Direction::Up, Some(1400));
-    client.reconnect();
-    let (archive, created) = pack(&client, &of("t")).await;
+    let (archive, created) = cut_while(&proxy, Direction::Down, pack(&client, &of("t"))).await;
     let params = Restore { sha256: Some(created.sha256), ..to("u") };
-    restore(&client, &params, archive).await.unwrap();
+    cut_while(&proxy, Direction::Up, restore(&client, &params, archive)).await.unwrap();
     assert_eq!(picture(&dir.join("u")), picture(&dir.join("t")));
     let connections = proxy.counters().connections;
-    assert!(connections > 5, "it was cut {connections} times");
+    assert!(connections > 10, "it was cut {connections} times");
 }
 
 #[tokio::test(flavor = "multi_thread")]

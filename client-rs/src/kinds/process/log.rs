@@ -182,6 +182,11 @@ impl Attachment {
         self.stdin.take()
     }
 
+    /// Gives standard input back, so that it can be taken once more.
+    pub fn keep_stdin(&mut self, stdin: Writer) {
+        self.stdin = Some(stdin);
+    }
+
     /// The output.
     pub const fn log(&mut self) -> &mut Log<ProcessAttach> {
         &mut self.log
