@@ -41,6 +41,10 @@ async fn told(client: &Client, session: Option<&str>, run_: Launch) -> String {
     String::from_utf8(out).unwrap()
 }
 
+fn logs_of(id: String) -> process::Logs {
+    process::Logs { id, from: process::From::Start, follow: false, output: None, timestamps: false }
+}
+
 const SHOW: &str = "echo \"${A-none} ${B-none} ${C-none} ${D-none}\"";
 
 async fn create(client: &Client, id: &str, env: &[(&str, Option<&str>)]) {
@@ -97,7 +101,7 @@ async fn processes_and_terminals_have_them() {
     let start = Start { run: line("echo \"$A\""), ..Start::default() };
     let id = ask::<ProcessStart>(&client, &start).await.unwrap().id;
     ask::<ProcessWait>(&client, &Wait { id: id.clone(), timeout_ms: None }).await.unwrap();
-    let logs = client.open::<ProcessLogs>(&process::Logs { id, ..process::Logs::default() }).unwrap();
+    let logs = client.open::<ProcessLogs>(&logs_of(id)).unwrap();
     assert_eq!(collect(&logs).await.streams[1], b"of the sandbox\n");
     let open = pty::Open { run: line("echo \"$A\""), ..pty::Open::default() };
     let shown = collect(&client.open::<sandwire::protocol::kind::PtyOpen>(&open).unwrap()).await.streams[0].clone();
