@@ -15,12 +15,10 @@ mod spool;
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit};
-use sandwire_protocol::Error;
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
@@ -76,7 +74,7 @@ async fn serve() -> io::Result<()> {
     let reaper = Reaper::new()?;
     let orphans = tokio::spawn(reaper.run());
     let output = pipe::Sender::from_owned_fd(io::stdout().as_fd().try_clone_to_owned()?)?;
-    let connection = Connection::new(&PathBuf::from(format!("{}", start.folder)), start.tcp)?;
+    let connection = Connection::new(start.folder.as_ref(), start.tcp)?;
     let name = format!("sandwire-{}", std::process::id());
     let signer = Signer::new(connection.key.as_bytes(), name.clone());
     let mut bridge = Bridge {
@@ -265,7 +263,7 @@ impl Bridge {
         match ask {
             Ask::Code => self.code.extend_from_slice(payload),
             Ask::Run => {
-                let cell: Cell = wire::read(payload).map_err(|error: Error| io::Error::other(error))?;
+                let cell: Cell = wire::read(payload).map_err(io::Error::other)?;
                 let code = String::from_utf8_lossy(&std::mem::take(&mut self.code)).into_owned();
                 return Ok(self.cells.begin(cell, code));
             }
