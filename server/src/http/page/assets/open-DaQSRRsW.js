@@ -1,1 +1,0 @@
-import{D as e}from"./settings-BCqyvzYw.js";import{u as t}from"./index-CpIcNHyp.js";var n=e(void 0);function r(e={}){n.value=e,t(`terminals`)}export{n,r as t};

@@ -1,1 +1,0 @@
-import{C as e,N as t,O as n}from"./settings-BCqyvzYw.js";function r(){let r=e(0),i=t(()=>{let e=0;return{changed:()=>{e||=requestAnimationFrame(()=>{e=0,r.value+=1})},stop:()=>cancelAnimationFrame(e)}},[r]);return n(()=>i.stop,[i]),{frame:r.value,changed:i.changed}}export{r as t};
