@@ -19,7 +19,7 @@ async fn a_kernel_that_ends_itself_is_told_once_more_and_then_there_is_a_fresh_o
     let (server, client) = served().await;
     let kernel = context(&client).await;
     told(&kernel, "x = 1").await;
-    let cell = kernel.run("print('last words', flush=True)\nimport os; os._exit(7)");
+    let cell = kernel.run("import os; os.write(1, b'last words'); os._exit(7)");
     let mut running = cell.clone().spawn().unwrap();
     let waits = kernel.run("print('never')").spawn().unwrap();
     sees(&mut running, "last words").await;
