@@ -66,6 +66,12 @@ pub(super) fn variables(found: &Found, env: &BTreeMap<String, Option<String>>) -
     None
 }
 
+/// Code after which the kernel keeps what it has published until it is read. By itself ZeroMQ throws away all but 1000
+/// messages, which a cell that prints fast is ahead of any reader; nothing is known that does so for other kernels.
+pub(super) fn keep_all(found: &Found) -> Option<&'static str> {
+    found.is_ipython().then_some("get_ipython().kernel.iopub_socket.io_thread.socket.sndhwm = 0")
+}
+
 /// Code that enters a directory; none when the kernel's language is not known well enough, or the path is no text.
 pub(super) fn enter(found: &Found, path: &std::path::Path) -> Option<String> {
     let text = serde_json::to_string(path.to_str()?).ok()?;

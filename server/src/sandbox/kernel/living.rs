@@ -11,6 +11,7 @@ use sandwire_protocol::{ByteString, Code, Error};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::language;
 use super::specs::Found;
 use super::wire::{self, Ask, Done, Gone, HEADER, PIECE, Ready, Say, Start};
 use crate::bridge::ARGUMENT;
@@ -127,7 +128,17 @@ impl Living {
         };
         living.control.write(&wire::message(Ask::Start as u8, &start)?).await;
         living.ready(found).await?;
+        if let Some(code) = language::keep_all(found) {
+            living.prepare(code).await?;
+        }
         Ok(living)
+    }
+
+    /// Runs code of ours, silently. What comes of it is nobody's.
+    async fn prepare(&mut self, code: &str) -> Result<(), Error> {
+        self.control.begin(code, &wire::Cell { silent: true, ..wire::Cell::default() }).await?;
+        while !matches!(self.next(PIECE).await?, Said::Done(_) | Said::Gone(_)) {}
+        Ok(())
     }
 
     async fn ready(&mut self, found: &Found) -> Result<(), Error> {

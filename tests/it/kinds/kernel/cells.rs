@@ -33,7 +33,7 @@ async fn a_cell_tells_its_number_output_value_and_failure_as_they_come() {
     let error = failed.error.unwrap();
     assert_eq!((failed.ran.status, failed.ran.execution_count), (Status::Error, Some(2)));
     assert_eq!((error.name.as_str(), error.value.as_str()), ("ZeroDivisionError", "division by zero"));
-    assert!(error.traceback.iter().any(|line| line.contains("1 / ") || line.contains("1 /")), "{error:?}");
+    assert!(error.traceback.iter().any(|line| line.contains("ZeroDivisionError")), "{error:?}");
     // What came before the failure is there, and a syntax error is told like any other.
     let python = client.kernel("python");
     assert_eq!(value(&python, "x").await, "3");

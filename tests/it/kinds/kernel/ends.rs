@@ -19,7 +19,7 @@ async fn a_kernel_that_ends_itself_is_told_once_more_and_then_there_is_a_fresh_o
     let (server, client) = served().await;
     let kernel = context(&client).await;
     told(&kernel, "x = 1").await;
-    let cell = kernel.run("print('last words', flush=True)\nimport os; os._exit(7)");
+    let cell = kernel.run("import os; os.write(1, b'last words'); os._exit(7)");
     let mut running = cell.clone().spawn().unwrap();
     let waits = kernel.run("print('never')").spawn().unwrap();
     sees(&mut running, "last words").await;
@@ -29,7 +29,7 @@ async fn a_kernel_that_ends_itself_is_told_once_more_and_then_there_is_a_fresh_o
     assert!(died_with(&error, 7), "{error:?}");
     let info = kernel.info().await.unwrap();
     assert_eq!((info.state, info.pid, info.exit.unwrap().code), (State::Dead, None, Some(7)));
-    assert!(server.started().is_empty());
+    wait_for("its bridge is gone", || server.started().is_empty()).await;
     let error = refused(kernel.run("x")).await;
     assert!(died_with(&error, 7), "{error:?}");
     assert_eq!(run(&kernel, "x").await.error.unwrap().name, "NameError");
@@ -81,7 +81,7 @@ async fn one_that_does_not_heed_the_interrupt_is_killed_and_that_is_said() {
     assert_eq!((result.ran.status, result.ran.timed_out, result.ran.kernel_died), (Status::Aborted, true, true));
     assert_eq!(result.ran.exit.as_ref().unwrap().signal.as_deref(), Some("SIGKILL"));
     assert_eq!(result.text(), "deaf\n");
-    assert!(server.started().is_empty());
+    wait_for("its bridge is gone", || server.started().is_empty()).await;
     assert_eq!(refused(kernel.run("1")).await.code, Code::KernelDied);
     assert_eq!(value(&kernel, "1").await, "1");
 }

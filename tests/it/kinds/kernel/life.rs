@@ -114,7 +114,7 @@ async fn a_kernel_that_cannot_start_says_why() {
         assert_eq!(error.details.get("exit_code"), code.map(i64::from).map(Into::into).as_ref());
     }
     assert!(client.kernels().list().await.unwrap().is_empty());
-    assert!(server.started().is_empty());
+    wait_for("its bridge is gone", || server.started().is_empty()).await;
 }
 
 #[tokio::test]
@@ -125,7 +125,14 @@ async fn a_kernel_waits_for_the_next_context_and_is_no_other() {
     let first = context(&client).await;
     told(&first, "mine = 1").await;
     // The bridges and the kernels of the context and of the one that waits.
-    wait_for("a kernel waits", || server.started().len() == 4).await;
+    // By its metrics: one that is being started is no help yet.
+    let address = format!("http://{}/metrics", server.address());
+    let living = |number: u32| {
+        let said = std::process::Command::new("curl").args(["-s", &address]).output().unwrap().stdout;
+        String::from_utf8(said).unwrap().contains(&format!("\nsandwire_kernels {number}\n"))
+    };
+    wait_for("a kernel waits", || living(2)).await;
+    assert_eq!(server.started().len(), 4);
     std::fs::create_dir(server.workspace().join("sub")).unwrap();
     let waiting = kernels(&server);
     let (second, made) = client.kernels().create().cwd("sub").open_info().await.unwrap();
@@ -134,7 +141,7 @@ async fn a_kernel_waits_for_the_next_context_and_is_no_other() {
     assert_eq!(told(&second, "import os; print(os.getcwd(), 'mine' in globals())").await, format!("{folder} False\n"));
     assert_eq!(second.info().await.unwrap().execution_count, 1);
     // One with an environment of its own gets its own.
-    wait_for("another one waits", || server.started().len() == 6).await;
+    wait_for("another one waits", || living(3)).await;
     let waiting = kernels(&server);
     let (own, made) = client.kernels().create().env("A", "1").open_info().await.unwrap();
     assert!(!waiting.contains(&made.pid.unwrap()));

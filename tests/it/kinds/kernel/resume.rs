@@ -1,7 +1,9 @@
 //! Cells through a proxy that cuts connections at random bytes.
 
+use std::time::Duration;
+
 use sandwire::Client;
-use sandwire_tests::proxy::Proxy;
+use sandwire_tests::proxy::{Cut, Proxy};
 use sandwire_tests::{python, server};
 
 use super::{context, value};
@@ -14,7 +16,7 @@ async fn cut_connections_lose_no_output_and_run_no_cell_twice() {
     let kernels = [context(&client).await, context(&client).await];
     let seed = fastrand::u64(..);
     println!("seed {seed}");
-    proxy.cut_randomly(seed, 1_000..300_000);
+    proxy.cut_randomly(seed, 1_000..100_000);
     client.reconnect();
     let work = kernels.iter().map(|kernel| async move {
         for round in 0..8_u32 {
@@ -33,7 +35,16 @@ async fn cut_connections_lose_no_output_and_run_no_cell_twice() {
             assert_eq!(result.results[1].text(), Some((round + 1).to_string().as_str()));
         }
     });
-    futures_util::future::join_all(work).await;
+    let cuts = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            proxy.cut_now(Cut::Reset);
+        }
+    };
+    tokio::select! {
+        _ = futures_util::future::join_all(work) => {}
+        () = cuts => unreachable!("it cuts for ever"),
+    }
     assert_eq!(value(&kernels[0], "runs").await, "8");
     let connections = proxy.counters().connections;
     assert!(connections > 5, "it was cut {connections} times");
