@@ -1,8 +1,8 @@
 """A git server for tests, on loopback: `git http-backend` behind what servers do to clients.
 
-    server.py ROOT USER PASSWORD
+    server.py ROOT USER
 
-prints its port. /open/… is for everybody, /private/… for USER, /echo/… refuses and repeats who asked, /mute/… never
+reads the password, a line, and prints its port. /open/… is for everybody, /private/… for USER, /echo/… refuses and repeats who asked, /mute/… never
 answers, /held/… is /private/… and answers once the file ROOT/go exists. Each request of /held/… makes ROOT/asked.
 """
 
@@ -15,7 +15,8 @@ import sys
 import threading
 import time
 
-ROOT, USER, PASSWORD = sys.argv[1:]
+ROOT, USER = sys.argv[1:]
+PASSWORD = sys.stdin.readline().rstrip("\n")
 CREDENTIALS = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
 
