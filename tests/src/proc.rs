@@ -1,10 +1,12 @@
-//! What the kernel says about a process: memory, descriptors, children, processor time.
+//! What the kernel says about a process: memory, descriptors, children, processor time, mounts.
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use procfs::process::{Process, Stat};
 use procfs::{ProcError, ProcResult};
+use rustix::mount::{UnmountFlags, unmount};
 
 /// Memory of a process now, bytes.
 ///
@@ -28,6 +30,16 @@ pub fn peak_rss(pid: u32) -> io::Result<u64> {
 /// When there is no such process.
 pub fn forget_peak(pid: u32) -> io::Result<()> {
     std::fs::write(format!("/proc/{pid}/clear_refs"), "5")
+}
+
+/// Takes away what is mounted in a directory, the innermost first: what a killed program has left there cannot be removed
+/// otherwise.
+pub fn unmount_below(folder: &Path) {
+    let mounts = Process::myself().and_then(|process| process.mountinfo()).map(|mounts| mounts.0).unwrap_or_default();
+    for mount in mounts.iter().rev().filter(|mount| mount.mount_point.starts_with(folder)) {
+        // Only root may, and only root's tests mount.
+        unmount(&mount.mount_point, UnmountFlags::DETACH).ok();
+    }
 }
 
 /// Threads of a process.

@@ -312,6 +312,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         end(&mut self.child, Some(&self.home.mark()));
+        proc::unmount_below(self.home.folder.path());
         if std::thread::panicking() {
             eprintln!("--- the server said:\n{}---", self.log.text());
         }

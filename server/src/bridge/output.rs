@@ -92,7 +92,9 @@ fn bytes_of(mime: &str, value: &Value) -> Vec<u8> {
         Value::Array(lines) if !is_json && lines.iter().all(Value::is_string) => {
             lines.iter().filter_map(Value::as_str).collect()
         }
-        other => return other.to_string().into_bytes(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            return value.to_string().into_bytes();
+        }
     };
     if is_binary(mime) {
         let compact: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();

@@ -165,11 +165,9 @@ impl Files {
             let root = staging.directory()?;
             let unpacked = Unpack::new(root, owners, stop.clone()).whole(counted).all(input);
             // The archive's own errors: none that `backup.create` makes has them.
-            let end = unpacked.map_err(|mut error| {
-                if error.code == Code::ValidationFailed {
-                    error.code = Code::BackupDamaged;
-                }
-                error
+            let end = unpacked.map_err(|error| {
+                let damaged = error.code == Code::ValidationFailed;
+                if damaged { Error { code: Code::BackupDamaged, ..error } } else { error }
             })?;
             let sum = sum.get().ok_or_else(|| seal::damaged("the archive ends before its seal"))?;
             if wanted.is_some_and(|wanted| wanted != *sum) {

@@ -20,11 +20,9 @@ async fn cut_connections_lose_no_output_and_run_no_cell_twice() {
     client.reconnect();
     let work = kernels.iter().map(|kernel| async move {
         for round in 0..8_u32 {
-            let code = format!(
-                "runs = globals().get('runs', 0) + 1\nimport os\nfor line in range(2000): print(line, 'ä' * 50)\n\
+            let code = "runs = globals().get('runs', 0) + 1\nimport os\nfor line in range(2000): print(line, 'ä' * 50)\n\
                  os.write(2, b'e' * 10_000)\nfrom IPython.display import display, Image\n\
-                 display(Image(b'\\x89PNG' + bytes(range(256)) * 1000, format='png'))\nruns"
-            );
+                 display(Image(b'\\x89PNG' + bytes(range(256)) * 1000, format='png'))\nruns";
             let result = kernel.run(code).run().await.unwrap();
             let lines: String = (0..2000).map(|line| format!("{line} {}\n", "ä".repeat(50))).collect();
             assert!(result.text() == lines, "round {round}");

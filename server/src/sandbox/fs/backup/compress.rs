@@ -124,7 +124,7 @@ mod tests {
             context.set_parameter(CParameter::CompressionLevel(level as i32)).unwrap();
             context.set_parameter(CParameter::WindowLog(WINDOW_LOG)).unwrap();
             let mut made = vec![0; 1 << 20];
-            let data: Vec<u8> = (0..4_u32 << 20).map(|at| (at.wrapping_mul(at) >> 13) as u8).collect();
+            let data: Vec<u8> = (0..4_u32 << 20).flat_map(|at| (at.wrapping_mul(at) >> 13).to_le_bytes()).collect();
             let mut input = InBuffer::around(&data);
             while input.pos < data.len() {
                 context.compress_stream(&mut OutBuffer::around(&mut made), &mut input).unwrap();
