@@ -39,7 +39,7 @@ impl Client {
 ///
 /// let done = client.git_checkout(format!("file://{path}")).directory("copy").branch("main").depth(1).run().await?;
 /// assert_eq!(done.branch.as_deref(), Some("main"));
-/// assert_eq!(client.files().read_all("copy/list").await?, b"tea\n");
+/// assert_eq!(client.exec("cat copy/list").run().await?.text(), "tea\n");
 ///
 /// // How far it is, while it runs.
 /// let mut progress = client.git_checkout(format!("file://{path}")).directory("again").start()?;

@@ -71,7 +71,7 @@ impl Checkouts {
     /// Takes a place and the directory.
     ///
     /// # Errors
-    /// `LIMIT_EXCEEDED`, those of [`Files::target`] and [`Target::take`], `USER_NOT_FOUND`.
+    /// `LIMIT_EXCEEDED`, those of [`Files::target`] and [`Target::take`], `GIT_REPOSITORY_NOT_FOUND`, `USER_NOT_FOUND`.
     pub(crate) async fn prepare(&self, asked: Asked, mut launch: Launch, files: &Files) -> Result<Checkout, Error> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
             let text = format!("{MAX} checkouts are under way, the most that there may be; wait for one");
@@ -82,8 +82,14 @@ impl Checkouts {
             None => Path::new("").join(&asked.directory),
         };
         let path = files.target(&ByteString::new(wanted.into_os_string().into_vec())).await?;
+        let source = asked.url.is_at(&path);
         let taken = Arc::clone(&self.taken);
         let target = blocking(move || Target::take(path, &taken)).await?;
+        if source {
+            // git would make the directory, and find in it the empty repository that it just began.
+            let text = format!("{} is new or empty: there is no repository there", asked.url.shown);
+            return Err(Error::new(Code::GitRepositoryNotFound, text));
+        }
         let owner = match &launch.user {
             Some(user) => Credentials::find(user).map(|user| Some((user.uid, user.gid)))?,
             None => None,

@@ -207,6 +207,7 @@ async fn each_failure_has_its_code_and_leaves_nothing() {
         (into(&origin.url("open/none.git")), Code::GitRepositoryNotFound),
         (into(missing.to_str().unwrap()), Code::GitRepositoryNotFound),
         (into(&format!("file://{}", missing.display())), Code::GitRepositoryNotFound),
+        (of(format!("file://{}/x", server.workspace().display())), Code::GitRepositoryNotFound),
         (into(&origin.url("private/shop.git")), Code::GitAuthFailed),
         (
             Checkout {

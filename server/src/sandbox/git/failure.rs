@@ -139,11 +139,10 @@ fn names_no_repository(line: &str) -> bool {
 
 /// The error of a git that ended like this and said this.
 pub(super) fn explain(asked: &Asked, exit: &Exit, said: &VecDeque<String>, redact: &Redact) -> Error {
-    let why = if said.iter().any(|line| names_no_repository(line)) {
-        Why::Repository
-    } else {
-        let found = MEANINGS.iter().find(|(phrase, _)| said.iter().any(|line| line.contains(phrase)));
-        found.map_or(Why::Other, |(_, why)| *why)
+    let meant = |(phrase, why): &(&str, Why)| Some((*why, said.iter().find(|line| line.contains(phrase))?));
+    let (why, telling) = match said.iter().find(|line| names_no_repository(line)) {
+        Some(line) => (Why::Repository, Some(line)),
+        None => MEANINGS.iter().find_map(meant).map_or((Why::Other, None), |(why, line)| (why, Some(line))),
     };
     let url = &asked.url.shown;
     let what = match why {
@@ -158,7 +157,8 @@ pub(super) fn explain(asked: &Asked, exit: &Exit, said: &VecDeque<String>, redac
         Why::Other => format!("{url} could not be cloned"),
     };
     let because = said.iter().rev().find(|line| line.starts_with("fatal: ") && !is_general(line));
-    let because = because.or_else(|| said.back()).map(|line| format!(": git says: {}", redact.text(line)));
+    // ssh says no `fatal: `.
+    let because = because.or(telling).or_else(|| said.back()).map(|line| format!(": git says: {}", redact.text(line)));
     let ended = match (&exit.signal, exit.code) {
         (Some(signal), _) => format!("; it was ended by {signal}"),
         (None, _) => String::new(),
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     fn explained(said: &[&str]) -> Error {
-        let url = "https://ada:s%40cret/1@git.example/shop.git".into();
+        let url = "https://ada:s%40cret%2F1@git.example/shop.git".into();
         let params = Checkout { url, branch: Some("main".to_owned()), ..Checkout::default() };
         let (asked, _) = Asked::new(params).unwrap();
         let redact = Redact::of(asked.credentials.as_ref());

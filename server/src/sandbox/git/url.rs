@@ -1,12 +1,14 @@
 //! Where a repository is: a URL that git may be given, without the user and password that were in it.
 
+use std::path::Path;
+
 use sandwire_protocol::{Code, Error};
 
 /// Longest URL, in bytes.
 const LONGEST: usize = 8 << 10;
 
 /// A URL, taken apart.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(super) struct Url {
     /// What git is given, and everybody may see.
     pub(super) shown: String,
@@ -15,6 +17,12 @@ pub(super) struct Url {
     /// User and password that stood in it.
     pub(super) username: Option<String>,
     pub(super) password: Option<String>,
+}
+
+impl std::fmt::Debug for Url {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Url").field("shown", &self.shown).field("way", &self.way).finish_non_exhaustive()
+    }
 }
 
 /// How git gets to a repository.
@@ -56,6 +64,12 @@ impl Url {
         }
     }
 
+    /// Whether the repository is this directory of the sandbox.
+    pub(super) fn is_at(&self, directory: &Path) -> bool {
+        let path = self.shown.split_once("://").map_or(&*self.shown, |(_, path)| path);
+        self.way == Way::File && Path::new(path) == directory
+    }
+
     /// The directory that git would make for it.
     ///
     /// # Errors
@@ -86,6 +100,13 @@ fn with_scheme(scheme: &str, rest: &str) -> Result<Url, Error> {
     }
     if host.is_empty() && scheme != "file" {
         return Err(invalid("`url` names no host"));
+    }
+    // A `/` in a password ends the host before its `@`: what stands before it would be shown as a host and its port.
+    let port = host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']'));
+    if port.is_some_and(|(_, port)| !port.bytes().all(|byte| byte.is_ascii_digit())) {
+        return Err(invalid(
+            "the port of `url` is no number; a `/`, `?` or `#` in a password is written `%2F`, `%3F`, `%23`",
+        ));
     }
     let (name, password) = match user.map(|user| user.split_once(':').unwrap_or((user, ""))) {
         None => (None, None),
@@ -174,7 +195,12 @@ mod tests {
         assert_eq!((odd.shown.as_str(), odd.password.as_deref()), ("http://git.example/a@b", Some("b@c")));
         let ssh = Url::parse("ssh://git:secret@git.example:22/a").unwrap();
         assert_eq!((ssh.shown.as_str(), ssh.password.as_deref()), ("ssh://git@git.example:22/a", Some("secret")));
+        assert!(!format!("{url:?} {token:?} {odd:?} {ssh:?}").contains("ret"), "{url:?}");
         assert_eq!(Url::parse("git@git.example:a/b.git").unwrap().way, Way::Ssh);
+        assert_eq!(Url::parse("http://[::1]:80/a").unwrap().shown, "http://[::1]:80/a");
+        assert_eq!(Url::parse("http://[::1]/a").unwrap().shown, "http://[::1]/a");
+        let here = Url::parse("file:///w/x/").unwrap();
+        assert!(here.is_at(Path::new("/w/x")) && !here.is_at(Path::new("/w")) && !url.is_at(Path::new("/w/x")));
         assert_eq!(Url::parse("git://ada@git.example/a").unwrap().shown, "git://git.example/a");
     }
 
@@ -200,6 +226,7 @@ mod tests {
             "../secret",
             "secret",
             "file://secret@x/y",
+            "https://ada:secret/1@git.example/shop.git",
         ] {
             let error = Url::parse(url).unwrap_err();
             assert_eq!(error.code, Code::InvalidGitUrl, "{url}");
