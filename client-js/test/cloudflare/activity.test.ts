@@ -1,9 +1,11 @@
 /** When a sandbox may be stopped: never on a guess, and not only then when it can still say so itself. */
 
+import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { isAtWork, Rest } from "../../src/cloudflare/activity.ts";
 import { connect, type Sandbox } from "../../src/index.ts";
 import { Server } from "../harness/server.ts";
+import { until } from "../harness/until.ts";
 
 let server: Server;
 let client: Sandbox;
@@ -23,6 +25,14 @@ const PATIENCE = 500;
 const answers = async (): Promise<true> => {
   await fetch(`${server.origin}/healthz`, { signal: AbortSignal.timeout(PATIENCE) });
   return true;
+};
+
+/** Stops the server. Its threads stop one by one, some after the signal was sent: until then one may still answer. */
+const stop = async () => {
+  server.signal("SIGSTOP");
+  const tasks = `/proc/${server.pid}/task`;
+  const stopped = (task: string) => /^State:\tT/m.test(readFileSync(`${tasks}/${task}/status`, "utf8"));
+  await until("all threads to stop", () => readdirSync(tasks).every(stopped));
 };
 
 const rest = (lane: () => Promise<Sandbox>) =>
@@ -50,12 +60,14 @@ it("is not due for as long as nobody can ask, while the server answers", async (
 it("is due when the server answers nothing for three times in a row", async () => {
   const silent = rest(async () => client);
   await client.startProcess("sleep 1000", { keepAlive: true });
-  server.signal("SIGSTOP");
+  await stop();
   expect(await silent.isDue()).toBe(false);
   expect(await silent.isDue()).toBe(false);
   server.signal("SIGCONT");
+  // It is awake when it answers: a busy machine may take longer for that than the patience here.
+  await until("an answer", () => answers().catch(() => false));
   expect(await silent.isDue()).toBe(false);
-  server.signal("SIGSTOP");
+  await stop();
   expect(await silent.isDue()).toBe(false);
   expect(await silent.isDue()).toBe(false);
   expect(await silent.isDue()).toBe(true);
