@@ -13,7 +13,8 @@ use super::living::{Control, Living, Said};
 use super::wire::{Done, Gone, PIECE};
 use crate::sandbox::activity::Working;
 
-/// Time after the interrupt of a cell whose time is over, before its kernel is killed.
+/// Time after the interrupt of a cell whose time is over, before its kernel is killed; of one that nobody hears, before it is
+/// interrupted again.
 const HEEDS: Duration = Duration::from_secs(5);
 
 /// Time in which a bridge that has ended is heard to its end: what it said last is in a pipe.
@@ -141,14 +142,16 @@ fn settle(mut held: Held, ended: &Ended, timed_out: bool) -> Result<Ran, Error> 
 impl Drop for Cell {
     fn drop(&mut self) {
         let Some(mut held) = self.held.take() else { return };
-        self.control.interrupt();
         let (control, timer) = (Arc::clone(&self.control), self.timer.take());
         // The context is not free before it has ended: what it still says would be the next one's.
         tokio::spawn(async move {
+            // Again and again: one that comes before the kernel has begun with the cell is lost.
+            let mut again = tokio::time::interval(HEEDS);
             let ended = loop {
                 let Some(living) = held.inner.living.as_mut() else { break Ended::GivenUp };
                 tokio::select! {
                     () = control.given_up.cancelled() => break Ended::GivenUp,
+                    _ = again.tick() => control.interrupt(),
                     said = living.next(PIECE) => match said {
                         Ok(Said::Output(..) | Said::Event(_)) => {}
                         Ok(Said::Done(done)) => break Ended::Done(done),
