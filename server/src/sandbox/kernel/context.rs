@@ -179,7 +179,8 @@ impl Context {
         self.seen().untold = None;
         held.start().await?;
         drop(held);
-        Ok(self.info())
+        // Those who waited have the turn now, and are told that what they counted on is lost: the kernel does nothing.
+        Ok(Info { state: State::Idle, ..self.info() })
     }
 
     /// Ends it for good.
