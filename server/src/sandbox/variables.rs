@@ -39,7 +39,18 @@ struct Variable {
 
 /// Somebody who runs, and takes the changes over one after the other.
 #[derive(Debug)]
-pub(crate) struct Follower(Arc<AtomicU64>);
+pub(crate) struct Follower {
+    seen: Arc<AtomicU64>,
+    /// What it had seen before it was told last.
+    before: u64,
+}
+
+impl Follower {
+    /// It has not taken over what it was told last.
+    pub(crate) fn missed(&self) {
+        self.seen.store(self.before, Ordering::Relaxed);
+    }
+}
 
 /// Variables by name; `None` is unset.
 pub(crate) type Changes = Vec<(String, Option<Vec<u8>>)>;
@@ -117,17 +128,18 @@ impl Variables {
         let seen = Arc::new(AtomicU64::new(table.version));
         table.followers.retain(|follower| follower.strong_count() > 0);
         table.followers.push(Arc::downgrade(&seen));
-        Follower(seen)
+        Follower { seen, before: table.version }
     }
 
     /// What has changed since the follower was told last.
-    pub(crate) fn changes(&self, follower: &Follower) -> Changes {
+    pub(crate) fn changes(&self, follower: &mut Follower) -> Changes {
         let table = self.lock();
-        let seen = follower.0.load(Ordering::Relaxed);
+        let seen = follower.seen.load(Ordering::Relaxed);
+        follower.before = seen;
         if seen == table.version {
             return Vec::new();
         }
-        follower.0.store(table.version, Ordering::Relaxed);
+        follower.seen.store(table.version, Ordering::Relaxed);
         let new = table.variables.iter().filter(|(_, variable)| variable.since > seen);
         new.map(|(name, it)| (String::from_utf8_lossy(name).into_owned(), it.value.clone())).collect()
     }
@@ -226,12 +238,18 @@ mod tests {
     #[test]
     fn what_is_unset_is_kept_until_everybody_knows() {
         let variables = Variables::default();
-        let follower = variables.follow();
+        let mut follower = variables.follow();
         set(&variables, "A", Some("1")).unwrap();
         set(&variables, "B", Some("2")).unwrap();
         set(&variables, "A", None).unwrap();
-        assert_eq!(variables.changes(&follower), [("A".to_owned(), None), ("B".to_owned(), Some(b"2".to_vec()))]);
-        assert_eq!(variables.changes(&follower), []);
+        assert_eq!(variables.changes(&mut follower), [("A".to_owned(), None), ("B".to_owned(), Some(b"2".to_vec()))]);
+        assert_eq!(variables.changes(&mut follower), []);
+        follower.missed();
+        assert_eq!(variables.changes(&mut follower), [], "it was not told anything");
+        set(&variables, "B", Some("2")).unwrap();
+        assert_eq!(variables.changes(&mut follower).len(), 1);
+        follower.missed();
+        assert_eq!(variables.changes(&mut follower).len(), 1);
         // Of nobody's any more.
         set(&variables, "B", Some("3")).unwrap();
         assert_eq!(count(&variables), 1);

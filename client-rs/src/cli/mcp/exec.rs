@@ -30,6 +30,11 @@ pub(super) async fn exec(tools: &Tools, arguments: Exec, cancelled: &Cancellatio
         () = cancelled.cancelled() => Err(wrong("the call was cancelled, and the command is ended")),
         exit = run(tools, &id, &arguments, &mut ends, wait) => exit.map(Some),
     };
+    if answer.is_err() {
+        // Whatever was begun is ended; that there was nothing is no error.
+        process.remove(true).await.unwrap_or_default();
+    }
+    // Only now: when we end meanwhile, it is ended with us.
     tools.commands().remove(&id);
     match answer {
         Ok(Some(Some(exit))) => {
@@ -52,11 +57,7 @@ pub(super) async fn exec(tools: &Tools, arguments: Exec, cancelled: &Cancellatio
                 ends.text(rest)
             ))
         }
-        Err(failed) => {
-            // Whatever was begun is ended; that there was nothing is no error.
-            process.remove(true).await.unwrap_or_default();
-            Err(failed)
-        }
+        Err(failed) => Err(failed),
     }
 }
 

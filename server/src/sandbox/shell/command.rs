@@ -85,6 +85,11 @@ impl Held {
                 News::Said(Report::NoDirectory { nonce: of }) if of == nonce => entered = false,
                 News::Said(Report::Left) => {
                     let exit = living.died().await?;
+                    if living.is_deaf()
+                        && let Some(follower) = &self.inner.follower
+                    {
+                        follower.missed();
+                    }
                     return Ok(if self.left(&exit) { Outcome::Left(exit) } else { Outcome::Died(exit) });
                 }
                 News::Said(Report::Done { .. } | Report::NoDirectory { .. } | Report::Open { .. } | Report::Ready) => {}

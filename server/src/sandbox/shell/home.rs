@@ -43,7 +43,7 @@ const PREFIX: &str = "sandwire-session-";
 const SETTLED: Duration = Duration::from_secs(10);
 
 /// Largest state that is kept for the next shell, in bytes.
-const LARGEST_STATE: u64 = 16 << 20;
+pub(super) const LARGEST_STATE: u64 = 16 << 20;
 
 /// The directory. Dropped, it is removed.
 #[derive(Debug)]

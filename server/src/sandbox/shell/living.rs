@@ -14,6 +14,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 
 use super::home::{self, Home};
+use super::posix;
 use super::report::{Report, Reports};
 use super::script::{self, Dialect};
 use crate::sandbox::process::list;
@@ -60,6 +61,12 @@ impl Living {
             Error::new(Code::ProcessSpawnFailed, format!("the directory of the session cannot be used: {error}"))
                 .with("errno", error.raw_os_error().unwrap_or(0))
         };
+        if restore && dialect == Dialect::Posix {
+            let left = home.take(home::STATE, home::LARGEST_STATE).map_err(failed)?;
+            let state = posix::state(home.path(), &left)
+                .ok_or_else(|| Error::new(Code::SessionTerminated, "what its shell has left is not whole"))?;
+            home.write(home::STATE, &state).map_err(failed)?;
+        }
         home.write(home::BOOT, script::boot(dialect, home.path(), restore).as_bytes()).map_err(failed)?;
         home.write(home::EXIT, script::exit(dialect, home.path()).as_bytes()).map_err(failed)?;
         let bell = home.open_pipe(home::BELL, OFlags::RDWR).map_err(failed)?;

@@ -31,6 +31,15 @@ const PROBE: &str = "\\builtin printf -v \"BASH_EXECUTION_STRING[8]\" ok";
 /// Ends the shell, also when there is no `exit` any more: what has no value is asked for.
 const GIVE_UP: &str = "${BASH_EXECUTION_STRING[9]:?}";
 
+/// What the signal to give up does: `exit` while a user's own text runs. At no other time: what goes before a command and
+/// after it is not to be left half done. Before a command that has code of its own it is `:exit`, and where there is none it is
+/// empty: no builtins, which is said to nobody.
+const ON_ABORT: &str = "\\builtin \"${BASH_EXECUTION_STRING[10]-${BASH_EXECUTION_STRING[4]:+:}${BASH_EXECUTION_STRING[1]:+exit}}\" || \\builtin :";
+
+/// A user's text begins, and is over, of a command that has code of its own.
+const RUNS: &str = "BASH_EXECUTION_STRING[10]=exit; ";
+const IS_OVER: &str = "BASH_EXECUTION_STRING[10]=:; ";
+
 /// What a nonce looks like.
 const NONCE: &str = "n????????????????";
 
@@ -118,7 +127,8 @@ pub(super) fn boot(dialect: Dialect, home: &str, restore: bool) -> String {
 
 /// Sets the session's own traps. Bash forgets all of them when `exec` has failed.
 fn traps(home: &str) -> String {
-    format!("\\builtin trap {} EXIT; \\builtin trap '\\builtin exit' {ABORT}", quoted(exit_trap(home).as_bytes()))
+    let [at_exit, at_abort] = [exit_trap(home).as_bytes(), ON_ABORT.as_bytes()].map(quoted);
+    format!("\\builtin trap {at_exit} EXIT; \\builtin trap {at_abort} {ABORT}")
 }
 
 /// The code of the session's own EXIT trap; another one is a user's.
@@ -197,7 +207,7 @@ fn special(home: &str, setting: &Setting) -> (Vec<u8>, Vec<u8>) {
         return (Vec::new(), Vec::new());
     }
     let home = word(home);
-    let (mut before, mut after) = (Vec::new(), Vec::new());
+    let (mut before, mut after) = (Vec::new(), IS_OVER.as_bytes().to_vec());
     if setting.rearm {
         before.extend_from_slice(format!("{}; ", traps(&home)).as_bytes());
     }
@@ -210,7 +220,7 @@ fn special(home: &str, setting: &Setting) -> (Vec<u8>, Vec<u8>) {
     }
     if setting.environment {
         before.extend_from_slice(format!("\\builtin command -p env -0 >|{home}/e 19<&-").as_bytes());
-        return (before, after);
+        return (before, Vec::new());
     }
     if setting.traps {
         before.extend_from_slice(trap_function(&home).as_bytes());
@@ -239,9 +249,11 @@ fn special(home: &str, setting: &Setting) -> (Vec<u8>, Vec<u8>) {
     let run = match &setting.stdin {
         // The pipe is open before anybody writes to it. Only then are the user's outputs there.
         Some(_) => {
-            format!("{{ \\builtin printf 'open %s\\0' \"${{{TEXT}[0]}}\" 1<>{home}/c; {EVAL} {OUTPUTS}; }} {INPUT}")
+            format!(
+                "{RUNS}{{ \\builtin printf 'open %s\\0' \"${{{TEXT}[0]}}\" 1<>{home}/c; {EVAL} {OUTPUTS}; }} {INPUT}"
+            )
         }
-        None => format!("{EVAL} {INPUT} {OUTPUTS}"),
+        None => format!("{RUNS}{EVAL} {INPUT} {OUTPUTS}"),
     };
     match &setting.cwd {
         Some((to, back)) => {

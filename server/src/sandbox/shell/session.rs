@@ -320,10 +320,11 @@ impl Held {
     }
 
     /// What has changed of the sandbox's variables, but for those that the session was made with.
-    pub(super) fn changes(&self) -> Changes {
-        let Some(follower) = &self.inner.follower else { return Changes::default() };
-        let mut changes = self.session.host.variables.changes(follower);
-        changes.retain(|(name, _)| !self.session.launch.env.contains_key(&ByteString::from(name)));
+    pub(super) fn changes(&mut self) -> Changes {
+        let Held { inner, session, .. } = self;
+        let Some(follower) = &mut inner.follower else { return Changes::default() };
+        let mut changes = session.host.variables.changes(follower);
+        changes.retain(|(name, _)| !session.launch.env.contains_key(&ByteString::from(name)));
         changes
     }
 

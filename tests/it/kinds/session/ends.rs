@@ -1,12 +1,17 @@
 //! How commands in a session are ended, and how shells end.
 
+use std::time::Duration;
+
 use sandwire::protocol::Code;
-use sandwire::protocol::kind::command::Target;
+use sandwire::protocol::kind::command::{Launch, Target};
+use sandwire::protocol::kind::env::Set;
 use sandwire::protocol::kind::exec::{Down, Params, Up};
-use sandwire::protocol::kind::{Exec, SessionGet, session};
+use sandwire::protocol::kind::session::{Create, Get};
+use sandwire::protocol::kind::{EnvSet, Exec, SessionGet, session};
 use sandwire_tests::wait::wait_for;
 
-use super::super::{ask, event, refusal, served};
+use super::super::{ask, event, line, refusal, served};
+use super::life::create;
 use super::{code, said, sees, told, within};
 use crate::common::{collect, run};
 
@@ -165,4 +170,32 @@ async fn the_start_names_the_shell() {
     let call = client.open::<Exec>(&Params { report_start: true, ..within("default", "echo $$") }).unwrap();
     let Down::Started { pid } = event(&call).await;
     assert_eq!(collect(&call).await.streams[1], format!("{pid}\n").as_bytes());
+}
+
+/// Given up as early as can be: before its shell has heard of it, while what it has of its own is set, when it begins.
+#[tokio::test]
+async fn whenever_a_command_is_given_up_the_session_is_what_it_was() {
+    let (_server, client) = served().await;
+    // Of a shell that gave up, a POSIX shell takes over no more than is exported.
+    for (shell, plain, exported) in [("bash", "PLAIN", 1), ("dash", "export PLAIN", 2)] {
+        create(&client, Create { id: Some(shell.to_owned()), shell: Some(shell.into()), ..Create::default() })
+            .await
+            .unwrap();
+        told(&client, shell, &format!("cd /usr; export A=\"it's\nold\"; {plain}=\"p '' q\"; umask 027")).await;
+        for round in 0..60 {
+            let new = Set { env: [("ROUND".into(), Some(round.to_string().into()))].into() };
+            ask::<EnvSet>(&client, &new).await.unwrap();
+            let env = ["A", "PLAIN", "NONE"].map(|name| (name.into(), Some("own".into()))).into();
+            let run = Launch { cwd: Some("lib".into()), env, ..line("while :; do sleep 0.001; done") };
+            let call = client.open::<Exec>(&Params { run, grace_ms: Some(60_000), ..within(shell, "") }).unwrap();
+            // Every moment of the beginning has its turn.
+            tokio::time::sleep(Duration::from_micros(150 * round)).await;
+            call.cancel();
+            let show = "pwd; echo \"$A|$PLAIN|${NONE-none}|$ROUND\"; env | grep -c -e ^A= -e ^PLAIN= -e ^NONE=; umask";
+            let expected = format!("/usr\nit's\nold|p '' q|none|{round}\n{exported}\n0027\n");
+            assert_eq!(told(&client, shell, show).await, expected, "{shell}, round {round}");
+        }
+        let info = ask::<SessionGet>(&client, &Get { id: shell.to_owned() }).await.unwrap();
+        assert_eq!(info.lost, 0, "{shell}");
+    }
 }
