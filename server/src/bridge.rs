@@ -22,6 +22,7 @@ use rustix::process::{Resource, Rlimit};
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
+use tokio::time::Instant;
 
 use cell::{Cells, Next};
 use input::Input;
@@ -135,6 +136,8 @@ enum Event {
     Room(io::Result<()>),
     /// The kernel is not heard to be idle.
     Late,
+    /// The kernel has begun with the cell that is to be interrupted.
+    Begun,
     Ignored,
 }
 
@@ -211,6 +214,12 @@ impl Bridge {
                     Next::Nothing
                 }
                 Event::Late => self.cells.ended(true)?,
+                Event::Begun => {
+                    if self.cells.interrupt() {
+                        self.interrupt(kernel, &mut sockets).await;
+                    }
+                    Next::Nothing
+                }
                 Event::Stdout(Err(_)) | Event::Stderr(Err(_)) | Event::Ignored => Next::Nothing,
                 Event::Published(None) | Event::Answered(None) | Event::Asks(None) => Next::Nothing,
             };
@@ -235,13 +244,7 @@ impl Bridge {
         let Self { cells, input, output, .. } = self;
         let Sockets { shell, published, stdin, control } = sockets;
         let Kernel { child, stdout, stderr } = kernel;
-        let word_at = cells.word_at();
-        let late = async {
-            match word_at {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
+        let (late, begun) = (at(cells.word_at()), at(cells.interrupt_at()));
         // What comes by a pipe can wait in it; what is published cannot.
         let low = cells.spool.is_low();
         let signer = &cells.signer;
@@ -256,6 +259,7 @@ impl Bridge {
             status = child.wait() => Event::Ended(status),
             room = output.writable(), if cells.spool.len() > 0 => Event::Room(room),
             () = late => Event::Late,
+            () = begun => Event::Begun,
         }
     }
 
@@ -272,7 +276,7 @@ impl Bridge {
                     send(&mut sockets.stdin, answer).await;
                 }
             }
-            Ask::Interrupt if self.cells.is_busy() => self.interrupt(kernel, sockets).await,
+            Ask::Interrupt if self.cells.interrupt() => self.interrupt(kernel, sockets).await,
             Ask::Kill => kernel.kill(),
             Ask::Interrupt | Ask::Start | Ask::End => {}
         }
@@ -360,6 +364,14 @@ impl Bridge {
                 }
             }
         }
+    }
+}
+
+/// Waits for that moment; for ever when there is none.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -19,6 +19,15 @@ use crate::sandbox::kernel::wire::{self, Cell, Done, PIECE, Say};
 /// Time after a reply in which the kernel is to say that it is idle. One that never does so is taken at its word.
 const IDLE_WITHIN: Duration = Duration::from_secs(5);
 
+/// Time in which a kernel that shows the code of a cell begins to run it, and one that is busy and shows nothing. Before that
+/// an interrupt is lost, or hits the kernel itself.
+const BEGINS_WITHIN: Duration = Duration::from_millis(50);
+const SHOWS_WITHIN: Duration = Duration::from_millis(500);
+
+/// Time after which no reply is expected any more from a kernel that was interrupted and is idle: ipykernel gives none when
+/// the interrupt hits itself.
+const REPLIES_WITHIN: Duration = Duration::from_secs(2);
+
 /// Most of what a kernel says outside of cells that is kept, for whoever asks why it ended.
 const LAST_WORDS: usize = 4 << 10;
 
@@ -52,8 +61,15 @@ struct Running {
     /// The request of the cell itself.
     itself: String,
     reply: Option<Map<String, Value>>,
-    replied: Option<Instant>,
+    /// When what it has said is taken for all.
+    word_at: Option<Instant>,
     idle: bool,
+    /// From when on the kernel heeds an interrupt of the cell itself; none as long as it is not busy with it.
+    begins: Option<Instant>,
+    /// It is to be interrupted then.
+    interrupt: bool,
+    /// It was interrupted.
+    interrupted: bool,
     failed: bool,
     done: Done,
     /// What the kernel asked for last.
@@ -76,9 +92,21 @@ impl Cells {
         Cells { signer, spool: Spool::new(spool, folder.to_owned()), running: None, last_words: Vec::new() }
     }
 
-    /// Whether a cell runs.
-    pub(super) fn is_busy(&self) -> bool {
-        self.running.is_some()
+    /// The cell is to be interrupted: at once if this is true, else when [`Cells::interrupt_at`] has come.
+    pub(super) fn interrupt(&mut self) -> bool {
+        let Some(running) = &mut self.running else { return false };
+        running.interrupt = match running.part {
+            Part::Before => true,
+            Part::Itself => running.begins.is_none_or(|at| at > Instant::now()),
+            Part::Trail | Part::After => false,
+        };
+        running.interrupted |= !running.interrupt;
+        !running.interrupt
+    }
+
+    /// When the cell is to be interrupted that was not begun when that was asked for.
+    pub(super) fn interrupt_at(&self) -> Option<Instant> {
+        self.running.as_ref().filter(|running| running.interrupt).and_then(|running| running.begins)
     }
 
     /// Whether the cell has more output than may wait.
@@ -109,8 +137,11 @@ impl Cells {
             id: String::new(),
             itself: String::new(),
             reply: None,
-            replied: None,
+            word_at: None,
             idle: false,
+            begins: None,
+            interrupt: false,
+            interrupted: false,
             failed: false,
             done: Done::default(),
             asks: None,
@@ -124,7 +155,7 @@ impl Cells {
         let Some((part, code)) = running.requests.pop_front() else { return Next::Drain };
         if part == Part::Trail {
             let (id, message) = self.signer.request("kernel_info_request", &json!({}));
-            (running.part, running.id, running.reply, running.replied, running.idle) = (part, id, None, None, false);
+            (running.part, running.id, running.reply, running.word_at, running.idle) = (part, id, None, None, false);
             return Next::Send(message);
         }
         let silent = running.cell.silent || part != Part::Itself;
@@ -140,7 +171,7 @@ impl Cells {
         if part == Part::Itself {
             running.itself.clone_from(&id);
         }
-        (running.part, running.id, running.reply, running.replied, running.idle) = (part, id, None, None, false);
+        (running.part, running.id, running.reply, running.word_at, running.idle) = (part, id, None, None, false);
         Next::Send(message)
     }
 
@@ -151,8 +182,20 @@ impl Cells {
     pub(super) fn published(&mut self, message: &Message) -> io::Result<Next> {
         let Some(running) = &mut self.running else { return Ok(Next::Nothing) };
         let current = message.parent == running.id;
+        if current && running.part == Part::Itself {
+            if message.kind == "execute_input" {
+                running.begins = Some(Instant::now() + BEGINS_WITHIN);
+            } else if message.kind == "status" && message.text("execution_state") == "busy" {
+                running.begins = running.begins.or_else(|| Some(Instant::now() + SHOWS_WITHIN));
+            }
+        }
         if message.kind == "status" {
-            running.idle |= current && message.text("execution_state") == "idle";
+            if current && message.text("execution_state") == "idle" {
+                running.idle = true;
+                if running.interrupted && running.reply.is_none() {
+                    running.word_at = Some(Instant::now() + REPLIES_WITHIN);
+                }
+            }
             return self.ended(false);
         }
         let trails = running.part == Part::Trail;
@@ -184,17 +227,18 @@ impl Cells {
         let Some(running) = &mut self.running else { return Ok(Next::Nothing) };
         if matches!(message.kind.as_str(), "execute_reply" | "kernel_info_reply") && message.parent == running.id {
             running.reply = Some(message.content);
-            running.replied = Some(Instant::now());
+            running.word_at = Some(Instant::now() + IDLE_WITHIN);
         }
         self.ended(false)
     }
 
     /// When the kernel is taken at its word.
     pub(super) fn word_at(&self) -> Option<Instant> {
-        self.running.as_ref().and_then(|running| running.replied).map(|replied| replied + IDLE_WITHIN)
+        self.running.as_ref().and_then(|running| running.word_at)
     }
 
-    /// Whether the request has ended, and what comes then. `late`: without the kernel's saying that it is idle.
+    /// Whether the request has ended, and what comes then. `late`: also when the kernel has not said that it is idle, or has
+    /// said nothing else.
     ///
     /// # Errors
     /// When what it says cannot be kept.
@@ -203,8 +247,9 @@ impl Cells {
         if !(running.idle || late) {
             return Ok(Next::Nothing);
         }
-        let Some(reply) = running.reply.take() else { return Ok(Next::Nothing) };
-        running.replied = None;
+        let none = || late.then(Map::new);
+        let Some(reply) = running.reply.take().or_else(none) else { return Ok(Next::Nothing) };
+        running.word_at = None;
         let status = match reply.get("status").and_then(Value::as_str) {
             Some("ok") => Status::Ok,
             Some("error") => Status::Error,

@@ -140,8 +140,14 @@ impl Mounts {
         match live.ready(asked, point, stop).await {
             Ok(()) => Ok(live),
             Err(error) => {
-                self.unmount(&point.path, Way::Lazy).await?;
+                // Before its end, because whoever waits for its store would keep it from ending; and behind it, because it
+                // may have mounted meanwhile.
+                let before = self.unmount(&point.path, Way::Lazy).await;
                 live.end(Duration::ZERO).await;
+                let behind = self.unmount(&point.path, Way::Lazy).await;
+                for failed in [before, behind].into_iter().filter_map(Result::err) {
+                    tracing::warn!(error = %failed, "what is left of a mount that did not come to serve");
+                }
                 Err(error)
             }
         }

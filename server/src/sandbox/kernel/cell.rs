@@ -145,7 +145,7 @@ impl Drop for Cell {
         let (control, timer) = (Arc::clone(&self.control), self.timer.take());
         // The context is not free before it has ended: what it still says would be the next one's.
         tokio::spawn(async move {
-            // Again and again: one that comes before the kernel has begun with the cell is lost.
+            // Again and again: its code may catch one, and go on.
             let mut again = tokio::time::interval(HEEDS);
             let ended = loop {
                 let Some(living) = held.inner.living.as_mut() else { break Ended::GivenUp };

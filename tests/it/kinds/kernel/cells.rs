@@ -193,6 +193,20 @@ async fn a_cell_is_interrupted_by_event_by_call_by_dropping_and_by_its_time() {
     assert_eq!(late.error.unwrap().name, "KeyboardInterrupt");
     assert_eq!((late.ran.timed_out, late.ran.kernel_died, late.ran.status), (true, false, Status::Error));
     assert_eq!(value(&kernel, "mark").await, "1");
+    // One that comes before the kernel has begun with the cell is not lost.
+    for round in 0..20 {
+        let silent = kernel.run("import time\ntime.sleep(1000)");
+        let ended = if round % 2 == 0 {
+            let mut running = silent.spawn().unwrap();
+            running.control().interrupt().await.unwrap();
+            assert!(matches!(first(&mut running).await, CellEvent::Error(error) if error.name == "KeyboardInterrupt"));
+            running.wait().await.unwrap()
+        } else {
+            silent.timeout(Duration::from_millis(1)).run().await.unwrap().ran
+        };
+        assert!(!ended.kernel_died && ended.status != Status::Ok, "round {round}: {ended:?}");
+    }
+    assert_eq!(value(&kernel, "mark").await, "1");
     let error = refused(kernel.run("1").language("r")).await;
     assert_eq!(error.code, Code::ValidationFailed);
 }

@@ -1,5 +1,7 @@
 //! What cannot be mounted, why, and that nothing of it is left.
 
+use std::time::Duration;
+
 use sandwire::protocol::Error;
 use sandwire_tests::server::Builder;
 use tokio::net::TcpListener;
@@ -38,6 +40,16 @@ async fn a_store_that_does_not_give_the_bucket_is_named_with_why() {
     let mute = Create { endpoint: Some(silent), options, ..of(&SHARED, "x0x", "made/it") };
     let error = refused(&server, &client, &mute).await;
     assert_eq!(reason(&error), because("unreachable"), "{error:?}");
+    // Who gives up has nothing mounted, however far s3fs has come.
+    for round in 0..10 {
+        let call = client.open::<MountCreate>(&Create { options: vec![], ..mute.clone() }).unwrap();
+        wait_for("s3fs to run", || !server.started().is_empty()).await;
+        tokio::time::sleep(Duration::from_millis(4 * round)).await;
+        call.cancel();
+        assert_eq!(call.result().await.unwrap_err().code, Code::Cancelled);
+        wait_for("all of it to be gone", || server.started().is_empty() && !server.workspace().join("made").exists())
+            .await;
+    }
     drop(listener);
     let error = refused(&server, &client, &Create { options: vec!["retries=1".to_owned()], ..mute }).await;
     assert_eq!(reason(&error), because("unreachable"), "{error:?}");
