@@ -12,6 +12,7 @@ mod message;
 mod output;
 mod sockets;
 mod spool;
+mod words;
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;

@@ -14,6 +14,7 @@ use zeromq::ZmqMessage;
 use super::message::{Message, Signer};
 use super::output::{self, Content, Output};
 use super::spool::Spool;
+use super::words::LastWords;
 use crate::sandbox::kernel::wire::{self, Cell, Done, PIECE, Say};
 
 /// Time after a reply in which the kernel is to say that it is idle. One that never does so is taken at its word.
@@ -31,9 +32,6 @@ const UNHEARD: Duration = Duration::from_secs(2);
 /// reply when an interrupt hits itself. It answers in order, so that none comes any more behind that answer.
 const REPLIES_WITHIN: Duration = Duration::from_millis(500);
 
-/// Most of what a kernel says outside of cells that is kept, for whoever asks why it ended.
-const LAST_WORDS: usize = 4 << 10;
-
 /// What is to be done next.
 #[derive(Debug)]
 pub(super) enum Next {
@@ -50,7 +48,7 @@ pub(super) struct Cells {
     pub(super) signer: Signer,
     pub(super) spool: Spool,
     running: Option<Running>,
-    last_words: Vec<u8>,
+    last_words: LastWords,
 }
 
 #[derive(Debug)]
@@ -104,7 +102,7 @@ impl Running {
 impl Cells {
     /// No cell, and nothing that waits.
     pub(super) fn new(signer: Signer, spool: u64, folder: &Path) -> Cells {
-        Cells { signer, spool: Spool::new(spool, folder.to_owned()), running: None, last_words: Vec::new() }
+        Cells { signer, spool: Spool::new(spool, folder.to_owned()), running: None, last_words: LastWords::default() }
     }
 
     /// The cell is to be interrupted: now if this is true, else when [`Cells::interrupt_at`] has come. Nothing but its own code
@@ -134,7 +132,7 @@ impl Cells {
 
     /// What the kernel said last outside of cells.
     pub(super) fn last_words(&self) -> String {
-        String::from_utf8_lossy(&self.last_words).trim().to_owned()
+        self.last_words.text()
     }
 
     /// The kernel takes cells: what it said until now was no last word.
@@ -354,9 +352,7 @@ impl Cells {
         if self.running.as_ref().is_some_and(|running| !running.cell.silent) {
             return self.bytes(say, bytes);
         }
-        self.last_words.extend_from_slice(bytes);
-        let surplus = self.last_words.len().saturating_sub(LAST_WORDS);
-        self.last_words.drain(..surplus);
+        self.last_words.add(bytes);
         Ok(())
     }
 

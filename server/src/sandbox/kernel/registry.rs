@@ -14,7 +14,7 @@ use super::context::{Asked, Context, Held, not_found};
 use super::pool::Pool;
 use super::{language, specs};
 use crate::sandbox::activity::Work;
-use crate::sandbox::process::registry::check_id;
+use crate::sandbox::id::{check_id, unused_id};
 use crate::sandbox::process::run::Host;
 use crate::sandbox::queue::{self, MOST, Refused};
 
@@ -94,7 +94,7 @@ impl Registry {
                 check_id(&id)?;
                 id
             }
-            None => table.unused_id(&self.host.boot),
+            None => unused_id("kernel", &self.host.boot, table.next, &table.contexts),
         };
         if let Some(context) = table.contexts.get(&id) {
             if params.reuse {
@@ -218,14 +218,6 @@ impl Registry {
         };
         let close = futures_util::future::join_all(contexts.values().map(|context| context.close(grace)));
         tokio::join!(close, self.pool.shutdown());
-    }
-}
-
-impl Table {
-    /// An id that no context has; ids of another boot stay apart from it.
-    fn unused_id(&self, boot: &str) -> String {
-        let id = |number: u64| format!("kernel-{}-{number}", boot.get(..4).unwrap_or_default());
-        (self.next..).map(id).find(|id| !self.contexts.contains_key(id)).unwrap_or_default()
     }
 }
 
