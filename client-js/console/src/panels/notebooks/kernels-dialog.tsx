@@ -6,7 +6,7 @@ import type { Client } from "../../app/client.ts";
 import { state } from "../../app/connection.ts";
 import { confirm } from "../../app/dialogs.ts";
 import { toastError } from "../../app/toasts.ts";
-import { Badge, Button, Dialog, EmptyState, ErrorState, formatDuration, Loading, type Tone } from "../../ui/index.ts";
+import { Badge, Button, EmptyState, formatDuration, ListDialog, type Tone } from "../../ui/index.ts";
 import { usePoll } from "../../ui/use-poll.ts";
 import { shown } from "../files/paths.ts";
 import type { Notebook } from "./notebook.ts";
@@ -45,48 +45,42 @@ export function KernelsDialog(props: { client: Client; open: readonly Notebook[]
     poll.refresh();
   };
   return (
-    <Dialog title="Kernels in this sandbox" wide onClose={onClose}>
-      {poll.data === undefined ? (
-        poll.error === undefined ? (
-          <Loading />
-        ) : (
-          <ErrorState title="The list cannot be had" error={poll.error} onRetry={poll.refresh} />
-        )
-      ) : poll.data.length === 0 ? (
+    <ListDialog
+      title="Kernels in this sandbox"
+      rows={poll.data}
+      error={poll.error}
+      onRetry={poll.refresh}
+      onClose={onClose}
+      empty={
         <EmptyState icon="notebooks" title="There is none">
           A kernel is started with the first cell of a notebook that runs, or by other clients.
         </EmptyState>
-      ) : (
-        <ul class="notebooks-kernels">
-          {poll.data.map(context => (
-            <li key={context.id} class="notebooks-kernels-row">
-              <div class="notebooks-kernels-text">
-                <span class="truncate">
-                  {nameOf(context, open)} <Badge tone={TONES[context.state]}>{context.state}</Badge>
-                </span>
-                <span class="muted truncate">
-                  {context.spec} · {context.cwd === undefined ? "" : `${shown(context.cwd)} · `}used{" "}
-                  {formatDuration(Math.max(0, Date.now() - context.usedAt.getTime()))} ago
-                  {context.queued > 0 && ` · ${context.queued} wait`}
-                </span>
-              </div>
-              <Button
-                kind="ghost"
-                icon="trash"
-                label={`End ${nameOf(context, open)}`}
-                disabled={busy.value}
-                onClick={() => void end(context)}
-              />
-            </li>
-          ))}
-        </ul>
-      )}
-      <div class="dialog-actions">
-        <Button kind="primary" onClick={onClose}>
-          Done
-        </Button>
-      </div>
-    </Dialog>
+      }
+      keyOf={context => context.id}
+      row={context => ({
+        title: (
+          <>
+            {nameOf(context, open)} <Badge tone={TONES[context.state]}>{context.state}</Badge>
+          </>
+        ),
+        note: (
+          <>
+            {context.spec} · {context.cwd === undefined ? "" : `${shown(context.cwd)} · `}used{" "}
+            {formatDuration(Math.max(0, Date.now() - context.usedAt.getTime()))} ago
+            {context.queued > 0 && ` · ${context.queued} wait`}
+          </>
+        ),
+        tools: (
+          <Button
+            kind="ghost"
+            icon="trash"
+            label={`End ${nameOf(context, open)}`}
+            disabled={busy.value}
+            onClick={() => void end(context)}
+          />
+        ),
+      })}
+    />
   );
 }
 
