@@ -3,7 +3,7 @@
 export { Button, type ButtonProps } from "./button.tsx";
 export { Dialog, FormDialog } from "./dialog.tsx";
 export { TextField, type TextFieldProps } from "./field.tsx";
-export { formatBytes, formatDuration, formatPercent, formatTime } from "./format.ts";
+export { formatAgo, formatBytes, formatDuration, formatPercent, formatTime } from "./format.ts";
 export { Icon, type IconName } from "./icon.tsx";
 export { KeyHint } from "./key-hint.tsx";
 export { Details, type Fact, Facts, ListDetails } from "./list-details.tsx";

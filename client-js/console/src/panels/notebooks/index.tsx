@@ -40,7 +40,9 @@ export default function NotebooksPanel(props: PanelProps) {
 
   const open = (path: string) => {
     opening.value = false;
-    if (notebooks.open(path) === undefined) toast("Too many notebooks are open: close one first", { tone: "danger" });
+    const notebook = notebooks.open(path);
+    if (notebook === undefined) toast("Too many notebooks are open: close one first", { tone: "danger" });
+    return notebook;
   };
   // The address says which one is seen.
   const asked = props.path.length === 0 ? undefined : `/${props.path.join("/")}`;
@@ -71,7 +73,8 @@ export default function NotebooksPanel(props: PanelProps) {
     const path = normal(typed.startsWith("/") ? typed : join(workspace, typed));
     try {
       await client.writeFile(toWire(path), serializeNotebook({}, [emptyCell("code")], undefined), { how: "create" });
-      open(path);
+      const notebook = open(path);
+      if (notebook !== undefined) notebook.fresh = true;
     } catch (error) {
       toastError(`${shown(nameOf(path))} could not be made`, error);
     }
@@ -149,7 +152,9 @@ export default function NotebooksPanel(props: PanelProps) {
         onClick={() => {
           listing.value = true;
         }}
-      />
+      >
+        {kind === "primary" ? "Kernels" : <span class="desktop-only">Kernels</span>}
+      </Button>
       <Button
         icon="files"
         label="Open a notebook (O)"

@@ -6,20 +6,14 @@ import type { Client } from "../../app/client.ts";
 import { state } from "../../app/connection.ts";
 import { confirm } from "../../app/dialogs.ts";
 import { toastError } from "../../app/toasts.ts";
-import { Badge, Button, EmptyState, formatDuration, ListDialog, type Tone } from "../../ui/index.ts";
+import { Badge, Button, EmptyState, formatAgo, ListDialog } from "../../ui/index.ts";
 import { usePoll } from "../../ui/use-poll.ts";
 import { shown } from "../files/paths.ts";
+import { KERNEL_STATES } from "./kernel-bar.tsx";
 import type { Notebook } from "./notebook.ts";
 
 /** Milliseconds between two looks. */
 const PAUSE = 2000;
-
-const TONES: Readonly<Record<CodeContext["state"], Tone>> = {
-  starting: "info",
-  idle: "ok",
-  busy: "info",
-  dead: "danger",
-};
 
 /** The list, open while it is mounted. */
 export function KernelsDialog(props: { client: Client; open: readonly Notebook[]; onClose: () => void }) {
@@ -60,13 +54,13 @@ export function KernelsDialog(props: { client: Client; open: readonly Notebook[]
       row={context => ({
         title: (
           <>
-            {nameOf(context, open)} <Badge tone={TONES[context.state]}>{context.state}</Badge>
+            {nameOf(context, open)} <State context={context} />
           </>
         ),
         note: (
           <>
             {context.spec} · {context.cwd === undefined ? "" : `${shown(context.cwd)} · `}used{" "}
-            {formatDuration(Math.max(0, Date.now() - context.usedAt.getTime()))} ago
+            {formatAgo(Math.max(0, Date.now() - context.usedAt.getTime()))}
             {context.queued > 0 && ` · ${context.queued} wait`}
           </>
         ),
@@ -82,6 +76,11 @@ export function KernelsDialog(props: { client: Client; open: readonly Notebook[]
       })}
     />
   );
+}
+
+function State(props: { context: CodeContext }) {
+  const { title, tone } = KERNEL_STATES[props.context.state];
+  return <Badge {...(tone ? { tone } : {})}>{title}</Badge>;
 }
 
 /** The notebook that it belongs to, when that is open here, else what it is called. */

@@ -32,6 +32,8 @@ export class Notebook {
   readonly saving: Signal<boolean> = signal(false);
   /** The file is another now, or gone, and there are changes here: a person must say which one holds. */
   readonly conflict: Signal<"changed" | "gone" | undefined> = signal(undefined);
+  /** Whether it was just made: then its first cell gets the keys as soon as it is seen. */
+  fresh = false;
   readonly #client: Client;
   #opened = false;
   #raw: JsonObject = {};

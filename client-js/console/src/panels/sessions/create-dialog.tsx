@@ -13,6 +13,11 @@ const RENEWALS = [
   { value: "renew", title: "Give a fresh one at once" },
 ] as const;
 
+const MEANINGS = {
+  say: "The next command does not run: whoever sends it learns that directory, variables and functions are lost.",
+  renew: "The next command runs in a fresh shell, without the directory, variables and functions of the old one.",
+} as const;
+
 interface Form {
   readonly id: string;
   readonly cwd: string;
@@ -86,6 +91,7 @@ export function CreateDialog(props: {
         label="When its shell has ended"
         choices={RENEWALS}
         value={renewal}
+        hint={MEANINGS[renewal]}
         onChange={value => set({ renewal: value })}
       />
     </FormDialog>

@@ -37,7 +37,7 @@ export function SessionDetails(props: {
     const waiting =
       queued === 0 ? "" : `, the ${queued === 1 ? "one that waits is" : `${queued} that wait are`} not run`;
     const yes = await confirm({
-      title: `Delete ${id}?`,
+      title: `Delete the session ${id}?`,
       text:
         session.state === "busy"
           ? `The command that runs in it is ended${waiting}, and what its commands left in the background is ended too.`

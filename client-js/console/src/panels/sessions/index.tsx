@@ -13,7 +13,7 @@ import {
   type Column,
   EmptyState,
   ErrorState,
-  formatDuration,
+  formatAgo,
   ListDetails,
   Loading,
   Panel,
@@ -58,7 +58,14 @@ const COLUMNS: readonly Column<SessionInfo>[] = [
     sort: row => row.shell,
     wideOnly: true,
   },
-  { id: "commands", title: "Commands", cell: row => row.commands, sort: row => row.commands, align: "right" },
+  {
+    id: "commands",
+    title: "Commands",
+    cell: row => row.commands,
+    sort: row => row.commands,
+    align: "right",
+    wideOnly: true,
+  },
   {
     id: "queued",
     title: "Waiting",
@@ -70,9 +77,9 @@ const COLUMNS: readonly Column<SessionInfo>[] = [
   { id: "lost", title: "Lost", cell: row => row.lost, sort: row => row.lost, align: "right", wideOnly: true },
   {
     id: "used",
-    title: "Idle for",
-    cell: row => (row.state === "busy" ? "–" : formatDuration(idle(row))),
-    sort: idle,
+    title: "Last used",
+    cell: row => (row.state === "busy" ? "now" : formatAgo(unused(row))),
+    sort: unused,
     align: "right",
     wideOnly: true,
   },
@@ -174,6 +181,7 @@ export default function SessionsPanel(props: PanelProps) {
   );
 }
 
-function idle(session: SessionInfo): number {
+/** Milliseconds since it was used. */
+function unused(session: SessionInfo): number {
   return Math.max(0, Date.now() - session.usedAt.getTime());
 }
