@@ -4,9 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { CommandClient, PortClient, ProcessClient } from "../../../src/cloudflare/client/commands.ts";
-import { ClientConnection } from "../../../src/cloudflare/client/connection.ts";
 import { BackupClient, FileClient } from "../../../src/cloudflare/client/files.ts";
-import { SandboxClient } from "../../../src/cloudflare/client/sandbox.ts";
 import { parseSSEStream } from "../../../src/cloudflare/events.ts";
 import { S3 } from "../../harness/s3.ts";
 import { Server } from "../../harness/server.ts";
@@ -54,32 +52,6 @@ it("is refused without the token, and reaches nobody where nobody is", async () 
   await expect(nobody.exists("/", "one")).rejects.toMatchObject({ code: "CONTAINER_UNAVAILABLE" });
 });
 
-it("connects anew with the next call when its connection has given up", async () => {
-  const own = await Server.start();
-  try {
-    const client = new SandboxClient({ baseUrl: own.origin, retryTimeoutMs: 200 });
-    expect(await client.utils.ping()).toBeTruthy();
-    await own.kill();
-    await expect
-      .poll(() => client.utils.ping().catch(error => error.code), { timeout: 20_000 })
-      .toBe("CONTAINER_UNAVAILABLE");
-    expect(client.isWebSocketConnected()).toBe(false);
-    await own.comeBack();
-    expect(await client.utils.ping()).toBeTruthy();
-    expect(client.isWebSocketConnected()).toBe(true);
-    client.disconnect();
-    // What is being made when it is disconnected is for nobody.
-    const ping = client.utils.ping();
-    client.disconnect();
-    await expect(ping).rejects.toMatchObject({ code: "CONTAINER_UNAVAILABLE" });
-    expect(client.isWebSocketConnected()).toBe(false);
-    expect(await client.utils.ping()).toBeTruthy();
-    client.disconnect();
-  } finally {
-    await own.stop();
-  }
-});
-
 it("waits for ports, and says when the process behind one has ended", async () => {
   const processes = new ProcessClient(options());
   const ports = new PortClient(options());
@@ -96,17 +68,6 @@ it("waits for ports, and says when the process behind one has ended", async () =
   ]);
   const { processId } = await processes.startProcess("exit 4", "one");
   expect(await types({ port: 9, mode: "tcp", processId })).toEqual(["watching", "process_exited"]);
-  const connection = new ClientConnection(options());
-  const started = await processes.startProcess("exec sleep 1000", "one");
-  const reader = (
-    await new PortClient(connection).watchPort({ port: 9, mode: "tcp", processId: started.processId })
-  ).getReader();
-  await reader.read();
-  const client = await connection.client();
-  await expect.poll(() => client.stats.channels).toBeGreaterThan(0);
-  await reader.cancel();
-  await expect.poll(() => client.stats.channels).toBe(0);
-  connection.disconnect();
   await expect(processes.getProcess("none")).rejects.toMatchObject({ code: "PROCESS_NOT_FOUND" });
 });
 
