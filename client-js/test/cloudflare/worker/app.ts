@@ -82,6 +82,15 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     return { error: await ended, pid: Number((await sandbox.readFile(path)).content) };
   },
 
+  /** Watches a directory again and again, and leaves before anything changed. */
+  async watchAndLeave(sandbox, [folder = "", times]) {
+    for (let i = 0; i < Number(times); i += 1) {
+      const reader = (await sandbox.watch(folder)).getReader();
+      await reader.read();
+      await reader.cancel();
+    }
+  },
+
   execStream: async (sandbox, [command = "true"]) => collect(await sandbox.execStream(command)),
 
   async process(sandbox, [command = "true"]) {
