@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { CommandClient, PortClient, ProcessClient } from "../../../src/cloudflare/client/commands.ts";
+import { ClientConnection } from "../../../src/cloudflare/client/connection.ts";
 import { BackupClient, FileClient } from "../../../src/cloudflare/client/files.ts";
 import { parseSSEStream } from "../../../src/cloudflare/events.ts";
 import { S3 } from "../../harness/s3.ts";
@@ -52,6 +53,34 @@ it("is refused without the token, and reaches nobody where nobody is", async () 
   await expect(nobody.exists("/", "one")).rejects.toMatchObject({ code: "CONTAINER_UNAVAILABLE" });
 });
 
+it("connects anew with the next call when its connection has given up", async () => {
+  const own = await Server.start();
+  try {
+    const connection = new ClientConnection({ baseUrl: own.origin, retryTimeoutMs: 200 });
+    const files = new FileClient(connection);
+    const asked = () =>
+      files.exists("/", "one").then(
+        () => "ok",
+        ({ code }) => code,
+      );
+    expect(await asked()).toBe("ok");
+    await own.kill();
+    await expect.poll(asked, { timeout: 20_000 }).toBe("CONTAINER_UNAVAILABLE");
+    expect(connection.isConnected).toBe(false);
+    await own.comeBack();
+    expect([await asked(), connection.isConnected]).toEqual(["ok", true]);
+    connection.disconnect();
+    // What is being made when it is disconnected is for nobody.
+    const lost = asked();
+    connection.disconnect();
+    expect([await lost, connection.isConnected]).toEqual(["CONTAINER_UNAVAILABLE", false]);
+    expect(await asked()).toBe("ok");
+    connection.disconnect();
+  } finally {
+    await own.stop();
+  }
+});
+
 it("waits for ports, and says when the process behind one has ended", async () => {
   const processes = new ProcessClient(options());
   const ports = new PortClient(options());
@@ -68,6 +97,17 @@ it("waits for ports, and says when the process behind one has ended", async () =
   ]);
   const { processId } = await processes.startProcess("exit 4", "one");
   expect(await types({ port: 9, mode: "tcp", processId })).toEqual(["watching", "process_exited"]);
+  const connection = new ClientConnection(options());
+  const started = await processes.startProcess("exec sleep 1000", "one");
+  const reader = (
+    await new PortClient(connection).watchPort({ port: 9, mode: "tcp", processId: started.processId })
+  ).getReader();
+  await reader.read();
+  const client = await connection.client();
+  await expect.poll(() => client.stats.channels).toBeGreaterThan(0);
+  await reader.cancel();
+  await expect.poll(() => client.stats.channels).toBe(0);
+  connection.disconnect();
   await expect(processes.getProcess("none")).rejects.toMatchObject({ code: "PROCESS_NOT_FOUND" });
 });
 
