@@ -136,6 +136,7 @@ it("has sessions whose shells are their own", async () => {
     second: "hello other",
     twice: "SESSION_ALREADY_EXISTS",
     deleted: true,
+    names: ["named", true, "on"],
   });
 });
 

@@ -6,7 +6,9 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { CommandClient, PortClient, ProcessClient } from "../../../src/cloudflare/client/commands.ts";
 import { ClientConnection } from "../../../src/cloudflare/client/connection.ts";
 import { BackupClient, FileClient } from "../../../src/cloudflare/client/files.ts";
+import { InterpreterClient } from "../../../src/cloudflare/client/interpreter.ts";
 import { parseSSEStream } from "../../../src/cloudflare/events.ts";
+import { kernels } from "../../harness/kernels.ts";
 import { S3 } from "../../harness/s3.ts";
 import { Server } from "../../harness/server.ts";
 
@@ -110,6 +112,40 @@ it("waits for ports, and says when the process behind one has ended", async () =
   connection.disconnect();
   await expect(processes.getProcess("none")).rejects.toMatchObject({ code: "PROCESS_NOT_FOUND" });
 });
+
+it("reads code that says no language as its context's", async () => {
+  const installed = kernels();
+  const own = await Server.start({ env: installed.env });
+  const connection = new ClientConnection({ baseUrl: own.origin });
+  try {
+    const interpreter = new InterpreterClient(connection);
+    const [script, python] = [
+      await interpreter.createCodeContext({ language: "javascript" }),
+      await interpreter.createCodeContext({ language: "python" }),
+    ];
+    const code = "const { sep } = require('node:path'); [sep]";
+    const types: string[] = [];
+    let failed: unknown;
+    await interpreter.runCodeStream(script.id, code, undefined, {
+      onError: error => {
+        failed = error;
+      },
+    });
+    expect(failed).toBe(undefined);
+    for await (const event of parseSSEStream<{ type: string; json?: unknown }>(
+      await interpreter.streamCode(python.id, "[1, 2]"),
+    )) {
+      types.push(event.type);
+      if (event.type === "result") expect(event.json).toEqual([1, 2]);
+    }
+    expect(types).toEqual(["result", "execution_complete"]);
+    await expect(interpreter.streamCode("none", "1")).rejects.toMatchObject({ code: "CONTEXT_NOT_FOUND" });
+  } finally {
+    connection.disconnect();
+    await own.stop();
+    installed.remove();
+  }
+}, 60_000);
 
 it("packs a directory into a file of the sandbox, sends its parts, and restores it", async () => {
   const backup = new BackupClient(options());

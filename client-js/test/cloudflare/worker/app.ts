@@ -178,7 +178,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       (error: Coded) => error.code,
     );
     const deleted = (await sandbox.deleteSession("work")).success;
-    return { stdout, second, twice, deleted };
+    const named = await sandbox.createSession({ name: "named" });
+    const forPeople = await sandbox.createSession({ name: "for people: ä" });
+    const names = [named.id, /^[0-9a-f-]{36}$/.test(forPeople.id), (await forPeople.exec("echo on")).stdout];
+    await Promise.all([sandbox.deleteSession(named.id), sandbox.deleteSession(forPeople.id)]);
+    return { stdout, second, twice, deleted, names };
   },
 
   /** What ends commands and shells in a session, and what does not. */
