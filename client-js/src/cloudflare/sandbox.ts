@@ -34,6 +34,10 @@ import { terminal } from "./terminal.ts";
 import { Tunnels, type TunnelsHandler } from "./tunnels.ts";
 import type * as Types from "./types.ts";
 import { checkOwnVariables, sandboxVariables, startVariables, tellVariables, type Variables } from "./variables.ts";
+import { within } from "./within.ts";
+
+/** Milliseconds that a connection for last words may take. */
+const LAST_CONNECT = 10_000;
 
 /**
  * The Durable Object of one sandbox. Starts its container when something needs it, lets it sleep when nothing does, and
@@ -71,6 +75,8 @@ export class Sandbox<Env = unknown> extends SandboxPorts<Env> implements Types.I
   #ownVariables: Readonly<Record<string, string>> = {};
   #starting: Promise<void> | undefined;
   #destroying: Promise<void> | undefined;
+  /** Whether what is mounted has its last words: over a connection that may have to be made for them. */
+  #isParting = false;
   readonly #rest: Rest = new Rest({
     isAtWork: async () => isAtWork(await this.#relay.client(), seconds(this.sleepAfter) * 1000),
     answers: () => answers(this.ctx.container, this.#settings.token),
@@ -214,7 +220,7 @@ export class Sandbox<Env = unknown> extends SandboxPorts<Env> implements Types.I
 
   /** Stops the container; clients stay connected. The next call starts it again. */
   override async stop(signal?: Parameters<SandboxPorts<Env>["stop"]>[0]): Promise<void> {
-    await this.#object.mounts.farewell();
+    await this.#farewell();
     this.#relay.sleep("asleep");
     await super.stop(signal);
   }
@@ -333,15 +339,14 @@ export class Sandbox<Env = unknown> extends SandboxPorts<Env> implements Types.I
     if (!this.#located || this.#settings.now.told === undefined) {
       this.#settings.set(await attempt({}, () => arrive(client, this.#settings.now)));
       this.#located = true;
-      // Nobody waits for what was mounted before the object was evicted.
-      this.#object.mounts.resume(client).catch(() => {});
     }
+    this.#object.mounts.resume(client);
     return client;
   }
 
   /** Starts the container, unless it runs; who comes meanwhile waits for the same start. */
   async #start(): Promise<void> {
-    await this.#destroying;
+    if (!this.#isParting) await this.#destroying;
     if (this.ctx.container?.running && (await this.getState()).status === "healthy") return;
     checkOwnVariables(this.#ownVariables);
     const { containerTimeouts } = this.#settings.now;
@@ -392,9 +397,24 @@ export class Sandbox<Env = unknown> extends SandboxPorts<Env> implements Types.I
     }
   }
 
+  /** Carries over what is left in the mounts; also when nobody has asked for anything since the object was evicted. */
+  async #farewell(): Promise<void> {
+    const { mounts } = this.#object;
+    if (this.ctx.container?.running && mounts.areAway) {
+      this.#isParting = true;
+      const resumed = this.#relay.client().then(async client => {
+        await client.info();
+        mounts.resume(client);
+      });
+      await within(LAST_CONNECT, resumed);
+      this.#isParting = false;
+    }
+    await mounts.farewell();
+  }
+
   async #destroy(): Promise<void> {
     this.#object.endLife();
-    await Promise.all([this.#object.mounts.farewell(), this.#tunnels.farewell()]);
+    await Promise.all([this.#farewell(), this.#tunnels.farewell()]);
     this.#object.mounts.clear();
     this.#relay.sleep("destroyed");
     this.#ports.clear();
