@@ -18,6 +18,6 @@ export function stateText(session: Pick<SessionInfo, "state" | "exit" | "queued"
   return {
     label: "Shell ended",
     tone: "danger",
-    detail: `Its shell has ended, and with it directory, variables and functions. ${exitText(session.exit).detail} The next command is told so and does not run; the one after it gets a fresh shell.`,
+    detail: `Its shell has ended, and with it directory, variables and functions. ${exitText(session.exit).detail} Unless the session was made to give a fresh one at once, the next command is told so and does not run; the one after it gets a fresh shell.`,
   };
 }
