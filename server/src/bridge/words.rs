@@ -3,8 +3,8 @@
 /// Most of it that is kept, in bytes.
 const MOST: usize = 4 << 10;
 
-/// What ipykernel writes at each start that no Jupyter server asks for, whatever comes of it. With output that goes to a
-/// pipe, it comes at the end, behind the reason for that.
+/// What ipykernel writes at each start that no Jupyter server asks for, whatever comes of it. It may be read when the kernel
+/// has answered already.
 const NOTE: [&str; 5] = [
     "NOTE: When using the `ipython kernel` entry point, Ctrl-C will not work.",
     "To exit, you will have to explicitly quit this process, by either sending",
