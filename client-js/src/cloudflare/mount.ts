@@ -24,7 +24,10 @@ import type { MountBucketOptions, RemoteMountBucketOptions } from "./types.ts";
  * A binding (`localBucket`, or no `endpoint`), and an endpoint with `credentialProxy`, are mirrored: the object, which alone can
  * reach the bucket, carries files from one side to the other when they change. What is written in the sandbox is in the
  * bucket about a second after, what changes in the bucket is in the sandbox within 15 seconds; what changed on both is kept
- * twice. Files are carried whole, 20,000 at the most, and take room in the sandbox; options of s3fs have no meaning there.
+ * twice. Files are carried whole, 20,000 at the most, and take room in the sandbox; options of s3fs have no meaning there. What
+ * cannot be a file (a name of more than 255 bytes; `a` beside `a/b`) stays in the bucket, and the Worker's log says so.
+ *
+ * Nothing may be mounted in a mirror, nor a mirror over something.
  *
  * @throws InvalidMountConfigError, MissingCredentialsError, S3FSMountError, BucketMountError.
  */

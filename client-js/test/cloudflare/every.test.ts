@@ -41,7 +41,7 @@ it.each([
   ["session", 30],
   ["process", 6],
   ["tunnels", 3],
-  ["client", 30],
+  ["client", 33],
   ["proxyTerminal", 1],
 ])("%s: every method does its work", async (what, least) => {
   const folder = join(platform.folder, what);

@@ -87,6 +87,27 @@ it("removes nothing from the bucket when it is unmounted behind several first ca
   expect(await keys("evict-calls")).toEqual(names);
 });
 
+it("removes nothing from the bucket when the object is evicted while it unmounts", async () => {
+  const names = Array.from({ length: 100 }, (_, i) => `file-${i}`).sort();
+  await Promise.all(names.map(name => bucket.put(`leaving/${name}`, "")));
+  const path = join(platform.folder, "leaving");
+  await mount("leaving", path);
+  const unmounted = unmount("leaving", path).then(
+    () => true,
+    () => false,
+  );
+  await until("some files are away", () => readdirSync(path).length < names.length);
+  await evict("leaving");
+  if (!(await unmounted)) {
+    await exec("leaving");
+    await until("they are back", () => readdirSync(path).length === names.length);
+    await unmount("leaving", path);
+  }
+  expect(readdirSync(path)).toEqual([]);
+  await settled("leaving", path);
+  expect(await keys("leaving")).toEqual(names);
+});
+
 it("does not take for removed what it may not look at, and names it when it cannot be unmounted for that", async () => {
   const path = join(platform.folder, "unreadable");
   const sub = join(path, "sub");
@@ -99,11 +120,16 @@ it("does not take for removed what it may not look at, and names it when it cann
     // What is looked at in one go is carried in one go.
     await until("it is carried", () => bucket.head(`unreadable/${name}`));
   }
+  // Nor when it cannot be watched anew for that.
+  await evict("unreadable");
+  writeFileSync(join(path, "more"), "");
+  await exec("unreadable");
+  await until("it is carried", () => bucket.head("unreadable/more"));
   await expect(unmount("unreadable", path)).rejects.toMatchObject({
     code: "BUCKET_UNMOUNT_ERROR",
     message: expect.stringMatching(/stays mounted.* sub\/(a|deep): /),
   });
-  expect(await keys("unreadable")).toEqual(["one", "sub/a", "sub/deep", "two"]);
+  expect(await keys("unreadable")).toEqual(["more", "one", "sub/a", "sub/deep", "two"]);
   // It does stay mounted.
   writeFileSync(join(path, "three"), "");
   await until("it is carried", () => bucket.head("unreadable/three"));
@@ -111,7 +137,7 @@ it("does not take for removed what it may not look at, and names it when it cann
   writeFileSync(join(sub, "a"), "changed");
   await unmount("unreadable", path);
   expect(await there("unreadable/sub/a")).toBe("changed");
-  expect(await keys("unreadable")).toEqual(["one", "sub/a", "sub/deep", "three", "two"]);
+  expect(await keys("unreadable")).toEqual(["more", "one", "sub/a", "sub/deep", "three", "two"]);
 });
 
 it("carries what was not carried before the sandbox sleeps, though nobody called since the object was evicted", async () => {

@@ -1,6 +1,9 @@
 /** Sessions: made, used from the commands and a terminal, their shells killed, and deleted. */
 
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { CuttingProxy } from "../harness/proxy.ts";
 import type { Bench } from "./bench.ts";
 import { enter, ready, shows } from "./screen.ts";
 
@@ -96,5 +99,55 @@ export function sessionTests(bench: () => Bench): void {
     await visitor.pictures("sessions-delete");
     await page.getByRole("dialog").getByRole("button", { name: "Delete session" }).click();
     await page.getByText("No sessions").waitFor();
+  });
+
+  test("a session's state and its commands go through a connection that is lost again and again", async () => {
+    const { workspace, address } = bench().server;
+    const proxy = await CuttingProxy.start(address);
+    try {
+      const expected = [/WebSocket connection/, /net::ERR_/, /status of 426/];
+      await using visitor = await bench().visit({ expected }, proxy.origin);
+      const { page } = visitor;
+      await visitor.go("Commands");
+      await visitor.go("Sessions");
+      await page.getByText("No sessions").waitFor();
+      await page.getByRole("button", { name: "New session", exact: true }).click();
+      const dialog = page.getByRole("dialog", { name: "New session" });
+      await dialog.getByLabel("Name").fill("cut");
+      await proxy.cut();
+      await dialog.getByRole("button", { name: "Create" }).click();
+      await dialog.waitFor({ state: "detached" });
+      const details = page.getByRole("region", { name: "Session cut" });
+      await details.getByRole("button", { name: /^Run commands in it/ }).click();
+      const field = page.getByRole("textbox", { name: /^Command/ });
+      const run = async (command: string) => {
+        await field.fill(command);
+        await page.keyboard.press("Enter");
+        await proxy.cut();
+        return page.getByRole("article").first();
+      };
+      // Each runs once, however often it is cut.
+      for (let n = 1; n <= 5; n += 1) {
+        await (await run(`: $((N += 1)); echo this is $N`)).getByText(`this is ${n}`, { exact: true }).waitFor();
+      }
+      const waits = await run("echo before; until [ -e cut-gate ]; do sleep 0.05; done; seq 2000 | tail -n 1; exit 7");
+      await waits.getByText("before", { exact: true }).waitFor();
+      await proxy.refuse();
+      await proxy.cut();
+      await visitor.connection("Reconnecting…");
+      writeFileSync(join(workspace, "cut-gate"), "");
+      await proxy.accept();
+      await waits.getByText("Exited 7").waitFor();
+      await waits.getByText("2000", { exact: true }).waitFor();
+      await (await run("echo last is $N")).getByText("last is 5", { exact: true }).waitFor();
+      await visitor.go("Sessions");
+      await page.getByRole("row", { name: /^cut.*Idle/ }).click();
+      await details.getByRole("button", { name: "Delete it" }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "Delete session" }).click();
+      await page.getByText("No sessions").waitFor();
+    } finally {
+      await proxy.stop();
+      rmSync(join(workspace, "cut-gate"), { force: true });
+    }
   });
 }

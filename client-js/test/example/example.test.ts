@@ -12,6 +12,7 @@ import { promisify } from "node:util";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Visitor } from "../console/bench.ts";
+import { cell, code, notebook } from "../console/notebook.ts";
 import { enter, newTerminal, shows } from "../console/screen.ts";
 import { launchChromium } from "../harness/chromium.ts";
 import { until } from "../harness/until.ts";
@@ -166,6 +167,26 @@ describe("for who is let in", () => {
     expect(await state()).toBe("running");
     await visitor.go("Files");
     await page.getByText("kept.txt").first().waitFor();
+  });
+
+  it("makes no sandbox anew that was destroyed while a notebook was open, whose file is watched", async () => {
+    const body = notebook([code("c1", "print('open')")]);
+    await ask("/api/sandboxes/drowsy/files/workspace/n.ipynb", { method: "PUT", body });
+    await using visitor = await come("/sandboxes/drowsy/#/notebooks/workspace/n.ipynb");
+    const { page } = visitor;
+    await cell(page, 1).getByText("print").waitFor();
+    // What changes in the file is seen, so that it is watched now.
+    const changed = notebook([code("c1", "print('changed')")]);
+    await ask("/api/sandboxes/drowsy/files/workspace/n.ipynb", { method: "PUT", body: changed });
+    await cell(page, 1).getByText("changed").waitFor();
+    const engine = `http://${example.engine.address.replace(/\/$/, "")}/sandboxes/drowsy`;
+    const headers = { authorization };
+    const state = async () => ((await (await fetch(engine, { headers })).json()) as { state?: string }).state;
+    expect(await state()).toBe("running");
+    expect((await ask("/api/sandboxes/drowsy", { method: "DELETE" })).status).toBe(204);
+    await page.getByText("The sandbox sleeps").waitFor();
+    await visitor.pictures("worker-notebook-asleep");
+    expect(await state()).not.toBe("running");
   });
 
   it("asks for a name first", async () => {

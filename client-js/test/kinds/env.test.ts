@@ -1,13 +1,44 @@
 /** Variables of the sandbox and of sessions against the real server. */
 
-import { describe, expect, it } from "vitest";
-import { connect, SessionTerminatedError, TimeoutError, ValidationFailedError } from "../../src/index.ts";
+import { readdirSync, readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { connect, type Sandbox, SessionTerminatedError, TimeoutError, ValidationFailedError } from "../../src/index.ts";
+import { CuttingProxy } from "../harness/proxy.ts";
 import { failure, served } from "./served.ts";
 
-const test = served();
-const says = async (line: string, options: object = {}) => (await test.sandbox.exec(line, options)).stdout;
+/** A server of the block's own, and a client to it, whose connection is cut again and again if that is said. */
+function through(cut: readonly [least: number, most: number] | undefined) {
+  const direct = served();
+  if (!cut) return direct;
+  let proxy: CuttingProxy;
+  let sandbox: Sandbox;
+  beforeAll(async () => {
+    proxy = await CuttingProxy.start(direct.server.address);
+    await proxy.cutRandomly(13, ...cut);
+    sandbox = await connect(proxy.url);
+  });
+  afterAll(async () => {
+    await proxy.keepWhole();
+    await sandbox.close();
+    await proxy.stop();
+  });
+  return {
+    get server() {
+      return direct.server;
+    },
+    get sandbox() {
+      return sandbox;
+    },
+  };
+}
 
-describe("variables of the sandbox", () => {
+describe.each([
+  ["directly", undefined],
+  ["over a connection that is cut", [300, 3_000] as const],
+])("variables of the sandbox, %s", (_, cut) => {
+  const test = through(cut);
+  const says = async (line: string, options: object = {}) => (await test.sandbox.exec(line, options)).stdout;
+
   it("are had by everything that begins from then on, whoever begins it, and what says its own has its own", async () => {
     await test.sandbox.setEnvVars({ FROM: "sandbox", EMPTY: "" });
     await using other = await connect(test.server.url);
@@ -46,7 +77,13 @@ describe("variables of the sandbox", () => {
   });
 });
 
-describe("variables of a session", () => {
+describe.each([
+  ["directly", undefined],
+  ["over a connection that is cut", [300, 3_000] as const],
+])("variables of a session, %s", (_, cut) => {
+  const test = through(cut);
+  const says = async (line: string, options: object = {}) => (await test.sandbox.exec(line, options)).stdout;
+
   it("are exported in its shell, and nowhere else", async () => {
     await test.sandbox.setEnvVars({ WHO: "sandbox" });
     const session = await test.sandbox.createSession();
@@ -85,6 +122,40 @@ describe("variables of a session", () => {
     expect((await session.exec("echo $ON$LATE")).stdout).toBe("time\n");
     await session.exec("unset() { :; }; command() { kill -9 $$; }");
     expect(await failure(session.setEnvVars({ A: "b" }))).toBeInstanceOf(SessionTerminatedError);
+    await session.delete();
+  });
+
+  it("are in no process list and in no log", async () => {
+    const secret = `secret-${crypto.randomUUID()}`;
+    const session = await test.sandbox.createSession();
+    await session.setEnvVars({ TOKEN: secret });
+    await test.sandbox.setEnvVars({ OTHER: secret });
+    const process = await session.startProcess("sleep 1000");
+    const running = session.exec("printenv TOKEN OTHER; until [ -e looked ]; do sleep 0.01; done");
+    await expect.poll(async () => (await session.info()).state).toBe("busy");
+    const listed = readdirSync("/proc").flatMap(pid => {
+      if (!/^\d+$/.test(pid)) return [];
+      try {
+        return [readFileSync(`/proc/${pid}/cmdline`, "utf8")];
+      } catch {
+        // It has ended.
+        return [];
+      }
+    });
+    const known = JSON.stringify([
+      await test.sandbox.listProcesses(),
+      await test.sandbox.listSessions(),
+      await session.info(),
+      await process.logs(),
+    ]);
+    await test.sandbox.exec("touch looked");
+    expect((await running).stdout).toBe(`${secret}\n${secret}\n`);
+    expect(listed.length).toBeGreaterThan(1);
+    expect(listed.filter(line => line.includes(secret))).toEqual([]);
+    expect(known).not.toContain(secret);
+    expect(test.server.log).not.toContain(secret);
+    await process.kill();
+    await test.sandbox.exec("rm -f looked freed");
     await session.delete();
   });
 });

@@ -28,8 +28,8 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** A command, its exit code, and what it writes to standard output. */
-const ENDS: readonly (readonly [command: string, exitCode: number, stdout: string])[] = [
+/** A command, its exit code, what it writes to standard output, and what a later command undoes of it. */
+const ENDS: readonly (readonly [command: string, exitCode: number, stdout: string, undo?: string])[] = [
   ["exit 3", 3, ""],
   ["echo before; exit", 0, "before\n"],
   ["g() { exit 4; echo no; }; g", 4, ""],
@@ -43,8 +43,10 @@ const ENDS: readonly (readonly [command: string, exitCode: number, stdout: strin
   ["exec >&-", 0, ""],
   ["printf 'no newline'", 0, "no newline"],
   ["printf 'a\\0b\\377' | od -An -tx1", 0, " 61 00 62 ff\n"],
-  ["PS1='$(exit 9)'; IFS=,; trap 'echo dbg >&2' DEBUG; true; trap - DEBUG; unset IFS", 0, ""],
-  ["mkdir gone-$$; cd gone-$$; rmdir ../gone-$$; pwd >/dev/null; cd - >/dev/null", 0, ""],
+  ["PS1='$(exit 9)'; IFS=,; trap 'echo dbg >&2' DEBUG; true", 0, "", "trap - DEBUG; unset IFS"],
+  ["trap 'echo dbg' DEBUG; trap 'echo err' ERR; f", 0, "dbg\ndbg\nf\n", "trap - DEBUG ERR"],
+  ["trap 'echo bye' EXIT; f", 0, "f\n", "trap - EXIT"],
+  ["mkdir $T/gone; cd $T/gone; rmdir $T/gone", 0, "", "cd $OLD"],
   ["sh -c 'kill -9 $$'", 137, ""],
   ["sleep 1000 & disown; echo at once", 0, "at once\n"],
 ];
@@ -56,12 +58,12 @@ describe.each(["directly", "over a connection that is cut"])("a session, %s", ho
     const shell = await session();
     await shell.exec("cd /usr; export A=1; L=local; f() { echo f; }; alias ll='echo ll'; umask 077; shopt -s nullglob");
     await shell.exec("T=$(mktemp -d); OLD=$PWD");
-    for (const [command, exitCode, stdout] of ENDS) {
-      const at = command.startsWith("mkdir") ? `cd $T; ${command}; cd /usr` : command;
-      const result = await shell.exec(at);
+    for (const [command, exitCode, stdout, undo] of ENDS) {
+      const result = await shell.exec(command);
       // Which of the two says the version of bash.
       const code = command.includes("$undefined") && result.exitCode === 127 ? 1 : result.exitCode;
       expect([code, result.stdout, result.shellEnded], command).toEqual([exitCode, stdout, false]);
+      if (undo !== undefined) expect((await shell.exec(undo)).success, undo).toBe(true);
       await shell.exec("set +eu");
       const state = "pwd; echo $A $L; f; ll; umask; shopt -q nullglob && echo ng; env | grep ^A=";
       expect((await shell.exec(state)).stdout, `after ${command}`).toBe("/usr\n1 local\nf\nll\n0077\nng\nA=1\n");
@@ -119,6 +121,20 @@ describe.each(["directly", "over a connection that is cut"])("a session, %s", ho
     await Promise.all(numbers.map(index => two.exec(`echo ${index} >> ${name}`)));
     expect(readFileSync(join(server.workspace, name), "utf8")).toBe(numbers.map(index => `${index}\n`).join(""));
     await Promise.all([one.delete(), two.delete()]);
+  });
+
+  it("runs a thousand commands, each once and in order", async () => {
+    const shell = await session();
+    const results: string[] = [];
+    for (let batch = 0; batch < 20; batch += 1) {
+      const asked = Array.from({ length: 50 }, (_, index) =>
+        shell.exec(`: $((N += 1)); echo $N ${50 * batch + index}`),
+      );
+      results.push(...(await Promise.all(asked)).map(({ stdout }) => stdout));
+    }
+    expect(results).toEqual(Array.from({ length: 1000 }, (_, index) => `${index + 1} ${index}\n`));
+    expect((await shell.info()).commands).toBe(1000);
+    await shell.delete();
   });
 
   it("starts background processes with its directory and variables, which do not block it", async () => {

@@ -1,5 +1,6 @@
 /** The parts of a client for files, repositories, watches and archives. */
 
+import type { Sandbox } from "../../client.ts";
 import { packing } from "../backup/options.ts";
 import { createError } from "../errors.ts";
 import * as file from "../file.ts";
@@ -171,17 +172,41 @@ export class BackupClient extends ClientPart {
     sessionId?: string;
   }): Promise<{ success: boolean; parts: { partNumber: number; etag: string }[] }> {
     const client = await this.connection.client();
+    const failed = (message: string, cause?: unknown) =>
+      createError("BACKUP_CREATE_FAILED", message, { dir: archivePath }, { cause });
     const sent: { partNumber: number; etag: string }[] = [];
     for (const { partNumber, url, offset, size: length } of parts) {
-      const body = await client.readFile(archivePath, { encoding: "bytes", offset, length });
-      const response = await fetch(url, { method: "PUT", body });
+      const response = await put(client, archivePath, { url, offset, length }).catch(error => {
+        throw failed(`part ${partNumber} could not be sent: ${error instanceof Error ? error.message : error}`, error);
+      });
       await response.body?.cancel();
-      if (!response.ok) {
-        const message = `part ${partNumber} was answered ${response.status}`;
-        throw createError("BACKUP_CREATE_FAILED", message, { dir: archivePath });
-      }
+      if (!response.ok) throw failed(`part ${partNumber} was answered ${response.status}`);
       sent.push({ partNumber, etag: response.headers.get("ETag") ?? "" });
     }
     return { success: true, parts: sent };
+  }
+}
+
+/** Sends a part of a file, of whatever size: in workerd nothing of it is kept, and its length is said all the same. */
+async function put(
+  client: Sandbox,
+  path: string,
+  { url, offset, length }: { readonly url: string; readonly offset: number; readonly length: number },
+): Promise<Response> {
+  // Only there a stream can say its length, without which buckets take no part.
+  if (typeof FixedLengthStream === "undefined") {
+    const body = await client.readFile(path, { encoding: "bytes", offset, length });
+    return fetch(url, { method: "PUT", body });
+  }
+  const part = await client.readFile(path, { encoding: "stream", offset, length });
+  const { readable, writable } = new FixedLengthStream(length);
+  const over = new AbortController();
+  // What goes wrong with it goes wrong with the request, too.
+  (part as unknown as ReadableStream<Uint8Array>).pipeTo(writable, { signal: over.signal }).catch(() => {});
+  try {
+    return await fetch(url, { method: "PUT", body: readable });
+  } finally {
+    // An answer may come before all of it was sent.
+    over.abort();
   }
 }

@@ -236,10 +236,24 @@ export class Mirror {
     const side = await localSide(client, path);
     if (!this.#sameRun) {
       // What an earlier run of the sandbox had is not here, and nobody removed it.
-      for (const name of [...known.names()]) if (!side.has(name)) known.delete(name);
+      const missing = [...known.names()].filter(name => !side.has(name));
+      const isOpen = new Map<string, boolean>();
+      for (const name of missing) {
+        const directory = name.slice(0, name.lastIndexOf("/") + 1);
+        if (!isOpen.has(directory)) isOpen.set(directory, await this.#canTell(name));
+        if (isOpen.get(directory)) known.delete(name);
+      }
       this.#sameRun = this.#isWatched;
     }
     return side;
+  }
+
+  /** Whether it can be told what a name is: in a directory that may not be looked into it cannot. */
+  #canTell(name: string): Promise<boolean> {
+    return this.#local(name).then(
+      () => true,
+      () => false,
+    );
   }
 
   async #carryAll(remote: Side, local: Side | undefined): Promise<number> {

@@ -126,6 +126,7 @@ export class Mounts {
     this.#leaving.add(path);
     try {
       await mirror.stop();
+      if (!this.isMirror(path)) throw new Error("the sandbox has ended");
       // Nobody is told when the object ends in the middle of it.
       this.#keep(path, { ...kept, leaving: true });
       await mirror.clear();

@@ -18,7 +18,7 @@ describe.each([
   it("yields every exit code, and lives on with its state", async () => {
     const { exec } = await shell();
     await exec("cd /usr; export A=1; L=local; f() { echo f; }; alias ll='echo ll'; umask 027; set -o pipefail");
-    for (const [command, exitCode, stdout] of [
+    for (const [command, exitCode, stdout, undo = "true"] of [
       ["exit 3", 3, ""],
       ["g() { exit 4; echo no; }; g", 4, ""],
       ["set -e; false; echo no", 1, ""],
@@ -32,9 +32,11 @@ describe.each([
       ["sh -c 'kill -9 $$'", 137, ""],
       ["sleep 1000 & job=$!; echo at once", 0, "at once"],
       ["kill $job; wait $job 2>/dev/null", 143, ""],
-      ["PS1=x; IFS=,; trap 'echo bye' EXIT; true; trap - EXIT; unset IFS", 0, ""],
+      ["PS1=x; IFS=,; trap 'echo bye' EXIT; true", 0, "", "trap - EXIT; unset IFS"],
+      ["trap 'echo dbg >&2' DEBUG; true", 0, "", "trap - DEBUG"],
     ] as const) {
       expect(await exec(command), command).toMatchObject({ exitCode, stdout, success: exitCode === 0 });
+      expect((await exec(undo)).success, undo).toBe(true);
       await exec("set +e");
       const state = await exec("pwd; echo $A $L; f; ll; umask; set -o | grep -c 'pipefail.*on'");
       expect(state.stdout, `after ${command}`).toBe("/usr\n1 local\nf\nll\n0027\n1");

@@ -1,6 +1,6 @@
 /** Content of unknown length into a real S3 server: in bounded memory, again when a part fails, and nothing is left of a failure. */
 
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { s3Store } from "../../../src/cloudflare/store/s3.ts";
 import { PART_SIZE, type Store, write } from "../../../src/cloudflare/store/store.ts";
 import { S3 } from "../../harness/s3.ts";
@@ -76,6 +76,40 @@ it("takes no more from the source than a few parts while the bucket does not ans
   s3.hold(false);
   expect((await writing).size).toBe(6 * PART_SIZE);
   await store.delete("large");
+});
+
+it("takes as much memory as the parts have, and no more to gather them", async () => {
+  const quiet: Store = {
+    ...store,
+    put: async () => "",
+    upload: async () => ({ part: async () => {}, complete: async () => "", abort: async () => {} }),
+  };
+  const Bytes = globalThis.Uint8Array;
+  const spent = async (size: number) => {
+    // Pieces that fit nowhere, whose own memory does not count.
+    const piece = new Bytes(700_001);
+    let left = size;
+    const content = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        const length = Math.min(piece.length, left);
+        left -= length;
+        if (length > 0) controller.enqueue(piece.subarray(0, length));
+        else controller.close();
+      },
+    });
+    let allocated = 0;
+    const counting = new Proxy(Bytes, {
+      construct(target, args) {
+        if (typeof args[0] === "number") allocated += args[0];
+        return Reflect.construct(target, args, target);
+      },
+    });
+    vi.stubGlobal("Uint8Array", counting);
+    await write(quiet, "key", content).finally(() => vi.unstubAllGlobals());
+    return allocated;
+  };
+  expect(await spent(3 * PART_SIZE)).toBeLessThan(3.5 * PART_SIZE);
+  expect(await spent(100_000)).toBeLessThan(200_000);
 });
 
 it("tries a part again, and leaves nothing when it fails for good or the source does", async () => {

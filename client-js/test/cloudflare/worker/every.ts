@@ -36,6 +36,8 @@ interface About {
   readonly repository: string;
   /** Runs a server that speaks WebSocket at the port behind it. */
   readonly server: string;
+  /** Where this Worker is: it takes what is put at `/part`. */
+  readonly origin: string;
 }
 
 type Methods<T> = { [Name in keyof T]: T[Name] extends (...args: never) => unknown ? Name : never }[keyof T];
@@ -181,8 +183,22 @@ const files: Part<FileClient> = {
   deleteFile: (one, { folder }) => one.deleteFile(`${folder}/by-client/b`, "of-a-client"),
 };
 
-const archives: Part<BackupClient, "createArchive" | "restoreArchive"> = {
+const archives: Part<BackupClient> = {
   createArchive: (one, { folder }) => one.createArchive(`${folder}/by-client`, `${folder}/archive`, "of-a-client"),
+  uploadParts: async (one, { folder, origin }) => {
+    const archivePath = `${folder}/archive`;
+    const { sizeBytes: size } = await one.createArchive(`${folder}/by-client`, archivePath, "of-a-client");
+    const parts = [{ partNumber: 1, url: `${origin}/part`, offset: 0, size }];
+    const sent = await one.uploadParts({ archivePath, parts, sessionId: "of-a-client" });
+    if (sent.parts[0]?.etag !== `"${size}"`) throw new Error(`sent: ${JSON.stringify(sent)}`);
+    // Of a file that has less than it was said to have nothing was sent.
+    const tooLong = { archivePath, parts: [{ partNumber: 1, url: `${origin}/part`, offset: 1, size }] };
+    const { code } = await one.uploadParts(tooLong).then(
+      () => ({ code: "sent" }),
+      (error: Error & { code: string }) => error,
+    );
+    if (code !== "BACKUP_CREATE_FAILED") throw new Error(`too long a part: ${code}`);
+  },
   restoreArchive: (one, { folder }) => one.restoreArchive(`${folder}/restored`, `${folder}/archive`, "of-a-client"),
 };
 
@@ -206,6 +222,11 @@ const interpreter: Part<InterpreterClient> = {
 
 const ports: Part<PortClient> = {
   watchPort: async one => rest(await one.watchPort({ port: 7, mode: "tcp", processId: "none" })),
+};
+
+const watches: Part<SandboxClient["watch"]> = {
+  checkChanges: (one, { folder }) => one.checkChanges({ path: `${folder}/by-client` }),
+  watch: async (one, { folder }) => left(await one.watch({ path: `${folder}/by-client` })),
 };
 
 const utils: Part<UtilityClient> = {
@@ -234,10 +255,16 @@ async function all<T>(table: Table<T, never>, target: T, about: About): Promise<
 
 export default {
   async fetch(request, env) {
-    const { pathname, searchParams } = new URL(request.url);
-    const about = JSON.parse(searchParams.get("arg") ?? "{}") as About;
+    const { pathname, searchParams, origin } = new URL(request.url);
+    const about = { ...JSON.parse(searchParams.get("arg") ?? "{}"), origin } as About;
     const one = getSandbox(env.Sandbox, "every");
     switch (pathname) {
+      case "/part": {
+        const { byteLength } = await request.arrayBuffer();
+        // As a bucket wants it: a part whose length is not said before is refused.
+        const told = Number(request.headers.get("Content-Length")) === byteLength;
+        return new Response(null, { status: told ? 200 : 411, headers: { ETag: `"${byteLength}"` } });
+      }
       case "/sandbox":
         return Response.json({
           ...(await all(both, one, about)),
@@ -264,6 +291,7 @@ export default {
           ...(await all(git, client.git, about)),
           ...(await all(interpreter, client.interpreter, about)),
           ...(await all(ports, client.ports, about)),
+          ...(await all(watches, client.watch, about)),
           ...(await all(utils, client.utils, about)),
         };
         client.disconnect();

@@ -22,6 +22,8 @@ export type Class = [
   Fits<ours.Sandbox, stock.ISandbox>,
   Fits<Facade, stock.ISandbox>,
   None<Exclude<keyof stock.Sandbox, keyof ours.Sandbox>>,
+  // Not `client`: that package's classes have private members, so that no other class can be one of them. The next line has
+  // all of it that can be seen.
   Fits<ours.Sandbox, Pick<stock.Sandbox, Exclude<keyof stock.Sandbox, "client">>>,
   Fits<Parts<ours.Sandbox["client"]>, Parts<stock.SandboxClient>>,
 ];
@@ -50,7 +52,8 @@ export type Clients = [
   Fits<stock.RequestConfig, ours.RequestConfig>,
   Fits<ours.ResponseHandler<string>, stock.ResponseHandler<string>>,
   Fits<ours.SandboxClientOptions, stock.SandboxClientOptions>,
-  // What a client of the stock package is made with; its own logger and transport have no place here.
+  // What a client of the stock package is made with. Not `transport`, which is its own and speaks its own protocol, nor
+  // `logger`, for nothing is logged here: who gives one is told by the compiler, rather than that it is left aside in silence.
   Fits<Omit<stock.SandboxClientOptions, "logger" | "transport">, ours.SandboxClientOptions>,
 ];
 
