@@ -177,6 +177,8 @@ pub enum Request {
     Health(Box<Settings>),
     /// Be the bridge between the server that started this and a kernel.
     Bridge,
+    /// Becomes a command whose directory or program is in a bucket; for the server itself.
+    Enter(Vec<std::ffi::OsString>),
 }
 
 /// The first argument that asks for [`Request::Health`].
@@ -190,6 +192,9 @@ pub fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<R
     let mut arguments: Vec<_> = arguments.into_iter().collect();
     if arguments.get(1).is_some_and(|first| first == crate::bridge::ARGUMENT) {
         return Ok(Request::Bridge);
+    }
+    if arguments.get(1).is_some_and(|first| first == crate::sandbox::process::enter::ARGUMENT) {
+        return Ok(Request::Enter(arguments.split_off(2)));
     }
     let health = arguments.get(1).is_some_and(|first| first == HEALTH);
     if health {

@@ -21,3 +21,4 @@ mod tls;
 pub use bridge::run as bridge;
 pub use health::health;
 pub use run::{Failed, run, run_host};
+pub use sandbox::process::enter::enter;

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
             };
         }
         Ok(Request::Bridge) => return sandwire_server::bridge(),
+        Ok(Request::Enter(arguments)) => return sandwire_server::enter(arguments),
         Err(error) => {
             eprintln!("sandwire-server: {error}");
             return ExitCode::from(2);

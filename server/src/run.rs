@@ -123,6 +123,8 @@ async fn serve(settings: Settings) -> Result<(), Failed> {
             tracing::warn!("ended at once by a second signal");
             server.sandbox.mounts.abandon().await;
             reap::kill_all();
+            // An s3fs that was still to mount cannot any more.
+            server.sandbox.mounts.abandon().await;
         }
     }
     if settings.end_with_stdin()

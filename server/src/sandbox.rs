@@ -1,6 +1,7 @@
 //! What outlives a channel: processes, terminals, sessions, code contexts, files.
 
 pub(crate) mod activity;
+pub(crate) mod buckets;
 pub(crate) mod buffer;
 pub(crate) mod fs;
 pub(crate) mod git;
@@ -21,7 +22,7 @@ pub(crate) mod variables;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use activity::Activity;
@@ -92,7 +93,7 @@ impl Sandbox {
             },
             activity.commands.clone(),
         );
-        let files = fs::Files::new(workspace.clone());
+        let files = fs::Files::new(workspace.clone(), Arc::clone(&host.buckets));
         let names = port::names::Names::new(
             settings.sandbox_id.as_deref(),
             settings.preview_host.as_deref(),

@@ -120,7 +120,12 @@ pub(crate) async fn mount(args: MountArgs, client: &Client, global: &Global) -> 
     for option in args.options {
         mount = mount.option(option);
     }
-    let info = mount.open().await?;
+    let mut interrupt = super::interrupts()?;
+    let info = tokio::select! {
+        info = mount.open() => info?,
+        // The call is given up with its future, and what was begun goes.
+        _ = interrupt.recv() => return Ok(130),
+    };
     if global.json {
         stdio::json(&info)?;
     } else {
@@ -159,9 +164,13 @@ fn row(info: &Info) -> [String; 6] {
     ]
 }
 
-pub(crate) async fn unmount(args: UnmountArgs, client: &Client) -> Result<i32, Failure> {
+pub(crate) async fn unmount(args: UnmountArgs, client: &Client, global: &Global) -> Result<i32, Failure> {
+    let mut code = 0;
     for path in args.paths {
-        client.mounts().remove(path).await?;
+        // The others are to go all the same.
+        if let Err(error) = client.mounts().remove(path).await {
+            code = code.max(Failure::from(error).report(global.json, false));
+        }
     }
-    Ok(0)
+    Ok(code)
 }

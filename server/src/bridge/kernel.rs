@@ -13,6 +13,7 @@ use sandwire_protocol::kind::command::Launch;
 use serde_json::json;
 use tokio::net::unix::pipe;
 
+use crate::sandbox::buckets::Buckets;
 use crate::sandbox::kernel::wire::Start;
 use crate::sandbox::process::launch::{MARKER, Prepared};
 use crate::sandbox::process::reap::{Child, Reaper};
@@ -132,7 +133,8 @@ impl Kernel {
         let marker = std::env::var(MARKER).unwrap_or_default();
         let cwd = std::env::current_dir().map_err(failed)?;
         let launch = Launch { argv, ..Launch::default() };
-        let prepared = Prepared::new(&launch, &cwd, &Variables::default(), marker).map_err(|error| error.message)?;
+        let prepared = Prepared::new(&launch, &cwd, &Variables::default(), &Buckets::default(), marker)
+            .map_err(|error| error.message)?;
         let (stdout, stdout_child) = tokio_pipe().map_err(failed)?;
         let (stderr, stderr_child) = tokio_pipe().map_err(failed)?;
         let stdio =

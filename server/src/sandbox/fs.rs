@@ -31,12 +31,14 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sandwire_protocol::{Code, Error};
+use sandwire_protocol::{ByteString, Code, Error};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use path::PathPolicy;
 #[cfg(test)]
 use watch::Watching;
+
+use super::buckets::{Buckets, Lane};
 
 /// Searches and trees at once. Each has a thread of its own, also while its reader does not read.
 pub(crate) const MAX_LONG: usize = 32;
@@ -51,6 +53,7 @@ pub(crate) const MAX_SEARCHES: usize = 10;
 #[derive(Clone, Debug)]
 pub(crate) struct Files {
     workspace: Arc<Path>,
+    buckets: Arc<Buckets>,
     policy: Arc<PathPolicy>,
     hub: Arc<watch::Hub>,
     long: Arc<Semaphore>,
@@ -61,9 +64,10 @@ pub(crate) struct Files {
 
 impl Files {
     /// Everything, with relative paths from `workspace`.
-    pub(crate) fn new(workspace: PathBuf) -> Self {
+    pub(crate) fn new(workspace: PathBuf, buckets: Arc<Buckets>) -> Self {
         Self {
             workspace: workspace.into(),
+            buckets,
             policy: Arc::new(PathPolicy::everything()),
             hub: Arc::new(watch::Hub::default()),
             long: Arc::new(Semaphore::new(MAX_LONG)),
@@ -76,6 +80,15 @@ impl Files {
     /// The same, less what `policy` does not allow.
     pub(crate) fn limited_to(&self, policy: Arc<PathPolicy>) -> Self {
         Self { policy, ..self.clone() }
+    }
+
+    /// How an operation on these paths gets its thread. `deep`: it may also use what is below them.
+    fn lane<const N: usize>(&self, paths: [&ByteString; N], deep: bool) -> Lane {
+        if !self.buckets.any() {
+            return Lane::default();
+        }
+        let paths = paths.map(|path| self.workspace.join(path));
+        self.buckets.lane(paths.iter().map(PathBuf::as_path), deep)
     }
 
     /// A place for work that keeps a thread for as long as its reader or sender takes.

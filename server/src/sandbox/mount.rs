@@ -16,9 +16,12 @@ use std::time::Duration;
 use sandwire_protocol::kind::command::Launch;
 use sandwire_protocol::kind::mount::{Info, State};
 use sandwire_protocol::{ByteString, Code, Error};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use self::live::Live;
 use self::point::{Point, Unmounted, Way};
+use super::buckets::apart_for;
 use super::fs::Files;
 use super::machine::now_ms;
 use super::process::run::{self, Host, Spec};
@@ -47,6 +50,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct Mounts {
     host: Host,
     table: Arc<Mutex<Table>>,
+    /// Cancelled when the server ends: what is being mounted is given up.
+    ends: CancellationToken,
+    /// Told whenever a place is free again that was being filled.
+    settled: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -78,7 +85,7 @@ struct Place<'a> {
 impl Mounts {
     /// None yet.
     pub(crate) fn new(host: Host) -> Self {
-        Self { host, table: Arc::default() }
+        Self { host, table: Arc::default(), ends: CancellationToken::new(), settled: Arc::default() }
     }
 
     /// Mounts a bucket; answers when its store has answered. Nothing is left when that fails, or `stop` is asked for.
@@ -94,8 +101,9 @@ impl Mounts {
     ) -> Result<Info, Error> {
         let named = point::plain(&self.host.workspace.join(path));
         // Before anything there is asked, which might not answer.
-        self.apart(&named)?;
+        self.table().apart(&named, true)?;
         if let Some(ended) = self.find(&named).filter(|mount| mount.live.exit().is_some()) {
+            may_change(files, &ended, &named)?;
             self.end(&ended, Duration::ZERO).await?;
         }
         let real = files.target(path).await?;
@@ -136,8 +144,18 @@ impl Mounts {
 
     async fn mount(&self, asked: &Asked, point: &Point, stop: &Stop) -> Result<Live, Error> {
         can_mount(point)?;
+        if stop.is_requested() {
+            return Err(Error::new(Code::Cancelled, "the opener gave up"));
+        }
+        if self.ends.is_cancelled() {
+            return Err(draining());
+        }
         let live = Live::start(&self.host, asked, point)?;
-        match live.ready(asked, point, stop).await {
+        let ready = tokio::select! {
+            ready = live.ready(asked, point, stop) => ready,
+            () = self.ends.cancelled() => Err(draining()),
+        };
+        match ready {
             Ok(()) => Ok(live),
             Err(error) => {
                 // Before its end, because whoever waits for its store would keep it from ending; and behind it, because it
@@ -176,11 +194,7 @@ impl Mounts {
             Error::new(Code::MountNotFound, format!("no bucket is mounted at {shown}")).with("path", shown)
         };
         let mount = self.find(&named).ok_or_else(missing)?;
-        if !files.may_change(&mount.point.path) {
-            let shown = named.display().to_string();
-            let message = format!("the token does not allow changing {shown}");
-            return Err(Error::new(Code::PermissionDenied, message).with("path", shown));
-        }
+        may_change(files, &mount, &named)?;
         // To its end, even if nobody waits any more.
         let mounts = self.clone();
         let ended = tokio::spawn(async move { mounts.end(&mount, PATIENCE).await }).await;
@@ -189,34 +203,47 @@ impl Mounts {
 
     /// Ends all, each within about this time and the next KILL. There are no new ones from here on.
     pub(crate) async fn shutdown(&self, grace: Duration) {
-        let all: Vec<_> = {
-            let mut table = self.table();
-            table.draining = true;
-            table.mounts.values().flatten().cloned().collect()
-        };
+        let all = self.close();
         let ends = all.iter().map(|mount| async move {
             if let Err(error) = self.end(mount, grace).await {
                 tracing::warn!(%error, "a bucket stays mounted");
             }
         });
-        futures_util::future::join_all(ends).await;
+        tokio::join!(futures_util::future::join_all(ends), self.settled());
     }
 
     /// Takes all from sight at once, for a server that ends without waiting: what is killed then leaves no dead mount.
     pub(crate) async fn abandon(&self) {
-        let all: Vec<_> = {
-            let mut table = self.table();
-            table.draining = true;
-            table.mounts.values().flatten().cloned().collect()
-        };
+        let all = self.close();
         let ends = all.iter().map(|mount| async move {
             match self.unmount(&mount.point.path, Way::Lazy).await {
                 Ok(_) => mount.point.clear(),
                 Err(error) => tracing::warn!(%error, "a bucket stays mounted"),
             }
         });
-        if tokio::time::timeout(ABANDON, futures_util::future::join_all(ends)).await.is_err() {
+        let ends = async { tokio::join!(futures_util::future::join_all(ends), self.settled()) };
+        if tokio::time::timeout(ABANDON, ends).await.is_err() {
             tracing::warn!("buckets stay mounted");
+        }
+    }
+
+    /// Lets nothing be mounted from here on, and gives those that are.
+    fn close(&self) -> Vec<Arc<Mount>> {
+        let mut table = self.table();
+        table.draining = true;
+        self.ends.cancel();
+        table.mounts.values().flatten().cloned().collect()
+    }
+
+    /// Waits until nothing is being mounted any more: all that was begun is given up by then, and taken away.
+    async fn settled(&self) {
+        loop {
+            let mut told = std::pin::pin!(self.settled.notified());
+            told.as_mut().enable();
+            if self.table().mounts.values().all(Option::is_some) {
+                return;
+            }
+            told.await;
         }
     }
 
@@ -251,6 +278,7 @@ impl Mounts {
         .await?;
         if known {
             self.table().mounts.remove(path);
+            self.host.buckets.remove(path);
             tracing::info!(bucket = mount.info.bucket, path = %path.display(), "unmounted");
         }
         Ok(())
@@ -283,36 +311,18 @@ impl Mounts {
         }
     }
 
-    /// Refuses a path in a mount, or above one: to ask what is there could take for ever.
-    fn apart(&self, path: &Path) -> Result<(), Error> {
-        let table = self.table();
-        let near = table.mounts.iter().find(|(other, mount)| {
-            let named = mount.as_ref().map_or(other.as_path(), |mount| &mount.named);
-            let ended = mount.as_ref().is_some_and(|mount| mount.live.exit().is_some());
-            [other.as_path(), named]
-                .into_iter()
-                .any(|other| (path.starts_with(other) || other.starts_with(path)) && !(ended && path == other))
-        });
-        let Some((other, _)) = near else { return Ok(()) };
-        let (shown, other) = (path.display(), other.display());
-        let message = format!("{shown} and {other}, where a bucket is mounted, are one, or one is in the other");
-        Err(Error::new(Code::BucketMount, message).with("path", shown.to_string()))
-    }
-
     fn place(&self, path: PathBuf) -> Result<Place<'_>, Error> {
-        self.apart(&path)?;
         let mut table = self.table();
         if table.draining {
             return Err(draining());
         }
+        table.apart(&path, false)?;
         if table.mounts.len() >= MAX {
             let message = format!("{MAX} buckets are mounted, the most that there may be; remove one first");
             return Err(Error::new(Code::LimitExceeded, message).with("limit", MAX));
         }
-        if table.mounts.insert(path.clone(), None).is_some() {
-            let shown = path.display().to_string();
-            return Err(Error::new(Code::BucketMount, format!("a bucket is mounted at {shown}")).with("path", shown));
-        }
+        table.mounts.insert(path.clone(), None);
+        self.host.buckets.add(&path);
         Ok(Place { mounts: self, path, filled: false })
     }
 
@@ -324,6 +334,24 @@ impl Mounts {
 
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    /// Refuses a path in a mount, or above one: to ask what is there could take for ever. One whose s3fs has ended is in
+    /// nobody's way at its own path, when it is to be replaced.
+    fn apart(&self, path: &Path, replaces: bool) -> Result<(), Error> {
+        let near = self.mounts.iter().find(|(other, mount)| {
+            let named = mount.as_ref().map_or(other.as_path(), |mount| &mount.named);
+            let ended = replaces && mount.as_ref().is_some_and(|mount| mount.live.exit().is_some());
+            [other.as_path(), named]
+                .into_iter()
+                .any(|other| (path.starts_with(other) || other.starts_with(path)) && !(ended && path == other))
+        });
+        let Some((other, _)) = near else { return Ok(()) };
+        let (shown, other) = (path.display(), other.display());
+        let message = format!("{shown} and {other}, where a bucket is mounted, are one, or one is in the other");
+        Err(Error::new(Code::BucketMount, message).with("path", shown.to_string()))
     }
 }
 
@@ -351,8 +379,19 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         if !self.filled {
             self.mounts.table().mounts.remove(&self.path);
+            self.mounts.host.buckets.remove(&self.path);
+            self.mounts.settled.notify_waiters();
         }
     }
+}
+
+/// Refuses who may not change what is there.
+fn may_change(files: &Files, mount: &Mount, named: &Path) -> Result<(), Error> {
+    if files.may_change(&mount.point.path) {
+        return Ok(());
+    }
+    let shown = named.display().to_string();
+    Err(Error::new(Code::PermissionDenied, format!("the token does not allow changing {shown}")).with("path", shown))
 }
 
 fn draining() -> Error {
@@ -373,10 +412,10 @@ fn can_mount(point: &Point) -> Result<(), Error> {
     })
 }
 
-/// Work on files, where it may block.
+/// Work that may block, on a thread of its own: it is the remedy when those for files are all taken.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
-    match tokio::task::spawn_blocking(work).await {
+    match apart_for(work).await {
         Ok(result) => result,
-        Err(error) => Err(Error::new(Code::Internal, format!("the work on files was abandoned: {error}"))),
+        Err(error) => Err(Error::new(Code::Internal, error.to_string())),
     }
 }

@@ -1,5 +1,6 @@
 //! Processes: started, watched, ended, with their output.
 
+pub(crate) mod enter;
 pub(crate) mod launch;
 pub(crate) mod limits;
 pub(crate) mod list;

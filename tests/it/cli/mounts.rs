@@ -1,9 +1,11 @@
 //! `sandwire mount`, `mounts` and `unmount`.
 
+use rustix::process::Signal;
 use sandwire_tests::server::Server;
+use sandwire_tests::wait::block_until;
 use serde_json::Value;
 
-use super::{run, text, tool};
+use super::{run, signal, text, tool};
 use crate::kinds::mount::SHARED;
 
 #[test]
@@ -29,10 +31,30 @@ fn a_bucket_is_mounted_listed_and_unmounted() {
     assert!(listed.contains("by-tool:/low") && listed.contains("read-write") && listed.contains("mounted"), "{listed}");
     let json: Value = serde_json::from_str(&text(&server, &["--json", "mounts"])).unwrap();
     assert_eq!((json[0]["bucket"].as_str(), json[0]["state"].as_str()), (Some("by-tool"), Some("mounted")));
-    text(&server, &["unmount", "data"]);
+    // What cannot be unmounted keeps no other.
+    let gone = run(&server, &["unmount", "nothing", "data"]);
+    assert_eq!(gone.status.code(), Some(1), "{gone:?}");
     assert!(!data.exists());
-    let gone = run(&server, &["unmount", "data"]);
     assert!(String::from_utf8_lossy(&gone.stderr).contains("(MOUNT_NOT_FOUND)"), "{gone:?}");
     let keyless = run(&server, &["mount", "--endpoint", &endpoint, "by-tool", "data"]);
     assert!(String::from_utf8_lossy(&keyless.stderr).contains("(MISSING_CREDENTIALS)"), "{keyless:?}");
+}
+
+#[test]
+fn a_mount_that_is_interrupted_is_given_up() {
+    let server = Server::start();
+    // It takes the connection and says nothing.
+    let store = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", store.local_addr().unwrap());
+    let mut mount = tool(&server, &["mount", "--endpoint", &endpoint, "--env-keys", "never", "data"]);
+    let mut mount =
+        mount.envs([("AWS_ACCESS_KEY_ID", "AKID"), ("AWS_SECRET_ACCESS_KEY", "secret-key")]).spawn().unwrap();
+    let _asked = store.accept().unwrap();
+    signal(&mount, Signal::INT);
+    assert_eq!(mount.wait().unwrap().code(), Some(130));
+    block_until("nothing of it to be left", || {
+        let left = (server.started(), server.workspace().join("data").exists());
+        if left == (vec![], false) { Ok(()) } else { Err(left) }
+    });
+    assert!(text(&server, &["--json", "mounts"]).starts_with("[]"));
 }

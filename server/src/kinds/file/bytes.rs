@@ -24,7 +24,7 @@ pub(crate) async fn read(params: Read, channel: &Channel<FileRead>, context: &Co
         let Some(bytes) = channel.until_cancelled(reader.next(room)).await? else { break };
         channel.send(CONTENT, bytes)?;
     }
-    let end = reader.end().await?;
+    let end = channel.until_cancelled(reader.end()).await?;
     channel.end(CONTENT)?;
     Ok(end)
 }
@@ -59,7 +59,7 @@ pub(crate) async fn tree_read(
         let Some(bytes) = channel.until_cancelled(async { Ok(reader.next(room).await) }).await? else { break };
         channel.send(CONTENT, bytes)?;
     }
-    let end = reader.end().await?;
+    let end = channel.until_cancelled(reader.end()).await?;
     channel.end(CONTENT)?;
     Ok(end)
 }

@@ -7,6 +7,8 @@ use sandwire_protocol::{Code, Error};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::sandbox::buckets::Lane;
+
 /// Asked for in the loops of long work.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stop(Arc<AtomicBool>);
@@ -67,11 +69,12 @@ impl Counts {
 
 /// Runs `work` on a blocking thread. When the future is dropped, the work is told to stop.
 pub(super) async fn run<T: Send + 'static>(
+    lane: &Lane,
     work: impl FnOnce(&Stop) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let stop = Stop::default();
     let _guard = stop.guard();
-    join(tokio::task::spawn_blocking(move || work(&stop))).await
+    lane.run(move || work(&stop)).await
 }
 
 /// Work that waits for its reader or its sender, on a thread of its own: the blocking threads are few, and short work

@@ -15,6 +15,7 @@ use super::info::{describe, etag, size};
 use super::path::{Need, reopen};
 use super::pieces::{Pieces, SMALL};
 use super::{Files, blocking};
+use crate::sandbox::buckets::Lane;
 
 /// An open file that is being read. It holds at most two [`Pieces`].
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub(crate) struct Reader {
     ahead: Option<JoinHandle<Result<(Source, Bytes), Error>>>,
     source: Option<Source>,
     delivered: u64,
+    lane: Lane,
 }
 
 /// What the blocking side needs.
@@ -45,11 +47,13 @@ impl Files {
             return Err(Error::new(Code::ValidationFailed, text).with("parameter", "tail"));
         }
         let files = self.clone();
-        blocking::run(move |_| {
+        let lane = self.lane([&params.path], false);
+        let own = lane.clone();
+        blocking::run(&lane, move |_| {
             let mut source = files.open_source(params)?;
             let info = describe(source.path.clone(), &source.before, || None);
             let piece = source.next()?;
-            Ok(Reader { info, piece, ahead: None, source: Some(source), delivered: 0 })
+            Ok(Reader { info, piece, ahead: None, source: Some(source), delivered: 0, lane: own })
         })
         .await
     }
@@ -101,14 +105,14 @@ impl Reader {
         if let Some(ahead) = self.ahead.take() {
             self.source = Some(blocking::join(ahead).await?.0);
         }
+        let bytes = self.delivered;
         let Some(source) = self.source.take() else {
-            return Ok(ReadEnd { bytes: self.delivered, ..ReadEnd::default() });
+            return Ok(ReadEnd { bytes, ..ReadEnd::default() });
         };
-        let after = rustix::fs::fstat(&source.fd).map_err(|errno| failed("read", source.path.as_bytes(), errno))?;
-        let before = etag(&source.before);
-        // In /proc a file has no size, and other times whenever it is looked at.
-        let changed = (source.before.st_size, after.st_size) != (0, 0) && before != etag(&after);
-        Ok(ReadEnd { bytes: self.delivered, etag: before, changed })
+        if self.lane.may_wait() {
+            return self.lane.run(move || source.end(bytes)).await;
+        }
+        source.end(bytes)
     }
 
     async fn refill(&mut self) -> Result<(), Error> {
@@ -126,15 +130,39 @@ impl Reader {
         if self.source.as_ref().is_some_and(|source| source.left > 0)
             && let Some(mut source) = self.source.take()
         {
-            self.ahead = Some(tokio::task::spawn_blocking(move || {
+            let next = move || {
                 let piece = source.next()?;
                 Ok((source, piece))
-            }));
+            };
+            self.ahead = Some(if self.lane.may_wait() {
+                let lane = self.lane.clone();
+                tokio::spawn(async move { lane.run(next).await })
+            } else {
+                tokio::task::spawn_blocking(next)
+            });
+        }
+    }
+}
+
+/// To close a file of a bucket may take as long as to read it.
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if self.source.is_some() || self.ahead.is_some() {
+            self.lane.part_with((self.source.take(), self.ahead.take()));
         }
     }
 }
 
 impl Source {
+    /// What is known after the last piece.
+    fn end(&self, bytes: u64) -> Result<ReadEnd, Error> {
+        let after = rustix::fs::fstat(&self.fd).map_err(|errno| failed("read", self.path.as_bytes(), errno))?;
+        let before = etag(&self.before);
+        // In /proc a file has no size, and other times whenever it is looked at.
+        let changed = (self.before.st_size, after.st_size) != (0, 0) && before != etag(&after);
+        Ok(ReadEnd { bytes, etag: before, changed })
+    }
+
     /// The next piece; empty at the end, which is then final.
     fn next(&mut self) -> Result<Bytes, Error> {
         // Not more than there seems to be: a small file gets a small buffer. A size of 0 says nothing in /proc.

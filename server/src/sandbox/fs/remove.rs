@@ -20,7 +20,8 @@ impl Files {
     /// Removes a file, a link or a directory.
     pub(crate) async fn remove(&self, params: Remove) -> Result<Removed, Error> {
         let files = self.clone();
-        blocking::run(move |stop| {
+        let lane = self.lane([&params.path], params.recursive);
+        blocking::run(&lane, move |stop| {
             let place = match files.place(&params.path, Need::Write) {
                 // As rm(1): below what is no directory there is nothing either.
                 Err(error) if params.force && matches!(error.code, Code::FileNotFound | Code::NotDirectory) => {

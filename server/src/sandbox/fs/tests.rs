@@ -12,6 +12,7 @@ mod watch;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sandwire_protocol::kind::file::{Read, ReadEnd, Write, Written};
@@ -23,7 +24,7 @@ use super::Files;
 /// A directory of the test's own, and its files.
 fn workspace() -> (TempDir, Files) {
     let dir = tempfile::tempdir().unwrap();
-    let files = Files::new(dir.path().to_owned());
+    let files = Files::new(dir.path().to_owned(), Arc::default());
     (dir, files)
 }
 

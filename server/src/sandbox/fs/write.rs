@@ -9,6 +9,7 @@ pub(super) mod target;
 
 use super::pieces::Pieces;
 use super::{Files, blocking};
+use crate::sandbox::buckets::Lane;
 use target::Target;
 
 /// Pieces collected before they are written, however small. A writer holds at most two batches, of so many pieces or of
@@ -27,6 +28,7 @@ pub(crate) struct Writer {
     received: u64,
     target: Option<Target>,
     running: Option<JoinHandle<Result<Target, Error>>>,
+    lane: Lane,
 }
 
 impl Files {
@@ -47,6 +49,7 @@ impl Files {
             return wrong("if_match", "if_match cannot be met by a file that must not exist");
         }
         Ok(Writer {
+            lane: self.lane([&params.path], false),
             files: self.clone(),
             params,
             pieces: Pieces::new(),
@@ -56,6 +59,15 @@ impl Files {
             target: None,
             running: None,
         })
+    }
+}
+
+/// To close a file of a bucket sends it to the store.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if self.target.is_some() || self.running.is_some() {
+            self.lane.part_with((self.target.take(), self.running.take()));
+        }
     }
 }
 
@@ -91,11 +103,17 @@ impl Writer {
         self.batch_bytes = 0;
         let target = self.target.take();
         let (files, params) = (self.files.clone(), self.params.clone());
-        self.running = Some(tokio::task::spawn_blocking(move || {
+        let write = move || {
             let mut target = target.map_or_else(|| Target::open(&files, &params), Ok)?;
             target.write(&batch)?;
             Ok(target)
-        }));
+        };
+        self.running = Some(if self.lane.may_wait() {
+            let lane = self.lane.clone();
+            tokio::spawn(async move { lane.run(write).await })
+        } else {
+            tokio::task::spawn_blocking(write)
+        });
         Ok(())
     }
 
@@ -107,8 +125,9 @@ impl Writer {
             return Err(self.wrong_size(size));
         }
         self.settle().await?;
-        let Self { files, params, batch, received, target, .. } = self;
-        blocking::run(move |_| {
+        let (files, params, received) = (self.files.clone(), std::mem::take(&mut self.params), self.received);
+        let (batch, target) = (std::mem::take(&mut self.batch), self.target.take());
+        blocking::run(&self.lane, move |_| {
             let mut target = target.map_or_else(|| Target::open(&files, &params), Ok)?;
             target.write(&batch)?;
             let etag = target.commit(&params)?;

@@ -16,7 +16,6 @@ use super::language;
 use super::living::{Living, Said};
 use super::specs::Found;
 use super::wire::{Cell, PIECE};
-use crate::sandbox::process::launch::Prepared;
 use crate::sandbox::process::run::Host;
 
 /// How long a kernel waits for a context.
@@ -84,7 +83,7 @@ impl Pool {
     /// What a kernel must be like to be this one. Also says whether it can be started at all.
     fn fits(&self, found: &Found, launch: &Launch) -> Result<Fits, Error> {
         let launch = Launch { argv: vec!["/proc/self/exe".into()], ..launch.clone() };
-        let prepared = Prepared::new(&launch, &self.host.workspace, &self.host.variables, String::new())?;
+        let prepared = self.host.prepare(&launch, String::new())?;
         let mut digest = Sha256::new();
         for variable in &prepared.env {
             digest.update(variable.to_bytes_with_nul());

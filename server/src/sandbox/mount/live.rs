@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use sandwire_protocol::kind::command::{Exit, Launch};
 use sandwire_protocol::{ByteString, Code, Error};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use super::asked::{Asked, Keys};
 use super::point::{Point, is_mounted};
+use crate::sandbox::buckets::apart_for;
 use crate::sandbox::handed::Handed;
 use crate::sandbox::process::run::{self, Host, Outputs, Run, Spec, Started};
 use crate::sandbox::process::stop::Stop;
@@ -193,15 +194,9 @@ fn not_installed() -> Error {
 /// Whether the root of the file system answers, which it does once s3fs has asked the store for the bucket. Asked by a
 /// thread of its own: it may wait for long, and ends with s3fs.
 async fn answers(path: &Path) -> bool {
-    let (tell, told) = oneshot::channel();
     // The root itself, not the directory that it covers.
     let root = path.join(".");
-    // Nobody may wait any more.
-    let ask = move || tell.send(root.symlink_metadata().is_ok()).unwrap_or_default();
-    match std::thread::Builder::new().name("sandwire-mount".to_owned()).spawn(ask) {
-        Ok(_) => told.await.unwrap_or(false),
-        Err(_) => false,
-    }
+    apart_for(move || root.symlink_metadata().is_ok()).await.unwrap_or(false)
 }
 
 async fn supervise(

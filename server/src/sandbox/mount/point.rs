@@ -29,11 +29,18 @@ impl Point {
         }
         let new = |directory: &&Path| directory.symlink_metadata().is_err();
         let made = path.ancestors().take_while(new).last().map(Path::to_owned);
-        fs::create_dir_all(&path).map_err(|error| failed(&path, &format!("cannot be made: {error}")))?;
-        match fs::read_dir(&path).map(|mut entries| entries.next()) {
-            Ok(None) => Ok(Point { path, made }),
-            Ok(Some(_)) => Err(failed(&path, "is not empty; a bucket is mounted on a new or empty directory")),
-            Err(error) => Err(failed(&path, &format!("cannot be used: {error}"))),
+        let point = Point { path, made };
+        // What was made on the way goes with what could not be.
+        point.make().inspect_err(|_| point.clear())?;
+        Ok(point)
+    }
+
+    fn make(&self) -> Result<(), Error> {
+        fs::create_dir_all(&self.path).map_err(|error| self.failed(&format!("cannot be made: {error}")))?;
+        match fs::read_dir(&self.path).map(|mut entries| entries.next()) {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => Err(self.failed("is not empty; a bucket is mounted on a new or empty directory")),
+            Err(error) => Err(self.failed(&format!("cannot be used: {error}"))),
         }
     }
 
@@ -41,7 +48,9 @@ impl Point {
     pub(super) fn clear(&self) {
         let Some(first) = &self.made else { return };
         for directory in self.path.ancestors().take_while(|directory| directory.starts_with(first)) {
-            if let Err(error) = fs::remove_dir(directory) {
+            if let Err(error) = fs::remove_dir(directory)
+                && error.kind() != io::ErrorKind::NotFound
+            {
                 // Somebody has put something there.
                 tracing::debug!(%error, path = %directory.display(), "a directory of a mount stays");
                 break;
@@ -162,6 +171,9 @@ mod tests {
         fs::write(deep.join("x"), "").unwrap();
         assert_eq!(Point::prepare(deep.clone()).unwrap_err().code, Code::BucketMount);
         assert_eq!(Point::prepare(deep.join("x")).unwrap_err().code, Code::BucketMount);
+        let long = folder.path().join("new/and").join("x".repeat(300));
+        assert_eq!(Point::prepare(long).unwrap_err().code, Code::BucketMount);
+        assert!(!folder.path().join("new").exists(), "what was made on the way stays");
         assert_eq!(Point::prepare("/proc".into()).unwrap_err().code, Code::BucketMount);
     }
 

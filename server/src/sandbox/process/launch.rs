@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use sandwire_protocol::kind::command::{Launch, Limits};
 use sandwire_protocol::{ByteString, Code, Error};
 
 use super::user::Credentials;
+use crate::sandbox::buckets::Buckets;
 use crate::sandbox::variables::Variables;
 
 /// The variable by which a whole tree is found again, whatever its processes did to their parents and sessions.
@@ -22,6 +24,9 @@ const OF_USER: [&str; 4] = ["HOME", "USER", "LOGNAME", "SHELL"];
 
 /// PATH of a command whose environment has none, as execvp(3) has it.
 const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What the kernel looks at of a script's first line, in bytes.
+const FIRST_LINE: usize = 256;
 
 /// Longest text for people about what runs, in characters.
 const SHOWN: usize = 256;
@@ -42,6 +47,8 @@ pub(crate) struct Prepared {
     pub(crate) marker: String,
     /// What runs, for people.
     pub(crate) shown: String,
+    /// Whether its directory or program is in a bucket. Neither was looked at then: see [`super::enter`].
+    pub(crate) in_bucket: bool,
 }
 
 impl Prepared {
@@ -57,6 +64,7 @@ impl Prepared {
         launch: &Launch,
         workspace: &Path,
         sandbox: &Variables,
+        buckets: &Buckets,
         marker: String,
     ) -> Result<Prepared, Error> {
         let argv: Vec<ByteString> = match (&launch.command, launch.argv.as_slice()) {
@@ -66,9 +74,16 @@ impl Prepared {
             (Some(command), []) => vec![shell(launch), "-c".into(), command.clone()],
         };
         let cwd = directory(launch, workspace)?;
+        let mut in_bucket = buckets.lead(&cwd);
+        if !in_bucket {
+            exists(&cwd)?;
+        }
         let credentials = credentials(launch)?;
         let env = environment(launch, credentials.as_ref(), sandbox, &marker)?;
-        let program = find(&argv[0], &cwd, env.get(b"PATH".as_slice()).map(Vec::as_slice))?;
+        let path = env.get(b"PATH".as_slice()).map(Vec::as_slice);
+        in_bucket = in_bucket || buckets.any() && leads(&argv[0], &cwd, path, buckets);
+        let program =
+            if in_bucket { c_string(argv[0].as_bytes().to_vec(), "argv")? } else { find(&argv[0], &cwd, path)? };
         let shown = match &launch.command {
             Some(command) => shorten(command.to_string()),
             None => shorten(argv.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
@@ -89,6 +104,7 @@ impl Prepared {
             limits: launch.limits.clone().unwrap_or_default(),
             marker,
             shown,
+            in_bucket,
         })
     }
 }
@@ -114,7 +130,7 @@ fn invalid(message: &str) -> Error {
     Error::new(Code::ValidationFailed, message)
 }
 
-fn c_string(bytes: Vec<u8>, what: &str) -> Result<CString, Error> {
+pub(super) fn c_string(bytes: Vec<u8>, what: &str) -> Result<CString, Error> {
     CString::new(bytes).map_err(|_nul| invalid(&format!("`{what}` holds a NUL byte")).with("field", what))
 }
 
@@ -126,11 +142,47 @@ fn directory(launch: &Launch, workspace: &Path) -> Result<PathBuf, Error> {
     if path.as_os_str().as_bytes().contains(&0) {
         return Err(invalid("`cwd` holds a NUL byte").with("field", "cwd"));
     }
-    match std::fs::metadata(&path) {
-        Ok(metadata) if metadata.is_dir() => Ok(path),
-        Ok(_) => Err(bad_cwd(&path, "is not a directory", libc::ENOTDIR)),
-        Err(error) => Err(bad_cwd(&path, &format!("cannot be used: {error}"), error.raw_os_error().unwrap_or(0))),
+    Ok(path)
+}
+
+fn exists(path: &Path) -> Result<(), Error> {
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => Err(bad_cwd(path, "is not a directory", libc::ENOTDIR)),
+        Err(error) => Err(bad_cwd(path, &format!("cannot be used: {error}"), error.raw_os_error().unwrap_or(0))),
     }
+}
+
+/// Whether the search for a program comes to a bucket: by its own path, by one of those where it is looked for, or by that
+/// of what interprets it.
+fn leads(name: &ByteString, cwd: &Path, path: Option<&[u8]>, buckets: &Buckets) -> bool {
+    if name.as_bytes().contains(&b'/') {
+        let program = cwd.join(name);
+        return buckets.lead(&program) || interpreter(&program).is_some_and(|it| buckets.lead(&cwd.join(it)));
+    }
+    for folder in path.unwrap_or(DEFAULT_PATH).split(|byte| *byte == b':') {
+        let program = cwd.join(Path::new(std::ffi::OsStr::from_bytes(folder))).join(name);
+        if buckets.lead(&program) {
+            return true;
+        }
+        if matches!(check(&program), Found::Executable) {
+            return interpreter(&program).is_some_and(|it| buckets.lead(&cwd.join(it)));
+        }
+    }
+    false
+}
+
+/// What the first line of a script names.
+fn interpreter(program: &Path) -> Option<PathBuf> {
+    let file = std::fs::File::options().read(true).custom_flags(libc::O_NONBLOCK).open(program).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut head = [0_u8; FIRST_LINE];
+    let read = std::os::unix::fs::FileExt::read_at(&file, &mut head, 0).ok()?;
+    let line = head.get(..read)?.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let word = line.trim_ascii_start().split(|byte| matches!(byte, b' ' | b'\t')).next()?;
+    Some(PathBuf::from(OsString::from_vec(word.to_vec())))
 }
 
 /// `INVALID_PROCESS_CWD` for that directory.
@@ -200,7 +252,7 @@ fn environment(
 }
 
 /// Finds the program as execvp(3) does, in the command's own PATH.
-fn find(name: &ByteString, cwd: &Path, path: Option<&[u8]>) -> Result<CString, Error> {
+pub(super) fn find(name: &ByteString, cwd: &Path, path: Option<&[u8]>) -> Result<CString, Error> {
     let missing = |errno: i32| {
         Error::new(Code::CommandNotFound, format!("the program {name} was not found"))
             .with("program", name.to_string())

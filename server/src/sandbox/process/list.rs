@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::launch::MARKER;
+use crate::sandbox::buckets::apart_for;
 
 /// A line of `/proc/PID/stat` (proc(5)).
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +68,8 @@ pub(super) async fn snapshot() -> io::Result<Arc<Entries>> {
         return Ok(Arc::clone(entries));
     }
     let began = Instant::now();
-    let made = Arc::new(tokio::task::spawn_blocking(entries).await.map_err(io::Error::other)??);
+    // Not by one of the blocking threads, which files may have taken: to end a command is what helps then.
+    let made = Arc::new(apart_for(entries).await??);
     *newest = Some((began, Arc::clone(&made)));
     Ok(made)
 }

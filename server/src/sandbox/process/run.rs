@@ -13,6 +13,7 @@ use sandwire_protocol::kind::command::{Exit, Launch, Limits, Output, Target};
 use sandwire_protocol::{Code, Error};
 use tokio_util::sync::CancellationToken;
 
+use super::enter::{self, Told};
 use super::launch::{Prepared, bad_cwd};
 use super::limits::{Group, Machine};
 use super::owner::Leader;
@@ -22,6 +23,7 @@ use super::signal::Signal;
 use super::spawn::{self, Confinement, Failure, Stdio, Step};
 use super::stop::Stop;
 use super::tree::Tree;
+use crate::sandbox::buckets::Buckets;
 use crate::sandbox::variables::Variables;
 
 /// Reads in a row before others may run: about a tenth of a millisecond of full pipes.
@@ -36,6 +38,8 @@ pub(crate) struct Host {
     pub(crate) workspace: Arc<Path>,
     /// What they are given over the server's own environment.
     pub(crate) variables: Arc<Variables>,
+    /// Where buckets are mounted.
+    pub(crate) buckets: Arc<Buckets>,
     /// First part of every marker: differs between servers.
     pub(crate) boot: Arc<str>,
     next: Arc<AtomicU64>,
@@ -58,9 +62,18 @@ impl Host {
             machine: Machine::detect(),
             workspace: workspace.into(),
             variables: Arc::default(),
+            buckets: Arc::default(),
             boot: format!("{:016x}", u64::from_ne_bytes(random)).into(),
             next: Arc::default(),
         })
+    }
+
+    /// Checks and completes a launch.
+    ///
+    /// # Errors
+    /// Those of [`Prepared::new`].
+    pub(crate) fn prepare(&self, launch: &Launch, marker: String) -> Result<Prepared, Error> {
+        Prepared::new(launch, &self.workspace, &self.variables, &self.buckets, marker)
     }
 
     /// A marker that no other command has.
@@ -86,6 +99,8 @@ pub(crate) struct Run {
     marker: Arc<str>,
     /// Taken at the end.
     group: Mutex<Option<Group>>,
+    /// Where its failure is told when it is started by way of [`enter`].
+    told: Option<Told>,
     timeout: Option<Duration>,
     grace: Duration,
     /// Cancelled when the leader has ended, and what was to be ended with it.
@@ -134,8 +149,8 @@ pub(crate) fn start_handing(
     spec: &Spec,
     handed: Option<BorrowedFd<'_>>,
 ) -> Result<Started, Error> {
-    let prepared = Prepared::new(launch, &host.workspace, &host.variables, host.marker())?;
-    let lacking = |error: io::Error| spawn_failed(&prepared, error.raw_os_error().unwrap_or(0));
+    let prepared = host.prepare(launch, host.marker())?;
+    let lacking = |error: io::Error| spawn_failed(&prepared.program, error.raw_os_error().unwrap_or(0));
     let (stdout, stdout_child) = pipe().map_err(lacking)?;
     let (stderr, stderr_child) = if spec.merge_stderr { None } else { Some(pipe().map_err(lacking)?) }.unzip();
     let (stdin_child, stdin) = if spec.stdin { Some(pipe().map_err(lacking)?) } else { None }.unzip();
@@ -159,10 +174,10 @@ pub(crate) fn start_handing(
 /// # Errors
 /// As [`start`].
 pub(crate) fn start_on_terminal(host: &Host, launch: &Launch, terminal: &CStr, spec: &Spec) -> Result<Run, Error> {
-    let prepared = Prepared::new(launch, &host.workspace, &host.variables, host.marker())?;
+    let prepared = host.prepare(launch, host.marker())?;
     if let Some(user) = &prepared.credentials {
         rustix::fs::chown(terminal, Some(rustix::fs::Uid::from_raw(user.uid)), None)
-            .map_err(|errno| spawn_failed(&prepared, errno.raw_os_error()))?;
+            .map_err(|errno| spawn_failed(&prepared.program, errno.raw_os_error()))?;
     }
     spawn_run(host, prepared, Stdio::Terminal(terminal), spec)
 }
@@ -172,30 +187,39 @@ pub(crate) fn start_on_terminal(host: &Host, launch: &Launch, terminal: &CStr, s
 /// # Errors
 /// As [`start`].
 pub(crate) fn start_shell(host: &Host, launch: &Launch, stdin: OwnedFd) -> Result<Run, Error> {
-    let prepared = Prepared::new(launch, &host.workspace, &host.variables, host.marker())?;
+    let prepared = host.prepare(launch, host.marker())?;
     let nowhere = std::fs::File::options().write(true).open("/dev/null");
-    let nowhere = nowhere.map_err(|error| spawn_failed(&prepared, error.raw_os_error().unwrap_or(0)))?;
+    let nowhere = nowhere.map_err(|error| spawn_failed(&prepared.program, error.raw_os_error().unwrap_or(0)))?;
     let stdio =
         Stdio::Pipes { stdin: Some(stdin.as_fd()), stdout: nowhere.as_fd(), stderr: nowhere.as_fd(), handed: None };
     let spec = Spec { stdin: false, merge_stderr: false, timeout: None, grace: Duration::ZERO };
     spawn_run(host, prepared, stdio, &spec)
 }
 
-fn spawn_run(host: &Host, prepared: Prepared, stdio: Stdio<'_>, spec: &Spec) -> Result<Run, Error> {
-    let (confinement, group) = if prepared.limits == Limits::default() {
+fn spawn_run(host: &Host, mut prepared: Prepared, stdio: Stdio<'_>, spec: &Spec) -> Result<Run, Error> {
+    let (mut confinement, group) = if prepared.limits == Limits::default() {
         (Confinement::default(), None)
     } else {
         host.machine.confine(&prepared.limits, &prepared.marker).map(|(rules, group)| (rules, Some(group)))?
     };
+    let cwd = prepared.cwd.to_string_lossy().into_owned();
+    let mut told = None;
+    if prepared.in_bucket {
+        let program = prepared.program.clone();
+        let failed = |error: io::Error| spawn_failed(&program, error.raw_os_error().unwrap_or(0));
+        let (waiting, tell) = enter::through(&mut prepared).map_err(failed)?;
+        told = Some(waiting);
+        confinement.inherited = Some(tell);
+    }
     let child = host
         .reaper
         .spawn_with(|| spawn::spawn(&prepared, stdio, &confinement))
-        .map_err(|failure| explain(&prepared, failure))?;
-    let cwd = prepared.cwd.to_string_lossy().into_owned();
+        .map_err(|failure| explain(&prepared.program, &prepared.cwd, failure))?;
     Ok(Run {
         child: Arc::new(child),
         marker: prepared.marker.into(),
         group: Mutex::new(group),
+        told,
         timeout: spec.timeout,
         grace: spec.grace,
         over: CancellationToken::new(),
@@ -204,7 +228,7 @@ fn spawn_run(host: &Host, prepared: Prepared, stdio: Stdio<'_>, spec: &Spec) -> 
     })
 }
 
-fn spawn_failed(prepared: &Prepared, errno: i32) -> Error {
+fn spawn_failed(program: &CStr, errno: i32) -> Error {
     let cause = io::Error::from_raw_os_error(errno);
     let hint = match errno {
         libc::ENOEXEC => "; it is neither a binary for this machine nor does it begin with `#!`: run it by a shell",
@@ -214,16 +238,16 @@ fn spawn_failed(prepared: &Prepared, errno: i32) -> Error {
         libc::E2BIG => "; `argv` and `env` together, or one of their strings, are longer than the kernel takes",
         _ => "",
     };
-    Error::new(Code::ProcessSpawnFailed, format!("{:?} could not be started: {cause}{hint}", prepared.program))
-        .with("program", prepared.program.to_string_lossy().into_owned())
+    Error::new(Code::ProcessSpawnFailed, format!("{program:?} could not be started: {cause}{hint}"))
+        .with("program", program.to_string_lossy().into_owned())
         .with("errno", errno)
 }
 
 /// The error that says which step failed.
-fn explain(prepared: &Prepared, Failure { step, errno }: Failure) -> Error {
+pub(super) fn explain(file: &CStr, cwd: &CStr, Failure { step, errno }: Failure) -> Error {
     use std::os::unix::ffi::OsStrExt;
-    let cwd = Path::new(std::ffi::OsStr::from_bytes(prepared.cwd.to_bytes()));
-    let program = prepared.program.to_string_lossy().into_owned();
+    let cwd = Path::new(std::ffi::OsStr::from_bytes(cwd.to_bytes()));
+    let program = file.to_string_lossy().into_owned();
     let cause = io::Error::from_raw_os_error(errno);
     match step {
         Step::Directory => bad_cwd(cwd, &format!("cannot be entered: {cause}"), errno),
@@ -244,7 +268,7 @@ fn explain(prepared: &Prepared, Failure { step, errno }: Failure) -> Error {
         Step::Limit | Step::Confine => {
             Error::new(Code::NotSupported, format!("a limit could not be set: {cause}")).with("errno", errno)
         }
-        Step::Start | Step::Exec => spawn_failed(prepared, errno),
+        Step::Start | Step::Exec => spawn_failed(file, errno),
     }
 }
 
@@ -300,6 +324,9 @@ impl Run {
             Error::new(Code::Internal, format!("the exit status of process {} is lost: {error}", self.pid()))
         })?;
         drop(over);
+        if let Some(error) = self.told.as_ref().and_then(Told::failure) {
+            return Err(error);
+        }
         let group = self.group.lock().unwrap_or_else(PoisonError::into_inner).take();
         let oom_killed = group.is_some_and(|group| group.oom_killed());
         Ok(Exit { timed_out: timeout.is_requested(), oom_killed, ..status.exit() })

@@ -9,7 +9,7 @@
 use std::ffi::{CStr, CString};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::OnceLock;
 
@@ -68,6 +68,8 @@ pub(crate) struct Confinement {
     pub(crate) cgroups: Vec<OwnedFd>,
     /// Killed when the thread ends that starts it (prctl(2), PR_SET_PDEATHSIG).
     pub(crate) dies_with_parent: bool,
+    /// One more descriptor that the program gets, by the number that it has here.
+    pub(crate) inherited: Option<OwnedFd>,
 }
 
 /// Starts the program in its own session and process group, with default signal actions and no signal blocked.
@@ -236,6 +238,11 @@ fn become_program(program: &Program<'_>) -> Failure {
                 return failure(Step::Start);
             }
         }
+        if let Some(inherited) = &confinement.inherited
+            && libc::fcntl(inherited.as_raw_fd(), libc::F_SETFD, 0) != 0
+        {
+            return failure(Step::Start);
+        }
         // After the descriptors, which may be above the limit; before the user, who may not raise one.
         if let Some(descriptors) = DESCRIPTORS.get()
             && libc::setrlimit(libc::RLIMIT_NOFILE, descriptors) != 0
@@ -269,6 +276,32 @@ fn become_program(program: &Program<'_>) -> Failure {
         libc::execve(prepared.program.as_ptr(), argv.as_ptr().cast(), env.as_ptr().cast());
     }
     failure(Step::Exec)
+}
+
+/// Becomes the program, with the environment of this process and the default action of SIGPIPE, which a Rust program
+/// ignores. Returns only the errno of a failure.
+pub(super) fn execute(program: &CStr, argv: &[CString]) -> i32 {
+    let argv = pointers(argv);
+    // SAFETY: both end with a null pointer and live until the call is over; nobody else changes the environment: this
+    // process has one thread.
+    unsafe {
+        unsafe extern "C" {
+            static environ: *const *const libc::c_char;
+        }
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        libc::execve(program.as_ptr(), argv.as_ptr().cast(), environ);
+    }
+    io::Error::last_os_error().raw_os_error().unwrap_or(0)
+}
+
+/// A pipe that this process was given by its number, and that no other gets.
+pub(super) fn inherited(number: RawFd) -> Option<OwnedFd> {
+    // SAFETY: only flags are changed; a number that is nobody's gives EBADF.
+    if number <= libc::STDERR_FILENO || unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } != 0 {
+        return None;
+    }
+    // SAFETY: it is open, and nothing of this program, which has just begun, has opened it.
+    Some(unsafe { OwnedFd::from_raw_fd(number) }).filter(|fd| super::enter::is_pipe(fd))
 }
 
 /// Blocks all signals of this thread until it is dropped.

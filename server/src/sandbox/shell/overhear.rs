@@ -60,7 +60,7 @@ impl Session {
     async fn overhear(&self, launch: &mut Launch) -> Result<bool, Error> {
         for _ in 0..LOOKS {
             let Some((run, begun)) = self.at_work() else { return Ok(false) };
-            let from = directory(run.pid()).unwrap_or_else(|| self.host.workspace.to_path_buf());
+            let from = directory(run.pid(), &self.host.buckets).unwrap_or_else(|| self.host.workspace.to_path_buf());
             if launch.clear_env {
                 start_from(launch, &from, self.launch.user.as_ref());
                 return Ok(true);

@@ -16,6 +16,7 @@ use super::living::{Living, ended};
 use super::pipes::Free;
 use super::script::Dialect;
 use super::sink::Sink;
+use crate::sandbox::buckets::Buckets;
 use crate::sandbox::machine::now_ms;
 use crate::sandbox::process::launch::default_shell;
 use crate::sandbox::process::run::{Host, Run};
@@ -150,7 +151,9 @@ impl Session {
         let (busy, queued) = self.queue.length();
         let seen = self.seen();
         let pid = seen.run.as_ref().map(|run| run.pid());
-        let cwd = pid.and_then(directory).or_else(|| Some(self.host.workspace.join(self.launch.cwd.clone()?)));
+        let cwd = pid
+            .and_then(|pid| directory(pid, &self.host.buckets))
+            .or_else(|| Some(self.host.workspace.join(self.launch.cwd.clone()?)));
         Info {
             id: self.id.clone(),
             state: match (busy, pid, &seen.exit) {
@@ -331,7 +334,8 @@ impl Held {
     /// The shell's directory.
     pub(super) fn directory(&self) -> PathBuf {
         let pid = self.inner.living.as_ref().map(|living| living.run().pid());
-        pid.and_then(directory).unwrap_or_else(|| self.session.host.workspace.to_path_buf())
+        pid.and_then(|pid| directory(pid, &self.session.host.buckets))
+            .unwrap_or_else(|| self.session.host.workspace.to_path_buf())
     }
 
     /// What its shell understands.
@@ -355,10 +359,10 @@ pub(super) fn unwritable(error: &std::io::Error) -> Error {
 }
 
 /// The working directory of a process; where it was, when it was removed.
-pub(super) fn directory(pid: u32) -> Option<PathBuf> {
+pub(super) fn directory(pid: u32, buckets: &Buckets) -> Option<PathBuf> {
     let path = std::fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
     match path.as_os_str().as_bytes().strip_suffix(b" (deleted)") {
-        Some(before) if !path.exists() => Some(Path::new(OsStr::from_bytes(before)).to_owned()),
+        Some(before) if buckets.lead(&path) || !path.exists() => Some(Path::new(OsStr::from_bytes(before)).to_owned()),
         Some(_) | None => Some(path),
     }
 }

@@ -1,10 +1,12 @@
 //! What cannot be mounted, why, and that nothing of it is left.
 
-use std::time::Duration;
+use std::cell::RefCell;
+use std::net::TcpListener;
 
+use rustix::process::{Pid, Signal, kill_process};
 use sandwire::protocol::Error;
 use sandwire_tests::server::Builder;
-use tokio::net::TcpListener;
+use sandwire_tests::wait::wait_until_async;
 
 use super::*;
 
@@ -33,7 +35,11 @@ async fn a_store_that_does_not_give_the_bucket_is_named_with_why() {
     assert_eq!(reason(&error), because("credentials"), "{error:?}");
     let error = refused(&server, &client, &of(&SHARED, "no-such-bucket", "made/it")).await;
     assert_eq!(reason(&error), because("bucket"), "{error:?}");
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let taken = RefCell::new(Vec::new());
+    // Whether it was asked once more.
+    let asked = || listener.accept().map(|stream| taken.borrow_mut().push(stream)).is_ok();
     let silent = format!("http://{}", listener.local_addr().unwrap());
     // Somebody takes the connection and says nothing.
     let options = ["readwrite_timeout=1", "retries=1"].map(str::to_owned).to_vec();
@@ -41,15 +47,32 @@ async fn a_store_that_does_not_give_the_bucket_is_named_with_why() {
     let error = refused(&server, &client, &mute).await;
     assert_eq!(reason(&error), because("unreachable"), "{error:?}");
     // Who gives up has nothing mounted, however far s3fs has come.
-    for round in 0..10 {
+    let path = server.workspace().join("made/it");
+    let runs = |threads: usize| {
+        server.started().first().is_some_and(|pid| {
+            let is_it = std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "s3fs\n");
+            is_it && std::fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|tasks| tasks.count() >= threads)
+        })
+    };
+    let far: [(&str, &dyn Fn() -> bool); 8] = [
+        ("nothing", &|| true),
+        ("its directory", &|| path.exists()),
+        ("a process", &|| !server.started().is_empty()),
+        ("s3fs to run", &|| runs(1)),
+        ("its mount", &|| is_mounted(&path)),
+        ("its first thread", &|| runs(2)),
+        ("its second thread", &|| runs(3)),
+        ("its question", &|| asked()),
+    ];
+    for (what, come) in far {
         let call = client.open::<MountCreate>(&Create { options: vec![], ..mute.clone() }).unwrap();
-        wait_for("s3fs to run", || !server.started().is_empty()).await;
-        tokio::time::sleep(Duration::from_millis(4 * round)).await;
+        wait_for(what, come).await;
         call.cancel();
         assert_eq!(call.result().await.unwrap_err().code, Code::Cancelled);
         wait_for("all of it to be gone", || server.started().is_empty() && !server.workspace().join("made").exists())
             .await;
     }
+    drop(taken);
     drop(listener);
     let error = refused(&server, &client, &Create { options: vec!["retries=1".to_owned()], ..mute }).await;
     assert_eq!(reason(&error), because("unreachable"), "{error:?}");
@@ -113,6 +136,22 @@ async fn a_token_for_some_paths_mounts_and_sees_and_checks_out_there_alone() {
     mount(&all, &at(&shut.join("x"))).await;
     mount(&some, &at(&open.join("x"))).await;
     assert_eq!((mounts(&all).await.len(), mounts(&some).await.len()), (2, 1));
+    // Nor in the place of one whose s3fs has ended, which stays.
+    let others: Vec<i32> = server.started();
+    for pid in others {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap();
+        if String::from_utf8_lossy(&line).contains(shut.to_str().unwrap()) {
+            kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+        }
+    }
+    wait_until_async("the end to be seen", || async {
+        let states: Vec<State> = mounts(&all).await.iter().map(|it| it.state).collect();
+        if states.contains(&State::Ended) { Ok(()) } else { Err(states) }
+    })
+    .await;
+    let error = refusal::<MountCreate>(&some, &at(&shut.join("x"))).await;
+    assert_eq!(error.code, Code::PermissionDenied, "{error:?}");
+    assert_eq!(mounts(&all).await.len(), 2);
     let path = shut.join("x").as_path().into();
     assert_eq!(refusal::<MountRemove>(&some, &Remove { path }).await.code, Code::PermissionDenied);
     let checkout = sandwire::protocol::kind::git::Checkout {

@@ -196,7 +196,7 @@ async fn a_condition_on_the_tag_holds_to_the_end() {
 #[tokio::test]
 async fn a_full_disk_leaves_nothing() {
     let mount = Mount::tmpfs("1m");
-    let files = Files::new(mount.path().to_owned());
+    let files = Files::new(mount.path().to_owned(), Arc::default());
     std::fs::write(mount.path().join("a"), "old").unwrap();
     let error = write(&files, Write { path: path("a"), ..Write::default() }, &pattern(3_000_000)).await.unwrap_err();
     assert_eq!(error.code, Code::NoSpace);

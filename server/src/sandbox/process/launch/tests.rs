@@ -8,7 +8,7 @@ fn argv(words: &[&str]) -> Launch {
 }
 
 fn prepare(launch: &Launch) -> Result<Prepared, Error> {
-    Prepared::new(launch, Path::new("/"), &Variables::default(), "m1".to_owned())
+    Prepared::new(launch, Path::new("/"), &Variables::default(), &Buckets::default(), "m1".to_owned())
 }
 
 fn code(launch: &Launch) -> Code {

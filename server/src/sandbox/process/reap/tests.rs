@@ -11,7 +11,14 @@ use crate::sandbox::variables::Variables;
 
 fn start(reaper: &Reaper, command: &str) -> Child {
     let launch = Launch { command: Some(command.into()), ..Launch::default() };
-    let prepared = Prepared::new(&launch, Path::new("/"), &Variables::default(), "reap-test".to_owned()).unwrap();
+    let prepared = Prepared::new(
+        &launch,
+        Path::new("/"),
+        &Variables::default(),
+        &crate::sandbox::buckets::Buckets::default(),
+        "reap-test".to_owned(),
+    )
+    .unwrap();
     let null = std::fs::File::options().write(true).open("/dev/null").unwrap();
     let stdio = Stdio::Pipes { stdin: None, stdout: null.as_fd(), stderr: null.as_fd(), handed: None };
     reaper.spawn_with(|| spawn::spawn(&prepared, stdio, &Confinement::default())).unwrap()
