@@ -8,13 +8,14 @@
 export { ContainerProxy } from "@cloudflare/containers";
 export { CommandClient, PortClient, ProcessClient } from "./cloudflare/client/commands.ts";
 export { BackupClient, FileClient, GitClient } from "./cloudflare/client/files.ts";
+export { InterpreterClient } from "./cloudflare/client/interpreter.ts";
 export type {
   ContainerStub,
   RequestConfig,
   ResponseHandler,
   SandboxClientOptions,
 } from "./cloudflare/client/options.ts";
-export { InterpreterClient, SandboxClient, UtilityClient } from "./cloudflare/client/sandbox.ts";
+export { SandboxClient, UtilityClient } from "./cloudflare/client/sandbox.ts";
 export * from "./cloudflare/errors/classes.ts";
 export { asyncIterableToSSEStream, parseSSEStream, responseToAsyncIterable } from "./cloudflare/events.ts";
 export { collectFile, streamFile } from "./cloudflare/file/collect.ts";

@@ -12,6 +12,7 @@ mod message;
 mod output;
 mod sockets;
 mod spool;
+mod words;
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -134,9 +135,9 @@ enum Event {
     Ended(io::Result<Status>),
     /// There is room for output.
     Room(io::Result<()>),
-    /// The kernel is not heard to be idle.
+    /// Something is missed of the kernel's answer.
     Late,
-    /// The kernel has begun with the cell that is to be interrupted.
+    /// The cell that is to be interrupted runs.
     Begun,
     Ignored,
 }
@@ -213,7 +214,7 @@ impl Bridge {
                     self.write()?;
                     Next::Nothing
                 }
-                Event::Late => self.cells.ended(true)?,
+                Event::Late => self.cells.missed()?,
                 Event::Begun => {
                     if self.cells.interrupt() {
                         self.interrupt(kernel, &mut sockets).await;
@@ -225,7 +226,9 @@ impl Bridge {
             };
             if self.cells.is_over() && !self.told {
                 self.told = true;
-                self.interrupt(kernel, &mut sockets).await;
+                if self.cells.interrupt() {
+                    self.interrupt(kernel, &mut sockets).await;
+                }
             }
             match next {
                 Next::Nothing => {}
@@ -244,7 +247,7 @@ impl Bridge {
         let Self { cells, input, output, .. } = self;
         let Sockets { shell, published, stdin, control } = sockets;
         let Kernel { child, stdout, stderr } = kernel;
-        let (late, begun) = (at(cells.word_at()), at(cells.interrupt_at()));
+        let (late, begun) = (at(cells.missed_at()), at(cells.interrupt_at()));
         // What comes by a pipe can wait in it; what is published cannot.
         let low = cells.spool.is_low();
         let signer = &cells.signer;

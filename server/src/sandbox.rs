@@ -5,6 +5,7 @@ pub(crate) mod buffer;
 pub(crate) mod fs;
 pub(crate) mod git;
 mod handed;
+mod id;
 pub(crate) mod kernel;
 pub(crate) mod machine;
 pub(crate) mod mount;

@@ -1,10 +1,14 @@
 # shellcheck shell=bash disable=SC2154,SC2034
 # Containers of the images, by umoci and runc: unpacked, started as the image says, each with its own network. To be sourced.
 
-containers=()
-# Whatever happens, nothing that was started here is left.
+containers=() helpers=()
+# Whatever happens, nothing that was started here is left. Helpers end before the container does whose network they are in.
 remove_all() {
     local name
+    if ((${#helpers[@]})); then
+        kill -KILL "${helpers[@]}" 2>/dev/null || true
+        wait "${helpers[@]}" 2>/dev/null || true
+    fi
     for name in "${containers[@]}"; do
         runc --root "$home/runc" delete --force "$name" >/dev/null 2>&1 || true
     done
@@ -65,3 +69,11 @@ first() { runc state "$name_of_container" | python3 -c 'import json, sys; print(
 inside() { runc exec "$name_of_container" "$@"; }
 beside() { nsenter --net="/proc/$(first)/ns/net" -- "$@"; }
 sandwire() { beside "$built/sandwire" "$@"; }
+
+# Starts a program of this machine in its network, a helper that runs until this test ends; its process is $helper. With `exec`:
+# else that would be a shell around the program, which would outlive it.
+start_beside() {
+    exec nsenter --net="/proc/$(first)/ns/net" -- "$@" &
+    helper=$!
+    helpers+=("$helper")
+}

@@ -59,16 +59,18 @@ first_process() {
 }
 
 drains() {
-    local status=0 command
-    sandwire exec -c 'touch begun; while [ ! -e go ]; do sleep 0.05; done; echo whole; exit 3' >"$home/drained" 2>"$home/told" &
-    command=$!
+    local status=0
+    start_beside "$built/sandwire" exec -c 'touch begun; while [ ! -e go ]; do sleep 0.05; done; echo whole; exit 3' \
+        >"$home/drained" 2>"$home/told"
     until_true "the start of a command" inside test -e /workspace/begun
     runc kill "$name_of_container" TERM
     until_true "draining" grep -q draining "$log"
     if inside "${health[@]}" 2>"$home/health"; then fail "it is healthy while it drains"; fi
     grep -q draining "$home/health" || fail "the health check says: $(<"$home/health")"
     inside touch /workspace/go
-    wait "$command" || status=$?
+    wait "$helper" || status=$?
+    # Its process id may be another's from now on.
+    helpers=()
     [[ $status == 3 && $(<"$home/drained") == whole ]] || fail "the command ended with $status: $(<"$home/drained")"
     grep -q 'shutting down' "$home/told" || fail "who is connected is not told of the end"
     await_end

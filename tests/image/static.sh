@@ -4,14 +4,6 @@
 . "$(dirname "$0")/container.sh"
 export SANDWIRE_TOKEN=a-token-for-this-test SANDWIRE_URL=http://127.0.0.1:7070
 
-helpers=()
-# Forwarders and servers end before the container does.
-end_helpers() {
-    ((${#helpers[@]} == 0)) || kill "${helpers[@]}" 2>/dev/null || true
-    remove_all
-}
-trap end_helpers EXIT
-
 # A network whose names are known to /etc/hosts and to a real name server, and a module that the C library would need.
 empty_root() {
     local root=$home/bundle-server/rootfs
@@ -32,13 +24,13 @@ names() {
     echo found >"$page/index.html"
     # One listens where /etc/hosts says, the other only where the name server says.
     for host in 127.0.0.1 127.0.0.5; do
-        beside python3 -m http.server --bind "$host" --directory "$page" 9000 >/dev/null 2>&1 & helpers+=($!)
+        start_beside python3 -m http.server --bind "$host" --directory "$page" 9000 >/dev/null 2>&1
     done
-    beside dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --user=root --pid-file= \
+    start_beside dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --user=root --pid-file= \
         --bind-interfaces --listen-address=127.0.0.53 --local=/example/ --address=/in-dns.example/127.0.0.5 \
-        --address=/short.cluster.example/127.0.0.5 >"$home/dnsmasq.log" 2>&1 & helpers+=($!)
-    sandwire forward 9001:localhost:9000 9002:in-hosts.example:9000 9003:in-dns.example:9000 9004:short:9000 \
-        9005:nowhere.example:9000 >"$home/forward" 2>&1 & helpers+=($!)
+        --address=/short.cluster.example/127.0.0.5 >"$home/dnsmasq.log" 2>&1
+    start_beside "$built/sandwire" forward 9001:localhost:9000 9002:in-hosts.example:9000 9003:in-dns.example:9000 \
+        9004:short:9000 9005:nowhere.example:9000 >"$home/forward" 2>&1
     local port=9001
     for host in localhost in-hosts.example in-dns.example short; do
         until_true "tcp.connect to $host" beside curl -sf "http://127.0.0.1:$port/"

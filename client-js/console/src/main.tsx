@@ -4,6 +4,7 @@ import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/frame.css";
 import "./styles/ui.css";
+import "./styles/floating.css";
 import { render } from "preact";
 import { closeOnLeave, start, watchTraffic } from "./app/connection.ts";
 import { Frame } from "./app/frame.tsx";

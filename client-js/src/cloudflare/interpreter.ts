@@ -47,8 +47,9 @@ export class CodeInterpreter {
 
   /** The one in which code runs that names none: its id is the language. */
   async #defaultContext(language: string = "python"): Promise<CodeContext> {
-    const found = (await this.listCodeContexts()).find(({ id }) => id === language);
-    // It was deleted meanwhile.
+    // What the code did is there already: that nobody can be asked now takes nothing of it away.
+    const found = (await this.listCodeContexts().catch(() => [])).find(({ id }) => id === language);
+    // It was deleted meanwhile, or nobody was there to ask.
     return found ?? { id: language, language, cwd: "/workspace", createdAt: new Date(), lastUsed: new Date() };
   }
 }

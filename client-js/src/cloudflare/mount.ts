@@ -87,7 +87,7 @@ async function mountRemote(
   const { endpoint, provider, readOnly, prefix, s3fsOptions, credentials } = options;
   const keys = credentials ?? keysIn(context.object.env);
   const client = await context.client();
-  if (context.object.mounts.isMirror(path)) throw new InvalidMountConfigError(`Mount path already in use: ${path}`);
+  context.object.mounts.checkPlace(path, false);
   await client.mountBucket(bucket, path, {
     endpoint,
     provider,

@@ -1,4 +1,4 @@
-/** {@link Sandbox}: the Durable Object of one sandbox; its life, its connection, its ports. */
+/** {@link Sandbox}: the Durable Object of one sandbox; its settings, its sessions, its connection, its life. */
 
 import type { StopParams } from "@cloudflare/containers";
 import type { Sandbox as Client } from "../client.ts";
@@ -11,9 +11,8 @@ import { SandboxClient } from "./client/sandbox.ts";
 import type { Context } from "./context.ts";
 import { answers, arrive, unavailable, upgrade, withEngine } from "./engine.ts";
 import { attempt, invalid } from "./errors.ts";
-import { forward } from "./forward.ts";
 import { CONTROL_PORT, HostContainer } from "./host.ts";
-import { IN, SandboxMethods } from "./methods.ts";
+import { IN } from "./methods.ts";
 import { ThisObject } from "./object.ts";
 import {
   checkDuration,
@@ -24,8 +23,8 @@ import {
   seconds,
   timeouts,
 } from "./options.ts";
-import { checkPort, type ExposedPort, ExposedPorts, type ExposeOptions } from "./ports.ts";
-import { invalidToken, stale } from "./preview.ts";
+import { PORTS, type PortAccess, PREVIEW, SandboxPorts } from "./port-methods.ts";
+import { ExposedPorts } from "./ports.ts";
 import { unknownProcess } from "./process/unknown.ts";
 import { type Call, Operations, type Reply } from "./remote.ts";
 import { type Route, routeOf, withRoute } from "./route.ts";
@@ -35,6 +34,10 @@ import { terminal } from "./terminal.ts";
 import { Tunnels, type TunnelsHandler } from "./tunnels.ts";
 import type * as Types from "./types.ts";
 import { checkOwnVariables, sandboxVariables, startVariables, tellVariables, type Variables } from "./variables.ts";
+import { within } from "./within.ts";
+
+/** Milliseconds that a connection for last words may take. */
+const LAST_CONNECT = 10_000;
 
 /**
  * The Durable Object of one sandbox. Starts its container when something needs it, lets it sleep when nothing does, and
@@ -56,7 +59,7 @@ import { checkOwnVariables, sandboxVariables, startVariables, tellVariables, typ
  * };
  * ```
  */
-export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types.ISandbox {
+export class Sandbox<Env = unknown> extends SandboxPorts<Env> implements Types.ISandbox {
   override defaultPort: number = CONTROL_PORT;
   override sleepAfter: string | number = "10m";
   override pingEndpoint: string = "sandbox/healthz";
@@ -72,6 +75,8 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   #ownVariables: Readonly<Record<string, string>> = {};
   #starting: Promise<void> | undefined;
   #destroying: Promise<void> | undefined;
+  /** Whether what is mounted has its last words: over a connection that may have to be made for them. */
+  #isParting = false;
   readonly #rest: Rest = new Rest({
     isAtWork: async () => isAtWork(await this.#relay.client(), seconds(this.sleepAfter) * 1000),
     answers: () => answers(this.ctx.container, this.#settings.token),
@@ -163,66 +168,11 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     return this.#settings.now.placementId;
   }
 
-  // Ports.
-
-  /**
-   * Exposes a port: the address under which it is reached through `proxyToSandbox`, until `unexposePort` or the end of the
-   * container's run. Wakes nothing.
-   */
-  async exposePort(
-    port: number,
-    options: ExposeOptions = {},
-  ): Promise<{ url: string; port: number; name: string | undefined }> {
-    // Or it would be stale with the run before.
-    if (!this.ctx.container?.running) this.#ended();
-    const { url } = this.#ports.expose(this.#name, port, options);
-    return { url, port, name: options.name };
-  }
-
-  /** Takes the address of a port away, and ends what is open by it. Not an error when it has none. Wakes nothing. */
-  async unexposePort(port: number): Promise<void> {
-    this.#ports.unexpose(port);
-  }
-
-  /** The addresses that can be reached now. Wakes nothing. */
-  async getExposedPorts(hostname?: string): Promise<ExposedPort[]> {
-    return this.ctx.container?.running ? this.#ports.list(this.#name, hostname) : [];
-  }
-
-  /** The address of a port that can be reached now, else `null`. Wakes nothing. */
-  async getExposedPort(port: number, hostname?: string): Promise<ExposedPort | null> {
-    return (await this.getExposedPorts(hostname)).find(exposed => exposed.port === port) ?? null;
-  }
-
-  /** Whether the port can be reached now. Wakes nothing. */
-  async isPortExposed(port: number): Promise<boolean> {
-    return this.ctx.container?.running === true && this.#ports.has(port);
-  }
-
-  /** Whether the token is that of the port, also of one that has to be exposed again. Wakes nothing. */
-  validatePortToken(port: number, token: string): Promise<boolean> {
-    return this.#ports.validate(port, token);
-  }
-
-  /** Carries a WebSocket to a port in the sandbox. Starts the sandbox. */
-  async wsConnect(request: Request, port: number): Promise<Response> {
-    checkPort(port);
-    return this.#toPort(request, port);
-  }
+  // Connections.
 
   /** Addresses of ports in Cloudflare's network, by `cloudflared` in the sandbox. */
   override get tunnels(): TunnelsHandler {
     return this.#tunnels;
-  }
-
-  /** A request to a port in the sandbox: by default to its server, which wants a token. Starts the sandbox. */
-  override containerFetch(
-    target: Request | string | URL,
-    portOrInit?: number | RequestInit,
-    port: number = this.defaultPort,
-  ): Promise<Response> {
-    const [init, at] = typeof portOrInit === "number" ? [undefined, portOrInit] : [portOrInit, port];
-    return this.#toPort(new Request(target as Request, init), at);
   }
 
   /** The parts of the stock package's client, over this object's connection. */
@@ -235,8 +185,6 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   async setSandboxName(name: string): Promise<void> {
     if (this.ctx.id.name === undefined) this.#settings.set({ name });
   }
-
-  // Connections.
 
   /** A terminal over a WebSocket. */
   terminal(request: Request, options: Types.PtyOptions = {}): Promise<Response> {
@@ -271,8 +219,8 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
   // Life.
 
   /** Stops the container; clients stay connected. The next call starts it again. */
-  override async stop(signal?: Parameters<SandboxMethods<Env>["stop"]>[0]): Promise<void> {
-    await this.#object.mounts.farewell();
+  override async stop(signal?: Parameters<SandboxPorts<Env>["stop"]>[0]): Promise<void> {
+    await this.#farewell();
     this.#relay.sleep("asleep");
     await super.stop(signal);
   }
@@ -334,6 +282,17 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     return callsIn(this.#context(session ?? undefined));
   }
 
+  get [PORTS](): PortAccess {
+    return {
+      name: this.#name,
+      exposed: this.#ports,
+      start: () => this.#start(),
+      settle: () => {
+        if (!this.ctx.container?.running) this.#ended();
+      },
+    };
+  }
+
   async #target({ session, process }: Call): Promise<object> {
     const calls = this[IN](session);
     if (process !== undefined) return (await calls.getProcess(process)) ?? unknownProcess(process);
@@ -380,15 +339,14 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
     if (!this.#located || this.#settings.now.told === undefined) {
       this.#settings.set(await attempt({}, () => arrive(client, this.#settings.now)));
       this.#located = true;
-      // Nobody waits for what was mounted before the object was evicted.
-      this.#object.mounts.resume(client).catch(() => {});
     }
+    this.#object.mounts.resume(client);
     return client;
   }
 
   /** Starts the container, unless it runs; who comes meanwhile waits for the same start. */
   async #start(): Promise<void> {
-    await this.#destroying;
+    if (!this.#isParting) await this.#destroying;
     if (this.ctx.container?.running && (await this.getState()).status === "healthy") return;
     checkOwnVariables(this.#ownVariables);
     const { containerTimeouts } = this.#settings.now;
@@ -433,38 +391,30 @@ export class Sandbox<Env = unknown> extends SandboxMethods<Env> implements Types
       case "terminal":
         return terminal(this.#context(route.session), request, route.options);
       case "port":
-        checkPort(route.port);
-        return this.#toPort(request, route.port);
+        return super.wsConnect(request, route.port);
       case "preview":
-        return this.#preview(request, route.port, route.token);
+        return this[PREVIEW](request, route.port, route.token);
     }
   }
 
-  async #toPort(request: Request, port: number): Promise<Response> {
-    try {
-      await this.#start();
-    } catch (error) {
-      const { errorResponse, httpStatus } = unavailable(error);
-      return Response.json(errorResponse, { status: httpStatus });
+  /** Carries over what is left in the mounts; also when nobody has asked for anything since the object was evicted. */
+  async #farewell(): Promise<void> {
+    const { mounts } = this.#object;
+    if (this.ctx.container?.running && mounts.areAway) {
+      this.#isParting = true;
+      const resumed = this.#relay.client().then(async client => {
+        await client.info();
+        mounts.resume(client);
+      });
+      await within(LAST_CONNECT, resumed);
+      this.#isParting = false;
     }
-    return this.#forward(request, port);
-  }
-
-  async #preview(request: Request, port: number, token: string): Promise<Response> {
-    const admission = await this.#ports.admit(port, token);
-    if (admission === "invalid") return invalidToken();
-    if (admission === "stale" || !this.ctx.container?.running) return stale();
-    return this.#forward(request, port, this.#ports.revoked(port));
-  }
-
-  #forward(request: Request, port: number, revoked?: AbortSignal): Promise<Response> {
-    const touch = () => this.renewActivityTimeout();
-    return forward(this.ctx.container, request, port, { touch, ...(revoked !== undefined && { revoked }) });
+    await mounts.farewell();
   }
 
   async #destroy(): Promise<void> {
     this.#object.endLife();
-    await Promise.all([this.#object.mounts.farewell(), this.#tunnels.farewell()]);
+    await Promise.all([this.#farewell(), this.#tunnels.farewell()]);
     this.#object.mounts.clear();
     this.#relay.sleep("destroyed");
     this.#ports.clear();

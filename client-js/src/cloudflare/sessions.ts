@@ -17,10 +17,14 @@ import { changesOf } from "./variables.ts";
  * @throws `SessionAlreadyExistsError`, and `InvalidProcessCwdError` when its directory is not there.
  */
 export async function createSession(client: Sandbox, options: SessionOptions): Promise<string> {
-  const { id = options.name ?? crypto.randomUUID(), cwd, env = {}, commandTimeoutMs: timeout } = options;
+  const { id = idOf(options.name) ?? crypto.randomUUID(), cwd, env = {}, commandTimeoutMs: timeout } = options;
   await attempt({ sessionId: id, cwd }, () => client.createSession({ id, cwd, env: given(env), timeout }));
   return id;
 }
+
+/** A name is for people, and may be one that no id can be. */
+const idOf = (name: string | undefined): string | undefined =>
+  name !== undefined && /^[A-Za-z0-9._-]{1,128}$/.test(name) ? name : undefined;
 
 /** A session, as the object has it: its context says the same id. */
 export function executionSession(context: Context, id: string): ExecutionSession {

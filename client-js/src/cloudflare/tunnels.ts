@@ -36,6 +36,9 @@ interface Kept {
 
 const KEY = "sandwire:tunnels";
 
+/** The process of a tunnel that has none yet: no process of a sandbox has this id. */
+const NONE = "tunnel-none";
+
 /** Milliseconds that ending all of them may take when the sandbox is to end. */
 const FAREWELL = 10_000;
 
@@ -88,13 +91,16 @@ export class Tunnels implements TunnelsHandler {
     for (const [port, { info }] of Object.entries(this.#kept)) if (!info.name) this.#set(Number(port), undefined);
   }
 
-  /** Takes away what there is of them outside the sandbox, as far as there is time, and forgets them: it is destroyed. */
+  /**
+   * Takes away what there is of them outside the sandbox, as far as there is time, and forgets them: it is destroyed. What
+   * could not be taken away is still known: `destroy` takes it away later.
+   */
   async farewell(): Promise<void> {
-    const named = Object.entries(this.#kept).filter(([, { cloud }]) => cloud !== undefined);
-    this.#context.object.storage.delete(KEY);
-    if (named.length === 0) return;
-    const removed = named.map(async ([port, { cloud }]) => {
-      if (cloud) await new CloudflareApi(this.#context.object.env, Number(port)).remove(cloud);
+    const removed = Object.entries(this.#kept).map(async ([at, { cloud, processId }]) => {
+      const port = Number(at);
+      if (cloud) await new CloudflareApi(this.#context.object.env, port).remove(cloud);
+      // When it took too long there may be another one by now.
+      if (this.#kept[port]?.processId === processId) this.#set(port, undefined);
     });
     await within(FAREWELL, Promise.allSettled(removed));
   }
@@ -110,15 +116,30 @@ export class Tunnels implements TunnelsHandler {
 
   async #named(client: Sandbox, port: number, name: string): Promise<TunnelInfo> {
     const { object } = this.#context;
+    const { life } = object;
+    const before = this.#kept[port];
     const api = new CloudflareApi(object.env, port);
     // By the object's own id: sandboxes of one name in two Workers are not the same.
     const { runToken, ...cloud } = await api.ensure(`sandwire-${object.id.slice(0, 16)}-${name}`, name);
-    const { process } = await this.#fenced(() => connect(client, port, runToken));
     const { tunnelId: id, hostname } = cloud;
     const info: NamedTunnelInfo = { id, port, url: `https://${hostname}`, hostname, createdAt: now(), name };
-    this.#set(port, { info, processId: process.id, cloud });
-    this.#follow(port, process);
-    return info;
+    // It is known before it carries anything: whatever happens now, somebody can take it away.
+    this.#set(port, { info, processId: before?.processId ?? NONE, cloud });
+    try {
+      const { process } = await this.#fenced(() => connect(client, port, runToken));
+      this.#set(port, { info, processId: process.id, cloud });
+      this.#follow(port, process);
+      return info;
+    } catch (error) {
+      // One that was there before has a host name that somebody knows: it stays, and comes back with the next `get`.
+      if (before !== undefined && object.life === life) throw error;
+      await api.remove(cloud).then(
+        () => this.#set(port, undefined),
+        // It is still known, so that `destroy` takes it away.
+        () => this.#set(port, { info, processId: NONE, cloud }),
+      );
+      throw error;
+    }
   }
 
   /** When the sandbox is destroyed meanwhile, the result is for nobody. */

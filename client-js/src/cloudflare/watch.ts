@@ -18,17 +18,22 @@ const GATHERED = 64 << 10;
  * Watches a file or a directory, anywhere in the sandbox. Resolves when every change from then on will be told, as
  * server-sent events, each a `FileWatchSSEEvent`; paths are absolute. A rename is `move_from` and `move_to`. When changes
  * were lost, by a storm of them or a connection that was away for too long, an `error` event says so, and the watch goes on.
- * Who cancels the stream ends the watch.
+ * Who cancels the stream ends the watch, and so does the signal, which says it from the Worker when no change comes.
  *
  * @throws FileNotFoundError; ValidationFailedError when both `include` and `exclude` are given; SandboxError
  * `WATCH_START_ERROR`.
  */
-export function watch(context: Context, path: string, options: WatchOptions = {}): Promise<ReadableStream<Uint8Array>> {
+export function watch(
+  context: Context,
+  path: string,
+  options: WatchOptions & { readonly signal?: AbortSignal } = {},
+): Promise<ReadableStream<Uint8Array>> {
+  const { recursive, signal } = options;
   return at(context, path, "file.stat", options, async (client, full) => {
     const globs = globsOf(options);
     const base = full.replace(/\/+$/, "") || "/";
-    const changes = await client.watch(base, { recursive: options.recursive, ...globs });
-    const events = told(changes, base, path);
+    const changes = await client.watch(base, { recursive, signal, ...globs });
+    const events = told(changes, base, path, signal);
     return eventStream({
       next: async () => (await events.next()).value ?? undefined,
       cancel: async () => void (await changes.return()),
@@ -40,6 +45,7 @@ async function* told(
   changes: AsyncIterable<WatchEvent>,
   base: string,
   path: string,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<FileWatchSSEEvent, void> {
   const full = (below: string) => (below === "" ? base : `${base === "/" ? "" : base}/${below}`);
   yield { type: "watching", path: base, watchId: `watch-${crypto.randomUUID()}` };
@@ -62,6 +68,8 @@ async function* told(
     }
     yield { type: "stopped", reason: "the watch has ended" };
   } catch (error) {
+    // Who gave it up hears no more of it.
+    if (signal?.aborted) return;
     const { message } = sandboxError(error, { path });
     yield { type: "error", error: message };
     yield { type: "stopped", reason: message };

@@ -95,7 +95,7 @@ export class Backups extends Mounts {
     const next = async () => {
       for (let item = await call.next(); item; item = await call.next()) {
         if (item.type === "data") return item.data;
-        tell(item, options.onProgress);
+        tell(call, item, options.onProgress);
       }
       await call.result();
       return undefined;
@@ -113,13 +113,23 @@ export class Backups extends Mounts {
     const params = { path, ...pick(options, "sha256", "replace") };
     const call: Call<never, Down, object> = begin(this.endpoint, "backup.restore", params, options);
     feed(call, archive);
-    for (let item = await call.next(); item; item = await call.next()) tell(item, options.onProgress);
+    for (let item = await call.next(); item; item = await call.next()) tell(call, item, options.onProgress);
     return { replaced: false, ...fromWire<Omit<RestoreResult, "replaced">>(await call.result()) };
   }
 }
 
-/** Tells of progress, when it is that. */
-function tell(item: { readonly type: string; readonly event?: Down }, onProgress?: (progress: BackupProgress) => void) {
+/** Tells of progress, when it is that. What `onProgress` throws ends the work, so that nothing goes on that its caller takes for ended. */
+function tell(
+  call: Pick<Call<never, Down, object>, "cancel">,
+  item: { readonly type: string; readonly event?: Down },
+  onProgress: ((progress: BackupProgress) => void) | undefined,
+): void {
   const progress = item.event?.progress;
-  if (progress) onProgress?.({ entries: 0, bytes: 0, archiveBytes: 0, ...fromWire<Partial<BackupProgress>>(progress) });
+  if (!progress) return;
+  try {
+    onProgress?.({ entries: 0, bytes: 0, archiveBytes: 0, ...fromWire<Partial<BackupProgress>>(progress) });
+  } catch (error) {
+    call.cancel(error);
+    throw error;
+  }
 }

@@ -42,7 +42,7 @@ export interface Call<Up, Down, Result> {
 const PIECE = 64 << 10;
 
 /** The longest time that timers can be set to. */
-const LONGEST = 2 ** 31 - 1;
+export const LONGEST: number = 2 ** 31 - 1;
 
 /** Opens a channel that ends with the signal, or the time: then with the code `late`. */
 export function begin<Up, Down, Result>(

@@ -42,6 +42,8 @@ export interface PlatformOptions {
   readonly worker?: string;
   /** What keeps sandboxes apart. Default: nothing, so that a test reaches into their directories. */
   readonly isolation?: "none" | "bubblewrap";
+  /** Whether the permissions of files hold in the sandboxes, also when the tests run as root. */
+  readonly unprivileged?: boolean;
   /** Directories beside the system's that isolated sandboxes may read. */
   readonly readOnly?: readonly string[];
   /** More that the first Worker is bound to. */
@@ -83,8 +85,11 @@ export class Platform {
     const bin = join(folder, "bin");
     mkdirSync(bin);
     for (const [name, source] of Object.entries(programs)) writeFileSync(join(bin, name), source, { mode: 0o755 });
-    const program = await Program.start(binary("sandwire-server"), {
+    const server = binary("sandwire-server");
+    const drop = options.unprivileged === true && process.getuid?.() === 0;
+    const program = await Program.start(drop ? "setpriv" : server, {
       args: [
+        ...(drop ? ["--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all", server] : []),
         ...["host", "--listen", "127.0.0.1:0", "--root", join(folder, "sandboxes"), "--isolation", isolation],
         ...(readOnly.length > 0 ? ["--read-only", readOnly.join(",")] : []),
       ],

@@ -13,7 +13,8 @@ import { Platform } from "./platform.ts";
 /** Says its address, or takes its token; then that it is connected. Port 8999 is one that it cannot carry. */
 const CLOUDFLARED = `#!/bin/bash
 say() { echo "2026-01-01T00:00:00Z INF $*" >&2; }
-case "$*" in
+case "$TUNNEL_TOKEN $*" in
+  *broken*) say "Unauthorized: Failed to get tunnel"; exit 1 ;;
   *:8999*) say "failed to request quick Tunnel"; exit 1 ;;
   *" run") say "token $TUNNEL_TOKEN" ;;
   *) say "|  https://stands-for-$$.trycloudflare.com  |" ;;
@@ -35,6 +36,8 @@ let platform: Platform;
 let api: Server;
 /** What was asked of the API: method and path, and what it was told. */
 const asked: { what: string; body: unknown }[] = [];
+/** Whether it takes nothing away now. */
+let keeps = false;
 
 beforeAll(async () => {
   api = await fakeApi();
@@ -155,6 +158,51 @@ describe("a tunnel with a name", () => {
     ]);
     expect(await processes("named")).toEqual([]);
   });
+
+  it("leaves nothing at Cloudflare when it cannot be carried, or its name leads somewhere else", async () => {
+    const removed = (since: number) =>
+      asked
+        .slice(since)
+        .flatMap(({ what }) => (what.startsWith("DELETE") ? [what.replace(/[0-9a-f-]{36}/, "ID")] : []));
+    const all = [
+      "DELETE /zones/zone/dns_records/record",
+      "DELETE /accounts/account/cfd_tunnel/ID/connections",
+      "DELETE /accounts/account/cfd_tunnel/ID",
+    ];
+    let since = asked.length;
+    await expect(get("fails", 8080, "broken")).rejects.toMatchObject({
+      code: "PROCESS_EXITED_BEFORE_READY",
+      message: expect.stringContaining("Unauthorized"),
+    });
+    expect(removed(since)).toEqual(all);
+    expect(await processes("fails")).toEqual([]);
+    since = asked.length;
+    await expect(get("fails", 8080, "taken")).rejects.toMatchObject({
+      code: "PORT_OPERATION_ERROR",
+      message: expect.stringContaining("elsewhere.example.net"),
+    });
+    expect(removed(since)).toEqual(all.slice(2));
+    // What could not be taken away is not forgotten.
+    keeps = true;
+    await expect(get("fails", 8080, "broken")).rejects.toMatchObject({ code: "PROCESS_EXITED_BEFORE_READY" });
+    keeps = false;
+    expect(await list("fails")).toEqual([]);
+    await expect(get("fails", 8080)).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
+    since = asked.length;
+    await destroy("fails", 8080);
+    expect(removed(since)).toEqual(all);
+    expect((await get("fails", 8080)).port).toBe(8080);
+    await platform.call("destroy", { id: "fails" });
+
+    // Nor when the sandbox is destroyed.
+    await get("fails", 8080, "late");
+    keeps = true;
+    await platform.call("destroy", { id: "fails" });
+    keeps = false;
+    since = asked.length;
+    await destroy("fails", 8080);
+    expect(removed(since)).toEqual(all);
+  });
 });
 
 it("is refused with a word about the package when cloudflared is not there", async () => {
@@ -176,7 +224,7 @@ it("is refused with a word about the package when cloudflared is not there", asy
 /** Stands for Cloudflare's API: what it is told to make is there afterwards. */
 function fakeApi(): Promise<Server> {
   const tunnels: { id: string; name: string }[] = [];
-  const records: { id: string; name: string; content: string }[] = [];
+  const records = [{ id: "other", name: "taken.example.com", content: "elsewhere.example.net" }];
   const answer = (method: string, path: string, query: URLSearchParams, body: never): unknown => {
     const made = body as { id: string; name: string; content: string };
     switch (`${method} ${path.replace(/[0-9a-f-]{36}/, "ID")}`) {
@@ -190,7 +238,7 @@ function fakeApi(): Promise<Server> {
         tunnels.push({ ...made, id: crypto.randomUUID() });
         return tunnels.at(-1);
       case "GET /accounts/account/cfd_tunnel/ID/token":
-        return "run-token";
+        return tunnels.some(({ id, name }) => path.includes(id) && name.endsWith("-broken")) ? "broken" : "run-token";
       case "GET /zones/zone/dns_records":
         return records.filter(({ name }) => name === query.get("name"));
       case "POST /zones/zone/dns_records":
@@ -209,7 +257,7 @@ function fakeApi(): Promise<Server> {
       const { method = "", url = "/", headers } = request;
       const { pathname, searchParams } = new URL(url, "http://api");
       const body = text === "" ? undefined : JSON.parse(text);
-      const allowed = headers.authorization === "Bearer token-of-the-api";
+      const allowed = headers.authorization === "Bearer token-of-the-api" && !(keeps && method === "DELETE");
       if (method !== "GET") asked.push({ what: `${method} ${pathname}`, body });
       const result = allowed ? answer(method, pathname, searchParams, body as never) : null;
       response.statusCode = allowed ? 200 : 403;

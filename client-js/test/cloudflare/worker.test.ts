@@ -77,6 +77,15 @@ describe("commands", () => {
   });
 });
 
+describe("watches", () => {
+  it("end in the sandbox when they are cancelled, also when nothing changes", async () => {
+    const folder = join(platform.folder, "quiet");
+    await exec(`mkdir ${folder}`);
+    // More than the server has room for at once.
+    await platform.call("watchAndLeave", { args: [folder, "60"] });
+  });
+});
+
 describe("processes", () => {
   it("are waited for, listed, killed and looked at by handles that go through the Worker", async () => {
     const args = ["echo ready 42; exec sleep 1000"];
@@ -127,6 +136,7 @@ it("has sessions whose shells are their own", async () => {
     second: "hello other",
     twice: "SESSION_ALREADY_EXISTS",
     deleted: true,
+    names: ["named", true, "on"],
   });
 });
 

@@ -10,6 +10,9 @@ import { newTerminal, PROMPT, ready, shows } from "./screen.ts";
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
 
+/** Whether the page has to be slid sideways, as an expression. */
+const WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
+
 /** Registers the tests. */
 export function keysAndSizesTests(bench: () => Bench): void {
   test("everything can be reached by keys", async () => {
@@ -62,8 +65,7 @@ export function keysAndSizesTests(bench: () => Bench): void {
       await visitor.go(section);
       if (section === "Metrics") await page.locator(".metrics-plot canvas").first().waitFor();
       await visitor.pictures(`phone-${section.toLowerCase()}`);
-      const wider = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
-      expect(await page.evaluate(wider), `${section} is wider than the phone`).toBe(false);
+      expect(await page.evaluate(WIDER), `${section} is wider than the phone`).toBe(false);
     }
     await page.getByRole("button", { name: /^Actions/ }).tap();
     await page.getByRole("combobox", { name: "Action" }).waitFor();
@@ -108,6 +110,23 @@ export function keysAndSizesTests(bench: () => Bench): void {
     await page.getByRole("button", { name: /^End it/ }).tap();
     await page.getByRole("dialog").getByRole("button", { name: "End process" }).tap();
     await page.getByRole("region", { name: "Process on-the-phone" }).getByText("SIGTERM", { exact: true }).waitFor();
+
+    await visitor.go("Sessions");
+    await page
+      .getByRole("button", { name: /^New session/ })
+      .last()
+      .tap();
+    const making = page.getByRole("dialog", { name: "New session" });
+    await making.getByLabel("Name").fill("on-the-phone-with-a-long-name");
+    await visitor.pictures("phone-session-create");
+    await making.getByRole("button", { name: "Create" }).tap();
+    const session = page.getByRole("region", { name: "Session on-the-phone-with-a-long-name" });
+    await session.getByText("It waits for a command.").waitFor();
+    await visitor.pictures("phone-session");
+    expect(await page.evaluate(WIDER), "a session is wider than the phone").toBe(false);
+    await session.getByRole("button", { name: "Back to the list" }).tap();
+    await page.getByRole("row", { name: /on-the-phone-with-a-long-name.*Idle/ }).waitFor();
+    await visitor.pictures("phone-session-list");
 
     await visitor.go("Commands");
     await page

@@ -1,6 +1,6 @@
 /** Sessions: made, used from the commands and a terminal, their shells killed, and deleted. */
 
-import { test } from "vitest";
+import { expect, test } from "vitest";
 import type { Bench } from "./bench.ts";
 import { enter, ready, shows } from "./screen.ts";
 
@@ -30,6 +30,14 @@ export function sessionTests(bench: () => Bench): void {
     const details = page.getByRole("region", { name: "Session work" });
     await details.getByText("It waits for a command.").waitFor();
     await visitor.pictures("sessions");
+    // The list stays where it is when the details come and go, and so does the focus in it.
+    await page.keyboard.press("Escape");
+    await details.waitFor({ state: "detached" });
+    const row = page.getByRole("row", { name: /^work/ });
+    await row.focus();
+    await page.keyboard.press("Enter");
+    await details.waitFor();
+    expect(await row.evaluate(element => element === document.activeElement)).toBe(true);
 
     // What one command does to the shell, the next one finds; one runs at a time.
     await details.getByRole("button", { name: /^Run commands in it/ }).click();

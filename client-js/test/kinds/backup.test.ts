@@ -118,6 +118,43 @@ describe("a backup", () => {
   });
 });
 
+it("ends when who is told of its progress throws, and a restore then changes nothing", async () => {
+  random(at(name, "random"), 16);
+  const bytes = await bytesOf(test.sandbox.createBackup(name));
+  let told = () => {};
+  const onProgress = () => {
+    told();
+    throw new Error("enough");
+  };
+  // There is room for two at once: one that goes on would take the place of the next.
+  for (let i = 0; i < 3; i += 1) {
+    const archive = test.sandbox.createBackup(name, { onProgress });
+    const slowly = async () => {
+      for await (const _ of archive) await new Promise(resolve => setTimeout(resolve, 300));
+    };
+    expect((await failure(slowly())).message).toBe("enough");
+    expect((await failure(archive.result)).message).toBe("enough");
+  }
+  mkdirSync(at(`${name}-other`));
+  writeFileSync(at(`${name}-other`, "mine"), "");
+  for (let i = 0; i < 3; i += 1) {
+    const heard = new Promise<void>(resolve => {
+      told = resolve;
+    });
+    async function* halves() {
+      yield bytes.subarray(0, bytes.length >> 1);
+      await heard;
+      yield bytes.subarray(bytes.length >> 1);
+    }
+    const restoring = test.sandbox.restoreBackup(`${name}-other`, halves(), { replace: true, onProgress });
+    expect((await failure(restoring)).message).toBe("enough");
+  }
+  // One that goes through has its turn behind those that did not.
+  await test.sandbox.restoreBackup(`${name}-again`, bytes);
+  await expect.poll(() => readdirSync(test.server.workspace).filter(each => each.startsWith("."))).toEqual([]);
+  expect(readdirSync(at(`${name}-other`))).toEqual(["mine"]);
+});
+
 it("comes and goes whole through a network that cuts", async () => {
   random(at(name, "random"), 8);
   const proxy = await CuttingProxy.start(test.server.address);

@@ -1,7 +1,7 @@
 /** Variables of the sandbox and of sessions against the real server. */
 
 import { describe, expect, it } from "vitest";
-import { connect, ValidationFailedError } from "../../src/index.ts";
+import { connect, SessionTerminatedError, TimeoutError, ValidationFailedError } from "../../src/index.ts";
 import { failure, served } from "./served.ts";
 
 const test = served();
@@ -65,6 +65,26 @@ describe("variables of a session", () => {
     }
     await session.exec("readonly FIXED=1");
     expect(await failure(session.setEnvVars({ FIXED: "2" }))).toBeInstanceOf(ValidationFailedError);
+    await session.delete();
+  });
+
+  it("are given up when the session is not free in time, or its signal says so, and then none is set", async () => {
+    const session = await test.sandbox.createSession();
+    const busy = session.exec("until [ -e freed ]; do sleep 0.01; done", { timeout: 60_000 });
+    const late = await failure(session.setEnvVars({ LATE: "yes" }, { timeout: 100 }));
+    expect(late).toBeInstanceOf(TimeoutError);
+    expect(late).toMatchObject({ code: "TIMEOUT", context: { timeout: 100 } });
+    const signal = AbortSignal.timeout(100);
+    expect(await failure(session.setEnvVars({ LATE: "yes" }, { signal, timeout: 60_000 }))).toBeInstanceOf(
+      TimeoutError,
+    );
+    expect((await failure(session.setEnvVars({ LATE: "yes" }, { signal, timeout: 9 }))).name).toBe("TimeoutError");
+    await test.sandbox.exec("touch freed");
+    expect((await busy).success).toBe(true);
+    await session.setEnvVars({ ON: "time" }, { timeout: 60_000 });
+    expect((await session.exec("echo $ON$LATE")).stdout).toBe("time\n");
+    await session.exec("unset() { :; }; command() { kill -9 $$; }");
+    expect(await failure(session.setEnvVars({ A: "b" }))).toBeInstanceOf(SessionTerminatedError);
     await session.delete();
   });
 });

@@ -13,7 +13,7 @@ use super::connect::Global;
 use super::end;
 use super::fail::Failure;
 use super::format;
-use super::launch::ContextFlags;
+use super::launch::{ContextFlags, in_context};
 use super::stdio;
 
 /// Code in Jupyter kernels, which keep variables and imports from one cell to the next.
@@ -116,8 +116,7 @@ async fn create(args: CreateArgs, client: &Client, global: &Global) -> Result<()
     if args.context.user.is_some() {
         return Err(Failure::Usage("kernels run as the server's own user: leave out --user".to_owned()));
     }
-    let variables = args.context.variables()?;
-    let mut create = client.kernels().create();
+    let mut create = in_context!(client.kernels().create(), args.context);
     if let Some(name) = args.name {
         create = create.id(name);
     }
@@ -126,18 +125,6 @@ async fn create(args: CreateArgs, client: &Client, global: &Global) -> Result<()
     }
     if let Some(spec) = args.spec {
         create = create.spec(spec);
-    }
-    if let Some(cwd) = args.context.cwd {
-        create = create.cwd(cwd);
-    }
-    for (name, value) in variables {
-        create = match value {
-            Some(value) => create.env(name, value),
-            None => create.env_remove(name),
-        };
-    }
-    if args.context.clear_env {
-        create = create.env_clear();
     }
     if let Some(timeout) = args.timeout {
         create = create.timeout(timeout);

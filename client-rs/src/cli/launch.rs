@@ -136,6 +136,30 @@ impl ContextFlags {
     }
 }
 
+/// Gives the builder of something that runs commands the directory and the variables of [`ContextFlags`]. Not the user,
+/// whom not all of them take. A macro, for these builders have methods in common and no trait.
+macro_rules! in_context {
+    ($builder:expr, $flags:expr) => {{
+        let variables = $flags.variables()?;
+        let mut builder = $builder;
+        if let Some(cwd) = $flags.cwd {
+            builder = builder.cwd(cwd);
+        }
+        for (name, value) in variables {
+            builder = match value {
+                Some(value) => builder.env(name, value),
+                None => builder.env_remove(name),
+            };
+        }
+        if $flags.clear_env {
+            builder = builder.env_clear();
+        }
+        builder
+    }};
+}
+
+pub(crate) use in_context;
+
 /// `NAME=value`, or NAME alone with its value from here.
 pub(super) fn variable(setting: &OsString) -> Result<(ByteString, ByteString), Failure> {
     use std::os::unix::ffi::OsStrExt;

@@ -12,7 +12,7 @@ use super::connect::Global;
 use super::end;
 use super::fail::Failure;
 use super::format;
-use super::launch::ContextFlags;
+use super::launch::{ContextFlags, in_context};
 use super::stdio;
 
 /// Shells whose directory, variables and functions last from one `exec --session NAME` to the next.
@@ -81,25 +81,12 @@ pub(crate) async fn run(args: Args, client: &Client, global: &Global) -> Result<
 }
 
 async fn create(args: CreateArgs, client: &Client, global: &Global) -> Result<i32, Failure> {
-    let variables = args.context.variables()?;
-    let mut create = client.sessions().create();
+    let mut create = in_context!(client.sessions().create(), args.context);
     if let Some(name) = args.name {
         create = create.id(name);
     }
     if let Some(shell) = args.shell {
         create = create.shell(shell);
-    }
-    if let Some(cwd) = args.context.cwd {
-        create = create.cwd(cwd);
-    }
-    for (name, value) in variables {
-        create = match value {
-            Some(value) => create.env(name, value),
-            None => create.env_remove(name),
-        };
-    }
-    if args.context.clear_env {
-        create = create.env_clear();
     }
     if let Some(user) = args.context.user {
         create = create.user(user);

@@ -16,6 +16,7 @@ pub use rich::{Chart, ChartKind, Part, RichResult};
 pub use run::{Cell, CellControl, CellEvent, CodeResult, RunningCell};
 
 use super::exec::millis;
+use super::launch::context_methods;
 use crate::client::Client;
 use crate::error::Error;
 
@@ -113,29 +114,7 @@ impl CreateKernel {
         self
     }
 
-    /// Its working directory. Default: the server's workspace, from which relative paths are taken too.
-    pub fn cwd(mut self, path: impl Into<ByteString>) -> Self {
-        self.params.cwd = Some(path.into());
-        self
-    }
-
-    /// Sets a variable over the server's environment.
-    pub fn env(mut self, name: impl Into<ByteString>, value: impl Into<ByteString>) -> Self {
-        self.params.env.insert(name.into(), Some(value.into()));
-        self
-    }
-
-    /// Removes a variable of the server's environment.
-    pub fn env_remove(mut self, name: impl Into<ByteString>) -> Self {
-        self.params.env.insert(name.into(), None);
-        self
-    }
-
-    /// Starts from an empty environment instead of the server's.
-    pub const fn env_clear(mut self) -> Self {
-        self.params.clear_env = true;
-        self
-    }
+    context_methods!(params, "Its working directory");
 
     /// Timeout of its cells that name none. Default: none.
     pub fn timeout(mut self, timeout: Duration) -> Self {

@@ -1,15 +1,10 @@
-//! What all builders that start a command share.
+//! What builders share that start a command, or something that runs commands.
 
-/// Writes the methods of a builder whose field holds a [`Launch`](sandwire_protocol::kind::command::Launch).
-macro_rules! launch_methods {
-    ($($field:ident).+) => {
-        /// All of what runs, and how, at once.
-        pub fn launch(mut self, run: Launch) -> Self {
-            self.$($field).+ = run;
-            self
-        }
-
-        /// Working directory. Default: the server's workspace, from which relative paths are taken too.
+/// Writes the methods of a builder whose field has the directory and the variables that something starts with: `cwd`, `env`,
+/// `clear_env`. The text says whose directory it is.
+macro_rules! context_methods {
+    ($($field:ident).+, $directory:literal) => {
+        #[doc = concat!($directory, ". Default: the server's workspace, from which relative paths are taken too.")]
         pub fn cwd(mut self, path: impl Into<ByteString>) -> Self {
             self.$($field).+.cwd = Some(path.into());
             self
@@ -32,6 +27,19 @@ macro_rules! launch_methods {
             self.$($field).+.clear_env = true;
             self
         }
+    };
+}
+
+/// Writes the methods of a builder whose field holds a [`Launch`](sandwire_protocol::kind::command::Launch).
+macro_rules! launch_methods {
+    ($($field:ident).+) => {
+        /// All of what runs, and how, at once.
+        pub fn launch(mut self, run: Launch) -> Self {
+            self.$($field).+ = run;
+            self
+        }
+
+        $crate::kinds::launch::context_methods!($($field).+, "Working directory");
 
         /// Runs as this user: a name or a number, with `:group` when it is not the user's own. The server must be root.
         pub fn user(mut self, user: impl Into<String>) -> Self {
@@ -53,4 +61,4 @@ macro_rules! launch_methods {
     };
 }
 
-pub(crate) use launch_methods;
+pub(crate) use {context_methods, launch_methods};

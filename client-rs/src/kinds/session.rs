@@ -9,6 +9,7 @@ pub use sandwire_protocol::kind::session::{Created, DEFAULT, Info, State};
 use sandwire_protocol::kind::{SessionCreate, SessionDelete, SessionGet, SessionList, exec};
 
 use super::exec::{Command, millis};
+use super::launch::context_methods;
 use crate::client::Client;
 use crate::error::Error;
 
@@ -94,29 +95,7 @@ impl CreateSession {
         self
     }
 
-    /// Its first working directory. Default: the server's workspace, from which relative paths are taken too.
-    pub fn cwd(mut self, path: impl Into<ByteString>) -> Self {
-        self.params.cwd = Some(path.into());
-        self
-    }
-
-    /// Sets a variable over the server's environment.
-    pub fn env(mut self, name: impl Into<ByteString>, value: impl Into<ByteString>) -> Self {
-        self.params.env.insert(name.into(), Some(value.into()));
-        self
-    }
-
-    /// Removes a variable of the server's environment.
-    pub fn env_remove(mut self, name: impl Into<ByteString>) -> Self {
-        self.params.env.insert(name.into(), None);
-        self
-    }
-
-    /// Starts from an empty environment instead of the server's.
-    pub const fn env_clear(mut self) -> Self {
-        self.params.clear_env = true;
-        self
-    }
+    context_methods!(params, "Its first working directory");
 
     /// Runs as this user: a name or a number, with `:group` when it is not the user's own. The server must be root.
     pub fn user(mut self, user: impl Into<String>) -> Self {

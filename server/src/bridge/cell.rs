@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sandwire_protocol::kind::encode;
-use sandwire_protocol::kind::kernel::{Down, Status};
+use sandwire_protocol::kind::kernel::{Down, Failure, Status};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use zeromq::ZmqMessage;
@@ -14,6 +14,7 @@ use zeromq::ZmqMessage;
 use super::message::{Message, Signer};
 use super::output::{self, Content, Output};
 use super::spool::Spool;
+use super::words::LastWords;
 use crate::sandbox::kernel::wire::{self, Cell, Done, PIECE, Say};
 
 /// Time after a reply in which the kernel is to say that it is idle. One that never does so is taken at its word.
@@ -24,12 +25,12 @@ const IDLE_WITHIN: Duration = Duration::from_secs(5);
 const BEGINS_WITHIN: Duration = Duration::from_millis(50);
 const SHOWS_WITHIN: Duration = Duration::from_millis(500);
 
-/// Time after which no reply is expected any more from a kernel that was interrupted and is idle: ipykernel gives none when
-/// the interrupt hits itself.
-const REPLIES_WITHIN: Duration = Duration::from_secs(2);
+/// Time after which a kernel is interrupted that does not say that it is busy.
+const UNHEARD: Duration = Duration::from_secs(2);
 
-/// Most of what a kernel says outside of cells that is kept, for whoever asks why it ended.
-const LAST_WORDS: usize = 4 << 10;
+/// Time between a kernel's saying that it is idle and its reply, after which it is asked something else: ipykernel gives no
+/// reply when an interrupt hits itself. It answers in order, so that none comes any more behind that answer.
+const REPLIES_WITHIN: Duration = Duration::from_millis(500);
 
 /// What is to be done next.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ pub(super) struct Cells {
     pub(super) signer: Signer,
     pub(super) spool: Spool,
     running: Option<Running>,
-    last_words: Vec<u8>,
+    last_words: LastWords,
 }
 
 #[derive(Debug)]
@@ -61,15 +62,15 @@ struct Running {
     /// The request of the cell itself.
     itself: String,
     reply: Option<Map<String, Value>>,
-    /// When what it has said is taken for all.
-    word_at: Option<Instant>,
+    /// When something is missed that was to come with what has come.
+    missed_at: Option<Instant>,
     idle: bool,
     /// From when on the kernel heeds an interrupt of the cell itself; none as long as it is not busy with it.
     begins: Option<Instant>,
-    /// It is to be interrupted then.
-    interrupt: bool,
-    /// It was interrupted.
-    interrupted: bool,
+    /// Since when it is to be interrupted.
+    wish: Option<Instant>,
+    /// What the kernel was asked because it did not reply.
+    probe: Option<String>,
     failed: bool,
     done: Done,
     /// What the kernel asked for last.
@@ -86,27 +87,42 @@ enum Part {
     After,
 }
 
+impl Running {
+    /// A request was made, and nothing of its answer has come.
+    fn asked(&mut self, part: Part, id: String) {
+        (self.part, self.id, self.reply, self.missed_at, self.probe, self.idle) = (part, id, None, None, None, false);
+    }
+
+    /// Whether its own code may run now.
+    fn is_open(&self) -> bool {
+        self.part == Part::Itself && self.reply.is_none() && !self.idle
+    }
+}
+
 impl Cells {
     /// No cell, and nothing that waits.
     pub(super) fn new(signer: Signer, spool: u64, folder: &Path) -> Cells {
-        Cells { signer, spool: Spool::new(spool, folder.to_owned()), running: None, last_words: Vec::new() }
+        Cells { signer, spool: Spool::new(spool, folder.to_owned()), running: None, last_words: LastWords::default() }
     }
 
-    /// The cell is to be interrupted: at once if this is true, else when [`Cells::interrupt_at`] has come.
+    /// The cell is to be interrupted: now if this is true, else when [`Cells::interrupt_at`] has come. Nothing but its own code
+    /// ever is.
     pub(super) fn interrupt(&mut self) -> bool {
         let Some(running) = &mut self.running else { return false };
-        running.interrupt = match running.part {
-            Part::Before => true,
-            Part::Itself => running.begins.is_none_or(|at| at > Instant::now()),
-            Part::Trail | Part::After => false,
-        };
-        running.interrupted |= !running.interrupt;
-        !running.interrupt
+        let now = Instant::now();
+        let wished = *running.wish.get_or_insert(now);
+        if !running.is_open() || running.begins.unwrap_or(wished + UNHEARD) > now {
+            return false;
+        }
+        // One that the kernel was not ready for is owed to it still.
+        running.wish = if running.begins.is_some() { None } else { Some(now) };
+        true
     }
 
-    /// When the cell is to be interrupted that was not begun when that was asked for.
+    /// When the cell is to be interrupted for which that was asked too early.
     pub(super) fn interrupt_at(&self) -> Option<Instant> {
-        self.running.as_ref().filter(|running| running.interrupt).and_then(|running| running.begins)
+        let running = self.running.as_ref().filter(|running| running.is_open())?;
+        running.wish.map(|wished| running.begins.unwrap_or(wished + UNHEARD))
     }
 
     /// Whether the cell has more output than may wait.
@@ -116,7 +132,7 @@ impl Cells {
 
     /// What the kernel said last outside of cells.
     pub(super) fn last_words(&self) -> String {
-        String::from_utf8_lossy(&self.last_words).trim().to_owned()
+        self.last_words.text()
     }
 
     /// The kernel takes cells: what it said until now was no last word.
@@ -137,11 +153,11 @@ impl Cells {
             id: String::new(),
             itself: String::new(),
             reply: None,
-            word_at: None,
+            missed_at: None,
             idle: false,
             begins: None,
-            interrupt: false,
-            interrupted: false,
+            wish: None,
+            probe: None,
             failed: false,
             done: Done::default(),
             asks: None,
@@ -155,7 +171,7 @@ impl Cells {
         let Some((part, code)) = running.requests.pop_front() else { return Next::Drain };
         if part == Part::Trail {
             let (id, message) = self.signer.request("kernel_info_request", &json!({}));
-            (running.part, running.id, running.reply, running.word_at, running.idle) = (part, id, None, None, false);
+            running.asked(part, id);
             return Next::Send(message);
         }
         let silent = running.cell.silent || part != Part::Itself;
@@ -171,7 +187,7 @@ impl Cells {
         if part == Part::Itself {
             running.itself.clone_from(&id);
         }
-        (running.part, running.id, running.reply, running.word_at, running.idle) = (part, id, None, None, false);
+        running.asked(part, id);
         Next::Send(message)
     }
 
@@ -192,11 +208,11 @@ impl Cells {
         if message.kind == "status" {
             if current && message.text("execution_state") == "idle" {
                 running.idle = true;
-                if running.interrupted && running.reply.is_none() {
-                    running.word_at = Some(Instant::now() + REPLIES_WITHIN);
+                if running.reply.is_none() {
+                    running.missed_at = Some(Instant::now() + REPLIES_WITHIN);
                 }
             }
-            return self.ended(false);
+            return self.ended();
         }
         let trails = running.part == Part::Trail;
         let own = current || (trails && message.parent == running.itself);
@@ -210,8 +226,8 @@ impl Cells {
             return Ok(Next::Nothing);
         }
         match output::read(message) {
-            Output::Stdout(text) => self.bytes(Say::Stdout, text.as_bytes())?,
-            Output::Stderr(text) => self.bytes(Say::Stderr, text.as_bytes())?,
+            Output::Stdout(text) => self.bytes(Say::Stdout, text)?,
+            Output::Stderr(text) => self.bytes(Say::Stderr, text)?,
             Output::Rich(content) => self.content(content)?,
             Output::Event(event) => self.event(event)?,
             Output::None => {}
@@ -227,29 +243,42 @@ impl Cells {
         let Some(running) = &mut self.running else { return Ok(Next::Nothing) };
         if matches!(message.kind.as_str(), "execute_reply" | "kernel_info_reply") && message.parent == running.id {
             running.reply = Some(message.content);
-            running.word_at = Some(Instant::now() + IDLE_WITHIN);
+            running.missed_at = Some(Instant::now() + IDLE_WITHIN);
+        } else if running.probe.as_ref() == Some(&message.parent) && running.reply.is_none() {
+            running.reply = Some(Map::new());
         }
-        self.ended(false)
+        self.ended()
     }
 
-    /// When the kernel is taken at its word.
-    pub(super) fn word_at(&self) -> Option<Instant> {
-        self.running.as_ref().and_then(|running| running.word_at)
+    /// When something is missed that was to come with what has come.
+    pub(super) fn missed_at(&self) -> Option<Instant> {
+        self.running.as_ref().and_then(|running| running.missed_at)
     }
 
-    /// Whether the request has ended, and what comes then. `late`: also when the kernel has not said that it is idle, or has
-    /// said nothing else.
+    /// Something is missed: that the kernel is idle, or its reply.
     ///
     /// # Errors
     /// When what it says cannot be kept.
-    pub(super) fn ended(&mut self, late: bool) -> io::Result<Next> {
+    pub(super) fn missed(&mut self) -> io::Result<Next> {
         let Some(running) = &mut self.running else { return Ok(Next::Nothing) };
-        if !(running.idle || late) {
+        running.missed_at = None;
+        if running.reply.is_some() {
+            running.idle = true;
+            return self.ended();
+        }
+        let (id, message) = self.signer.request("kernel_info_request", &json!({}));
+        running.probe = Some(id);
+        Ok(Next::Send(message))
+    }
+
+    /// Whether the request has ended, and what comes then.
+    fn ended(&mut self) -> io::Result<Next> {
+        let Some(running) = &mut self.running else { return Ok(Next::Nothing) };
+        if !running.idle {
             return Ok(Next::Nothing);
         }
-        let none = || late.then(Map::new);
-        let Some(reply) = running.reply.take().or_else(none) else { return Ok(Next::Nothing) };
-        running.word_at = None;
+        let Some(reply) = running.reply.take() else { return Ok(Next::Nothing) };
+        running.missed_at = None;
         let status = match reply.get("status").and_then(Value::as_str) {
             Some("ok") => Status::Ok,
             Some("error") => Status::Error,
@@ -272,7 +301,9 @@ impl Cells {
             Part::Before if status != Status::Ok => {
                 running.done.status = Status::Error;
                 running.requests.clear();
-                self.event(Down::Error(output::failure(&reply)))?;
+                // The lines of code hold the values of variables.
+                let failure = Failure { traceback: Vec::new(), ..output::failure(&reply) };
+                self.event(Down::Error(failure))?;
             }
             Part::Before | Part::Trail | Part::After => {}
         }
@@ -321,9 +352,7 @@ impl Cells {
         if self.running.as_ref().is_some_and(|running| !running.cell.silent) {
             return self.bytes(say, bytes);
         }
-        self.last_words.extend_from_slice(bytes);
-        let surplus = self.last_words.len().saturating_sub(LAST_WORDS);
-        self.last_words.drain(..surplus);
+        self.last_words.add(bytes);
         Ok(())
     }
 

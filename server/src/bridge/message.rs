@@ -1,8 +1,11 @@
 //! The messages of Jupyter's protocol (5.3) as they travel over ZeroMQ: framed and signed, as far as a front end needs them.
 
+use std::fmt;
+
 use bytes::Bytes;
 use ring::hmac;
-use serde::Deserialize;
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq;
 use zeromq::ZmqMessage;
@@ -29,6 +32,8 @@ pub(super) struct Message {
     /// The id of the message that caused it; empty when none did.
     pub(super) parent: String,
     pub(super) content: Map<String, Value>,
+    /// The text of a stream, byte for byte, when it is no UTF-8.
+    raw: Option<Raw>,
     /// Its own header, for an answer.
     header: Value,
 }
@@ -38,6 +43,34 @@ pub(super) struct Message {
 struct Header {
     msg_id: String,
     msg_type: String,
+}
+
+/// Text of JSON that need not be UTF-8: Python's bytes that are none (`surrogateescape`) are sent as they are.
+#[derive(Debug)]
+struct Raw(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Raw, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = Raw;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("text")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Raw, E> {
+                Ok(Raw(bytes.to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+/// What a stream says.
+#[derive(Deserialize)]
+struct Stream {
+    text: Raw,
 }
 
 impl Signer {
@@ -87,10 +120,16 @@ impl Signer {
         }
         let named: Header = serde_json::from_slice(header).ok()?;
         let cause: Header = serde_json::from_slice(parent).unwrap_or_default();
+        let (content, raw) = match serde_json::from_slice(content) {
+            Ok(content) => (content, None),
+            // What it says must not be lost, nor that it has ended, because of a character.
+            Err(_odd) => (lossy(content), serde_json::from_slice(content).ok().map(|Stream { text }| text)),
+        };
         Some(Message {
             kind: named.msg_type,
             parent: cause.msg_id,
-            content: serde_json::from_slice(content).ok()?,
+            content,
+            raw,
             header: serde_json::from_slice(header).ok()?,
         })
     }
@@ -104,7 +143,46 @@ impl Signer {
     }
 }
 
+/// Content whose text is no UTF-8, with U+FFFD for what is none; empty when it cannot be read at all.
+fn lossy(content: &[u8]) -> Map<String, Value> {
+    let text = String::from_utf8_lossy(content);
+    serde_json::from_str(&text).or_else(|_| serde_json::from_str(&without_lone_surrogates(&text))).unwrap_or_default()
+}
+
+/// JSON with the escape of U+FFFD in the place of one of half a character (`\ud83d`), which is no character.
+fn without_lone_surrogates(json: &str) -> String {
+    let unit = |at: usize| {
+        let digits = json.get(at..at + 6).and_then(|escape| escape.strip_prefix("\\u"))?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let mut out = String::with_capacity(json.len());
+    let mut at = 0;
+    while let Some(found) = json.get(at..).and_then(|rest| rest.find('\\')) {
+        out.push_str(json.get(at..at + found).unwrap_or_default());
+        at += found;
+        let length = match unit(at) {
+            Some(0xD800..0xDC00) if unit(at + 6).is_some_and(|low| (0xDC00..0xE000).contains(&low)) => 12,
+            Some(0xD800..0xE000) => {
+                out.push_str("\\ufffd");
+                at += 6;
+                continue;
+            }
+            Some(_) => 6,
+            None => 2,
+        };
+        out.push_str(json.get(at..at + length).unwrap_or_default());
+        at += length;
+    }
+    out.push_str(json.get(at..).unwrap_or_default());
+    out
+}
+
 impl Message {
+    /// What a stream says.
+    pub(super) fn stream(&self) -> &[u8] {
+        self.raw.as_ref().map_or_else(|| self.text("text").as_bytes(), |Raw(bytes)| bytes)
+    }
+
     /// A text of its content; empty when there is none.
     pub(super) fn text(&self, name: &str) -> &str {
         self.content.get(name).and_then(Value::as_str).unwrap_or_default()
@@ -146,5 +224,24 @@ mod tests {
         frames[5] = Bytes::from_static(b"{}");
         assert!(signer.read(ZmqMessage::try_from(frames).unwrap()).is_none(), "changed on its way");
         assert!(signer.read(ZmqMessage::from("<IDS|MSG>")).is_none());
+    }
+    #[test]
+    fn text_that_is_no_unicode_is_read_all_the_same() {
+        let mut signer = Signer::new(b"secret", "s".to_owned());
+        let mut read = |kind: &str, content: &'static [u8]| {
+            let mut frames = signer.request(kind, &json!({})).1.into_vec();
+            frames[5] = Bytes::from_static(content);
+            let said = [2, 3, 4, 5].map(|at| frames[at].clone());
+            frames[1] = signer.sign(&said).into();
+            signer.read(ZmqMessage::try_from(frames).unwrap()).unwrap()
+        };
+        let stream = read("stream", b"{\"name\": \"stdout\", \"text\": \"a\xff\\n\"}");
+        assert_eq!((stream.text("name"), stream.stream()), ("stdout", &b"a\xff\n"[..]));
+        assert_eq!(read("stream", b"{\"name\": \"stdout\", \"text\": \"x\"}").stream(), b"x");
+        let reply = read("execute_reply", b"{\"status\": \"error\", \"evalue\": \"\xff\"}");
+        assert_eq!((reply.text("status"), reply.text("evalue")), ("error", "\u{fffd}"));
+        let halves = read("error", br#"{"evalue": "\\ud83d\ud83d\ude00\udc00 \ud83d", "ename": "E"}"#);
+        assert_eq!((halves.text("ename"), halves.text("evalue")), ("E", "\\ud83d😀\u{fffd} \u{fffd}"));
+        assert_eq!(read("execute_reply", b"{\"status\": ").text("status"), "", "its end is heard");
     }
 }

@@ -25,8 +25,8 @@ pub(super) struct Content {
 /// What a message of the kernel is to the opener.
 #[derive(Debug)]
 pub(super) enum Output<'a> {
-    Stdout(&'a str),
-    Stderr(&'a str),
+    Stdout(&'a [u8]),
+    Stderr(&'a [u8]),
     Rich(Content),
     Event(Down),
     /// Nothing.
@@ -36,8 +36,8 @@ pub(super) enum Output<'a> {
 /// Reads what the kernel published.
 pub(super) fn read(message: &Message) -> Output<'_> {
     match message.kind.as_str() {
-        "stream" if message.text("name") == "stderr" => Output::Stderr(message.text("text")),
-        "stream" => Output::Stdout(message.text("text")),
+        "stream" if message.text("name") == "stderr" => Output::Stderr(message.stream()),
+        "stream" => Output::Stdout(message.stream()),
         "execute_result" => Output::Rich(rich(message)),
         "display_data" => Output::Rich(displayed(message, false)),
         "update_display_data" => Output::Rich(displayed(message, true)),

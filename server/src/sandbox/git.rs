@@ -112,8 +112,8 @@ impl Checkout {
     /// Those of `git.checkout`; `CANCELLED` when `stop` ended it.
     pub(crate) async fn run(self, stop: &Stop) -> Result<CheckedOut, Error> {
         let begun = Instant::now();
-        let result = self.clone_into(stop).await;
-        if result.is_err() {
+        let checked_out = self.check_out(begun, stop).await;
+        if checked_out.is_err() {
             let target = Arc::clone(&self.target);
             blocking(move || {
                 target.clear();
@@ -121,12 +121,16 @@ impl Checkout {
             })
             .await?;
         }
-        result?;
+        checked_out
+    }
+
+    async fn check_out(&self, begun: Instant, stop: &Stop) -> Result<CheckedOut, Error> {
+        self.clone_into(stop).await?;
+        let commit = self.ask(&["rev-parse", "--verify", "--quiet", "HEAD"], begun, stop).await?;
+        let branch = self.ask(&["symbolic-ref", "--quiet", "--short", "HEAD"], begun, stop).await?;
         let directory = ByteString::new(self.target.path.clone().into_os_string().into_vec());
-        let commit = self.ask(&["rev-parse", "--verify", "--quiet", "HEAD"]).await?;
-        let branch = self.ask(&["symbolic-ref", "--quiet", "--short", "HEAD"]).await?;
         let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(CheckedOut { url: self.asked.url.shown, directory, branch, commit, duration_ms })
+        Ok(CheckedOut { url: self.asked.url.shown.clone(), directory, branch, commit, duration_ms })
     }
 
     async fn clone_into(&self, stop: &Stop) -> Result<(), Error> {
@@ -155,29 +159,35 @@ impl Checkout {
         }
         // What it began may still write.
         end_rest(&run).await;
-        if stop.is_requested() {
-            return Err(Error::new(Code::Cancelled, "the opener gave up"));
-        }
-        if exit.timed_out {
-            let limit = self.asked.timeout_ms.unwrap_or_default();
-            let message = format!("git was ended after {limit} ms, and had not finished");
-            return Err(Error::new(Code::Timeout, message)
-                .with("url", self.asked.url.shown.as_str())
-                .with("timeout_ms", limit));
-        }
+        self.ended_early(&exit, stop)?;
         Err(failure::explain(&self.asked, &exit, &reading.said, &redact))
     }
 
+    /// Whether git was ended before its time.
+    fn ended_early(&self, exit: &Exit, stop: &Stop) -> Result<(), Error> {
+        if stop.is_requested() {
+            return Err(Error::new(Code::Cancelled, "the opener gave up"));
+        }
+        if !exit.timed_out {
+            return Ok(());
+        }
+        let limit = self.asked.timeout_ms.unwrap_or_default();
+        let message = format!("git was ended after {limit} ms, and had not finished");
+        let url = self.asked.url.shown.as_str();
+        Err(Error::new(Code::Timeout, message).with("url", url).with("timeout_ms", limit))
+    }
+
     /// What git says of the new repository in a line; nothing when it says so.
-    async fn ask(&self, question: &[&str]) -> Result<Option<String>, Error> {
+    async fn ask(&self, question: &[&str], begun: Instant, stop: &Stop) -> Result<Option<String>, Error> {
         let mut argv: Vec<ByteString> = vec!["git".into(), "-C".into(), self.target.path.as_path().into()];
         argv.extend(question.iter().map(|word| ByteString::from(*word)));
         let launch = Launch { argv, ..self.launch.clone() };
-        let spec = Spec { stdin: false, merge_stderr: false, timeout: None, grace: GRACE };
+        let timeout = self.asked.timeout_ms.map(|ms| Duration::from_millis(ms).saturating_sub(begun.elapsed()));
+        let spec = Spec { stdin: false, merge_stderr: false, timeout, grace: GRACE };
         let Started { run, mut outputs, .. } = run::start(&self.host, &launch, &spec).map_err(not_installed)?;
-        let stop = Stop::new();
-        let (exit, said) = tokio::join!(run.wait(&stop), first(&mut outputs));
+        let (exit, said) = tokio::join!(run.wait(stop), first(&mut outputs));
         let (exit, said): (Exit, Vec<u8>) = (exit?, said?);
+        self.ended_early(&exit, stop)?;
         let line = String::from_utf8_lossy(&said).trim_end().to_owned();
         Ok((exit.success() && !line.is_empty()).then_some(line))
     }

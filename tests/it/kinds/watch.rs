@@ -109,7 +109,7 @@ fn burst(place: &Place, script: &str) {
 async fn each_change_is_told_as_what_it_is() {
     let place = Place::start().await;
     place.sh("mkdir -p d/e; echo x | tee d/old gone mode a b > d/e/deep; mkdir full; touch full/x; ln -s a link");
-    let mut watch = Watching::begin(&place, Watch { debounce_ms: Some(100), ..of(".") }).await;
+    let mut watch = Watching::begin(&place, Watch { debounce_ms: Some(200), ..of(".") }).await;
     let mut number = 0;
     let mut next_mark = || {
         number += 1;
@@ -158,7 +158,12 @@ async fn globs_flatness_and_time_are_as_asked_for() {
     let place = Place::start().await;
     place.sh("mkdir -p src/sub node_modules/x; touch src/a.rs src/sub/b.rs");
     let globs = |globs: &[&str]| globs.iter().map(|glob| (*glob).to_owned()).collect::<Vec<_>>();
-    let some = Watch { include: globs(&["*.rs", "mark*"]), exclude: globs(&["node_modules", "/src/sub/"]), ..of(".") };
+    let some = Watch {
+        include: globs(&["*.rs", "mark*"]),
+        exclude: globs(&["node_modules", "/src/sub/"]),
+        debounce_ms: Some(1000),
+        ..of(".")
+    };
     let mut some = Watching::begin(&place, some).await;
     let mut flat = Watching::begin(&place, Watch { flat: true, ..of(".") }).await;
     let mut never = Watching::begin(&place, Watch { debounce_ms: Some(60_000), ..of(".") }).await;

@@ -4,8 +4,10 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
 import { type Choice, type Confirm, type Prompt, question } from "../app/dialogs.ts";
+import { messageOf } from "../app/toasts.ts";
 import { Button } from "./button.tsx";
 import { TextField } from "./field.tsx";
+import { Spinner } from "./states.tsx";
 
 /** A modal dialog, open while it is mounted. Escape and a click beside it call `onClose`. */
 export function Dialog(props: {
@@ -62,6 +64,61 @@ export function Dialog(props: {
   );
 }
 
+/** A dialog with fields. What its action rejects with is said below them, until something else is typed. */
+export function FormDialog(props: {
+  title: string;
+  /** Name of the button that does it. */
+  action: string;
+  /** Whether what stands in the fields can be sent. Default: true. */
+  ready?: boolean;
+  onSubmit: () => void | Promise<void>;
+  onClose: () => void;
+  children: ComponentChildren;
+}) {
+  const { ready = true, onSubmit, onClose } = props;
+  const busy = useSignal(false);
+  const problem = useSignal<string | undefined>(undefined);
+  const submit = async () => {
+    if (!ready || busy.value) return;
+    busy.value = true;
+    try {
+      await onSubmit();
+    } catch (error) {
+      problem.value = messageOf(error);
+    } finally {
+      busy.value = false;
+    }
+  };
+  return (
+    <Dialog title={props.title} onClose={onClose}>
+      <form
+        class="dialog-body"
+        onInput={() => {
+          problem.value = undefined;
+        }}
+        onSubmit={event => {
+          event.preventDefault();
+          void submit();
+        }}
+      >
+        {props.children}
+        {problem.value !== undefined && (
+          <p class="field-error" role="alert">
+            {problem.value}
+          </p>
+        )}
+        <div class="dialog-actions">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button kind="primary" type="submit" disabled={busy.value || !ready}>
+            {busy.value && <Spinner />}
+            {props.action}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
 /** Shows the question of `app/dialogs.ts`. Mounted once. */
 export function Questions() {
   const asked = question.value;
@@ -103,34 +160,27 @@ function PromptDialog(props: { ask: Prompt; answer: (text: string | undefined) =
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => input.current?.select(), []);
   return (
-    <Dialog title={ask.title} onClose={() => answer(undefined)}>
-      <form
-        class="dialog-body"
-        onSubmit={event => {
-          event.preventDefault();
-          touched.value = true;
-          if (wrong === undefined) answer(value.value);
+    <FormDialog
+      title={ask.title}
+      action={ask.action}
+      onClose={() => answer(undefined)}
+      onSubmit={() => {
+        touched.value = true;
+        if (wrong === undefined) answer(value.value);
+      }}
+    >
+      {ask.text !== undefined && <p class="dialog-text">{ask.text}</p>}
+      <TextField
+        label={ask.label}
+        value={value.value}
+        {...(ask.placeholder === undefined ? {} : { placeholder: ask.placeholder })}
+        error={touched.value ? wrong : undefined}
+        inputRef={input}
+        autoFocus
+        onInput={text => {
+          value.value = text;
         }}
-      >
-        {ask.text !== undefined && <p class="dialog-text">{ask.text}</p>}
-        <TextField
-          label={ask.label}
-          value={value.value}
-          {...(ask.placeholder === undefined ? {} : { placeholder: ask.placeholder })}
-          error={touched.value ? wrong : undefined}
-          inputRef={input}
-          autoFocus
-          onInput={text => {
-            value.value = text;
-          }}
-        />
-        <div class="dialog-actions">
-          <Button onClick={() => answer(undefined)}>Cancel</Button>
-          <Button kind="primary" type="submit">
-            {ask.action}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+      />
+    </FormDialog>
   );
 }

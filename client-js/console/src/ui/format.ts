@@ -24,6 +24,11 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3600)} h`;
 }
 
+/** How long something is past, in milliseconds: `just now`, `20 s ago`, `5 h 12 min ago`. */
+export function formatAgo(ms: number): string {
+  return ms < 1000 ? "just now" : `${formatDuration(ms)} ago`;
+}
+
 /** A part of a whole, 0 to 1: `4.2 %`, `37 %`. */
 export function formatPercent(part: number): string {
   const percent = part * 100;

@@ -3,17 +3,22 @@
 import { useId } from "preact/hooks";
 import "./segmented.css";
 
-/** Shows the choices. */
-export function Segmented<Value extends string>(props: {
+/** The choices. */
+export interface SegmentedProps<Value extends string> {
   /** Its name for screen readers. */
   label: string;
   choices: readonly { readonly value: Value; readonly title: string; readonly count?: number | undefined }[];
   value: Value;
   onChange: (value: Value) => void;
-}) {
+  /** Id of what says more about it. */
+  describedBy?: string;
+}
+
+/** Shows the choices. */
+export function Segmented<Value extends string>(props: SegmentedProps<Value>) {
   const name = useId();
   return (
-    <fieldset class="segmented">
+    <fieldset class="segmented" aria-describedby={props.describedBy}>
       <legend class="visually-hidden">{props.label}</legend>
       {props.choices.map(choice => (
         <label key={choice.value} class="segment">
@@ -29,5 +34,26 @@ export function Segmented<Value extends string>(props: {
         </label>
       ))}
     </fieldset>
+  );
+}
+
+/** The same as a field of a form: its label is seen, and what the choice means. */
+export function SegmentedField<Value extends string>(
+  props: Omit<SegmentedProps<Value>, "describedBy"> & { hint?: string },
+) {
+  const { hint, ...rest } = props;
+  const id = useId();
+  return (
+    <div class="field">
+      <span class="field-label" aria-hidden="true">
+        {props.label}
+      </span>
+      <Segmented {...rest} {...(hint === undefined ? {} : { describedBy: id })} />
+      {hint !== undefined && (
+        <span id={id} class="field-hint">
+          {hint}
+        </span>
+      )}
+    </div>
   );
 }

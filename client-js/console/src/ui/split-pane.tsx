@@ -17,7 +17,8 @@ export function SplitPane(props: {
   /** What the handle resizes, for screen readers. */
   label: string;
   first: ComponentChildren;
-  second: ComponentChildren;
+  /** Absent: the first has all the room. */
+  second?: ComponentChildren;
 }) {
   const { direction, label } = props;
   const box = useRef<HTMLDivElement>(null);
@@ -38,39 +39,43 @@ export function SplitPane(props: {
 
   return (
     <div ref={box} class="split" data-direction={direction}>
-      <div class="split-side" style={{ flex: `${ratio} 1 0` }}>
+      <div class="split-side" style={{ flex: `${props.second === undefined ? 1 : ratio} 1 0` }}>
         {props.first}
       </div>
-      {/* biome-ignore lint/a11y/useSemanticElements: an hr cannot be focused and moved; this is ARIA's window splitter. */}
-      <div
-        class="split-handle"
-        role="separator"
-        tabIndex={0}
-        aria-label={label}
-        aria-orientation={direction === "row" ? "vertical" : "horizontal"}
-        aria-valuenow={Math.round(ratio * 100)}
-        aria-valuemin={LEAST * 100}
-        aria-valuemax={100 - LEAST * 100}
-        data-dragging={dragging ? "true" : undefined}
-        onPointerDown={event => {
-          event.preventDefault();
-          event.currentTarget.setPointerCapture(event.pointerId);
-          setDragging(true);
-        }}
-        onPointerMove={follow}
-        onPointerUp={() => setDragging(false)}
-        onPointerCancel={() => setDragging(false)}
-        onDblClick={() => set(0.5)}
-        onKeyDown={event => {
-          const by = event.key === less ? -STEP : event.key === more ? STEP : 0;
-          if (by === 0) return;
-          event.preventDefault();
-          set(ratio + by);
-        }}
-      />
-      <div class="split-side" style={{ flex: `${1 - ratio} 1 0` }}>
-        {props.second}
-      </div>
+      {props.second !== undefined && (
+        <>
+          {/* biome-ignore lint/a11y/useSemanticElements: an hr cannot be focused and moved; this is ARIA's window splitter. */}
+          <div
+            class="split-handle"
+            role="separator"
+            tabIndex={0}
+            aria-label={label}
+            aria-orientation={direction === "row" ? "vertical" : "horizontal"}
+            aria-valuenow={Math.round(ratio * 100)}
+            aria-valuemin={LEAST * 100}
+            aria-valuemax={100 - LEAST * 100}
+            data-dragging={dragging ? "true" : undefined}
+            onPointerDown={event => {
+              event.preventDefault();
+              event.currentTarget.setPointerCapture(event.pointerId);
+              setDragging(true);
+            }}
+            onPointerMove={follow}
+            onPointerUp={() => setDragging(false)}
+            onPointerCancel={() => setDragging(false)}
+            onDblClick={() => set(0.5)}
+            onKeyDown={event => {
+              const by = event.key === less ? -STEP : event.key === more ? STEP : 0;
+              if (by === 0) return;
+              event.preventDefault();
+              set(ratio + by);
+            }}
+          />
+          <div class="split-side" style={{ flex: `${1 - ratio} 1 0` }}>
+            {props.second}
+          </div>
+        </>
+      )}
     </div>
   );
 }

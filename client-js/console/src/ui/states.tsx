@@ -8,6 +8,14 @@ import { Icon, type IconName } from "./icon.tsx";
 /** How good or bad something is. */
 export type Tone = "ok" | "warn" | "danger" | "info";
 
+/** A state in words, never more than is known. */
+export interface StatusText {
+  readonly label: string;
+  readonly tone: Tone | undefined;
+  /** The rest of what is known, for a tooltip and the details. */
+  readonly detail: string;
+}
+
 /** Says that there is nothing here, why, and what to do. */
 export function EmptyState(props: {
   icon: IconName;
@@ -78,6 +86,16 @@ export function Badge(props: { tone?: Tone; children: ComponentChildren }) {
   return (
     <span class="badge" data-tone={props.tone}>
       {props.children}
+    </span>
+  );
+}
+
+/** A state as a badge; the rest of what is known is its tooltip. */
+export function StatusBadge(props: { status: StatusText }) {
+  const { label, tone, detail } = props.status;
+  return (
+    <span title={detail}>
+      <Badge {...(tone ? { tone } : {})}>{label}</Badge>
     </span>
   );
 }

@@ -1,7 +1,7 @@
 /** A table whose rows can be sorted, walked with the arrows and opened with Enter. */
 
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "./icon.tsx";
 
 /** A column. */
@@ -13,6 +13,8 @@ export interface Column<Row> {
   /** What is sorted by; without it the column cannot be sorted. */
   sort?(row: Row): string | number;
   readonly align?: "right";
+  /** `name`: the name of the row, which has room. `rest`: has the room that is left, and is cut. Default: what it needs. */
+  readonly width?: "name" | "rest";
   /** Whether a phone leaves it out. Default: false. */
   readonly wideOnly?: boolean;
   /** Whether the heading is only for screen readers. Default: false. */
@@ -37,6 +39,11 @@ export function Table<Row>(props: {
   const [sort, setSort] = useState({ by: props.sortBy, descending: props.sortDescending ?? false });
   const by = columns.find(column => column.id === sort.by)?.sort;
   const shown = by === undefined ? rows : [...rows].sort((a, b) => compare(by(a), by(b)) * (sort.descending ? -1 : 1));
+  const body = useRef<HTMLTableSectionElement>(null);
+  // The row that is selected is seen, also when something takes half of the room.
+  useEffect(() => {
+    body.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" });
+  }, [props.selected]);
   const classOf = (column: Column<Row>) => (column.wideOnly ? "desktop-only-cell" : undefined);
   return (
     <table class="table" aria-label={props.label}>
@@ -48,6 +55,7 @@ export function Table<Row>(props: {
               scope="col"
               class={classOf(column)}
               data-align={column.align}
+              data-width={column.width}
               aria-sort={
                 column.id !== sort.by || !column.sort ? undefined : sort.descending ? "descending" : "ascending"
               }
@@ -69,7 +77,7 @@ export function Table<Row>(props: {
           ))}
         </tr>
       </thead>
-      <tbody>
+      <tbody ref={body}>
         {shown.map((row, index) => (
           <tr
             key={keyOf(row)}
@@ -93,7 +101,7 @@ export function Table<Row>(props: {
             }}
           >
             {columns.map(column => (
-              <td key={column.id} class={classOf(column)} data-align={column.align}>
+              <td key={column.id} class={classOf(column)} data-align={column.align} data-width={column.width}>
                 {column.cell(row)}
               </td>
             ))}

@@ -152,7 +152,7 @@ export class PortClient extends ClientPart {
     const answered =
       processId === undefined
         ? client.waitForPort(port, { mode, signal: over.signal, ...http })
-        : waitForPort(context, processId, port, { mode, ...http });
+        : waitForPort(context, processId, port, { mode, signal: over.signal, ...http });
     const told = answered.then(
       () => ({ type: "ready", port }),
       (error: Error & { code?: string; context?: { exitCode?: number } }) =>

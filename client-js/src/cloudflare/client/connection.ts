@@ -19,6 +19,8 @@ export class ClientConnection {
   #client: Promise<Sandbox> | undefined;
   #connected: Sandbox | undefined;
   #workspace = "/workspace";
+  /** Counts what was ended by {@link disconnect}: what is still being made then is for nobody. */
+  #ended = 0;
 
   readonly #source: (() => Promise<Sandbox>) | undefined;
 
@@ -37,11 +39,15 @@ export class ClientConnection {
   client(): Promise<Sandbox> {
     // A source knows itself whether it has to connect anew.
     if (this.#source && this.#connected) return this.#source();
-    this.#client ??= this.#connect().catch(error => {
-      this.#client = undefined;
+    // It gave up for good: another one has to be made.
+    if (this.#connected?.state.status === "closed") this.disconnect();
+    if (this.#client) return this.#client;
+    const connecting = this.#connect().catch(error => {
+      if (this.#client === connecting) this.#client = undefined;
       throw unavailable(error);
     });
-    return this.#client;
+    this.#client = connecting;
+    return connecting;
   }
 
   /** Ends the connection; the next call makes a new one. */
@@ -49,6 +55,7 @@ export class ClientConnection {
     if (!this.#source) this.#connected?.close().catch(() => {});
     this.#connected = undefined;
     this.#client = undefined;
+    this.#ended += 1;
   }
 
   /** What a call of a family has in hand. */
@@ -66,9 +73,16 @@ export class ClientConnection {
   }
 
   async #connect(): Promise<Sandbox> {
+    const ended = this.#ended;
     const client = this.#source ? await this.#source() : await this.#dial();
+    try {
+      this.#workspace = (await client.info()).workspace;
+      if (this.#ended !== ended) throw new Error("the client was disconnected");
+    } catch (error) {
+      if (!this.#source) client.close().catch(() => {});
+      throw error;
+    }
     this.#connected = client;
-    this.#workspace = (await client.info()).workspace;
     return client;
   }
 

@@ -1,58 +1,15 @@
 /** {@link SandboxClient}: a sandbox's server without an object between, in the shape of the stock package's client. */
 
 import type { Sandbox } from "../../client.ts";
-import { createCodeContext, deleteCodeContext, listCodeContexts, runCode, runCodeStream } from "../code.ts";
 import { attempt } from "../errors.ts";
 import type { CommandHooks } from "../hooks.ts";
 import { createSession, deleteSession } from "../sessions.ts";
-import type {
-  CodeContext,
-  CreateContextOptions,
-  CreateSessionRequest,
-  CreateSessionResponse,
-  DeleteSessionResponse,
-  ExecutionCallbacks,
-  RunCodeOptions,
-} from "../types.ts";
+import type { CreateSessionRequest, CreateSessionResponse, DeleteSessionResponse } from "../types.ts";
 import { CommandClient, PortClient, ProcessClient } from "./commands.ts";
 import { ClientConnection, ClientPart, now } from "./connection.ts";
 import { BackupClient, FileClient, GitClient, WatchClient } from "./files.ts";
+import { InterpreterClient } from "./interpreter.ts";
 import type { SandboxClientOptions } from "./options.ts";
-
-/** Code. */
-export class InterpreterClient extends ClientPart {
-  /** Makes a context. */
-  createCodeContext(options?: CreateContextOptions): Promise<CodeContext> {
-    return createCodeContext(this.connection.context(), options);
-  }
-
-  /** Runs code to its end, and calls back with what it does. */
-  async runCodeStream(
-    contextId: string | undefined,
-    code: string,
-    language: string | undefined,
-    callbacks: ExecutionCallbacks,
-    timeoutMs?: number,
-  ): Promise<void> {
-    const time = timeoutMs === undefined ? {} : { timeout: timeoutMs };
-    await runCode(this.connection.context(), code, { ...where(contextId, language), ...callbacks, ...time });
-  }
-
-  /** The contexts. */
-  listCodeContexts(): Promise<CodeContext[]> {
-    return listCodeContexts(this.connection.context());
-  }
-
-  /** Ends a context. */
-  deleteCodeContext(contextId: string): Promise<void> {
-    return deleteCodeContext(this.connection.context(), contextId);
-  }
-
-  /** Runs code, and gives what it does as server-sent events. */
-  streamCode(contextId: string, code: string, language?: string): Promise<ReadableStream<Uint8Array>> {
-    return runCodeStream(this.connection.context(), code, where(contextId, language));
-  }
-}
 
 /** Sessions, and the server itself. */
 export class UtilityClient extends ClientPart {
@@ -171,19 +128,4 @@ export class SandboxClient implements CommandHooks {
   disconnect(): void {
     this.#connection.disconnect();
   }
-}
-
-/** Where code runs: in a context, or in the default one of a language. */
-function where(contextId: string | undefined, language: string | undefined): RunCodeOptions {
-  if (contextId !== undefined) {
-    const known = {
-      id: contextId,
-      language: language ?? "python",
-      cwd: "",
-      createdAt: new Date(),
-      lastUsed: new Date(),
-    };
-    return { context: known };
-  }
-  return language === undefined ? {} : { language: language as NonNullable<RunCodeOptions["language"]> };
 }

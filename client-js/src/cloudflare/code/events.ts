@@ -62,6 +62,7 @@ export async function* tell(
         yield { type: "result", ...formsOf(event.result, told.python), metadata: about, ...now() };
       } else if (event.type === "error") raised = event;
       else if (event.type === "end") {
+        if (event.kernelDied) told.died();
         const error = failureOf(event, raised, told);
         if (error) {
           const { name, message, traceback, lineNumber } = error;

@@ -57,3 +57,7 @@ export function keyPrefix(prefix = ""): string {
   const inner = prefix.replace(/^\/+|\/+$/g, "");
   return inner === "" ? "" : `${inner}/`;
 }
+
+/** Whether one directory is the other, or in it. */
+export const overlap = (one: string, other: string): boolean =>
+  `${one}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${one}/`);

@@ -40,15 +40,16 @@ export function waitForPort(
   context: Context,
   id: string,
   port: number,
-  options: WaitForPortOptions = {},
+  options: WaitForPortOptions & { readonly signal?: AbortSignal } = {},
 ): Promise<void> {
-  const { mode = "http", path = "/", status, timeout } = options;
+  const { mode = "http", path = "/", status, timeout, signal } = options;
   const condition = mode === "http" ? `port ${port} (HTTP ${path})` : `port ${port} (TCP)`;
   return waiting(context, id, { condition, timeout, port }, async process => {
     if (!Number.isInteger(port) || port < 1 || port > 65_535) {
       throw createError("INVALID_PORT", `${port} is no port`, { port, reason: "it is not from 1 to 65535" });
     }
-    await process.waitForPort(port, mode === "tcp" ? { mode, timeout } : { mode, path, status, timeout });
+    const how = mode === "tcp" ? { mode } : { mode, path, status };
+    await process.waitForPort(port, { ...how, timeout, signal });
   });
 }
 

@@ -1,7 +1,7 @@
 /** A bucket by its S3 endpoint: requests signed in the Worker, so that the keys never reach the sandbox. */
 
 import { AwsClient } from "aws4fetch";
-import type { Store, Upload } from "./store.ts";
+import { ConflictError, checkExpected, type Expected, IDLE, lively, type Store, type Upload } from "./store.ts";
 
 /** Where a bucket is, and its keys. */
 export interface S3Options {
@@ -17,6 +17,8 @@ export interface S3Options {
   readonly sessionToken?: string | undefined;
   /** Default: as the endpoint says, else `auto`. */
   readonly region?: string | undefined;
+  /** See {@link IDLE}. */
+  readonly idle?: number | undefined;
 }
 
 /** Milliseconds that one request has. */
@@ -26,7 +28,7 @@ const TIMEOUT = 120_000;
 const MAX_REFUSAL = 500;
 
 /** The bucket at an endpoint. */
-export function s3Store({ endpoint, bucket, region, ...keys }: S3Options): Store {
+export function s3Store({ endpoint, bucket, region, idle = IDLE, ...keys }: S3Options): Store {
   const { accessKeyId, secretAccessKey, sessionToken } = keys;
   const client = new AwsClient({
     accessKeyId,
@@ -48,10 +50,19 @@ export function s3Store({ endpoint, bucket, region, ...keys }: S3Options): Store
     if (response.status === missing) return undefined;
     const [, code = "", message = said.slice(0, MAX_REFUSAL)] =
       /<Code>([^<]*)<\/Code>(?:\s*<Message>([^<]*)<\/Message>)?/.exec(said) ?? [];
-    throw new Error(`${new URL(url).host} answered ${response.status} ${code}: ${message}`.trim());
+    throw new RefusedError(
+      `${new URL(url).host} answered ${response.status} ${code}: ${message}`.trim(),
+      response.status,
+      code,
+    );
   };
   /** What is there, or it throws. */
   const answer = async (url: string, init?: RequestInit): Promise<Response> => (await ask(url, init)) as Response;
+  const check = async (key: string, expected: Expected) => {
+    if (expected === undefined) return;
+    const response = await ask(at(key), { method: "HEAD" }, 404);
+    checkExpected(key, expected, response && etagOf(response));
+  };
   return {
     name: bucket,
     async get(key) {
@@ -65,7 +76,11 @@ export function s3Store({ endpoint, bucket, region, ...keys }: S3Options): Store
         return undefined;
       }
       if (!response.ok || response.body === null) throw new Error(`${new URL(url).host} answered ${response.status}`);
-      return { body: response.body, size: Number(response.headers.get("Content-Length")), etag: etagOf(response) };
+      return {
+        body: lively(response.body, key, idle),
+        size: Number(response.headers.get("Content-Length")),
+        etag: etagOf(response),
+      };
     },
     async *list(prefix) {
       for (let token: string | undefined; ; ) {
@@ -76,18 +91,33 @@ export function s3Store({ endpoint, bucket, region, ...keys }: S3Options): Store
           ...(token !== undefined && { "continuation-token": token }),
         });
         const text = await (await answer(url)).text();
+        // Whoever else answers with 200 has not said that there is nothing.
+        if (!text.includes("<ListBucketResult")) throw new Error(`${new URL(url).host} gave no listing`);
         for (const [, object = ""] of text.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
           const key = decodeURIComponent(field(object, "Key").replaceAll("+", " "));
           yield { key, size: Number(field(object, "Size")), etag: unquoted(field(object, "ETag")) };
         }
         token = field(text, "NextContinuationToken");
-        if (field(text, "IsTruncated") !== "true" || token === "") return;
+        if (field(text, "IsTruncated") !== "true") return;
+        if (token === "") throw new Error(`${new URL(url).host} gave a part of a listing, and not how to go on`);
       }
     },
-    async put(key, bytes) {
-      return etagOf(await answer(at(key), { method: "PUT", body: bytes }));
+    async put(key, bytes, expected) {
+      const put = async (headers: Readonly<Record<string, string>>) =>
+        etagOf(await answer(at(key), { method: "PUT", body: bytes, headers }));
+      try {
+        return await put(conditionOf(expected));
+      } catch (error) {
+        if (!(error instanceof RefusedError) || expected === undefined) throw error;
+        const { status, code } = error;
+        if (status === 412 || status === 409 || code === "NoSuchKey") throw new ConflictError(key);
+        if (status !== 501) throw error;
+        // One that knows no conditions for writes.
+        await check(key, expected);
+        return put({});
+      }
     },
-    async upload(key): Promise<Upload> {
+    async upload(key, expected): Promise<Upload> {
       const begun = await (await answer(at(key, { uploads: "" }), { method: "POST" })).text();
       const uploadId = field(begun, "UploadId");
       if (uploadId === "") throw new Error(`${new URL(root).host} gave the upload no id`);
@@ -98,6 +128,7 @@ export function s3Store({ endpoint, bucket, region, ...keys }: S3Options): Store
           etags[number - 1] = etagOf(await answer(url, { method: "PUT", body: bytes }));
         },
         async complete() {
+          await check(key, expected);
           const parts = etags.map((etag, i) => `<Part><PartNumber>${i + 1}</PartNumber><ETag>${etag}</ETag></Part>`);
           const body = `<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`;
           const said = await (await answer(at(key, { uploadId }), { method: "POST", body })).text();
@@ -108,9 +139,31 @@ export function s3Store({ endpoint, bucket, region, ...keys }: S3Options): Store
         abort: async () => void (await ask(at(key, { uploadId }), { method: "DELETE" }, 404)),
       };
     },
-    delete: async key => void (await ask(at(key), { method: "DELETE" }, 404)),
+    async delete(key, expected) {
+      await check(key, expected);
+      await ask(at(key), { method: "DELETE" }, 404);
+    },
   };
 }
+
+/** The endpoint said no. */
+class RefusedError extends Error {
+  override name = "RefusedError";
+  /** Of its answer. */
+  readonly status: number;
+  /** Its own word for it; empty when it has none. */
+  readonly code: string;
+
+  constructor(message: string, status: number, code: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** What is expected, as a write says it. */
+const conditionOf = (expected: Expected): Readonly<Record<string, string>> =>
+  expected === undefined ? {} : expected === null ? { "If-None-Match": "*" } : { "If-Match": `"${expected}"` };
 
 /** The region of which an endpoint speaks; `auto` is what R2 wants, and others do not look at. */
 function regionOf(endpoint: string): string {

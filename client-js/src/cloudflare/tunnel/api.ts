@@ -84,10 +84,17 @@ export class CloudflareApi {
       known ??
       ((await this.#ask("POST", tunnels, { name: tunnelName, config_src: "cloudflare" })) as { readonly id: string });
     const ingress = [{ hostname, service: `http://localhost:${this.#port}` }, { service: "http_status:404" }];
-    await this.#ask("PUT", `${tunnels}/${tunnelId}/configurations`, { config: { ingress } });
-    const recordId = await this.#record(zoneId, hostname, `${tunnelId}.cfargotunnel.com`, tunnelName);
-    const runToken = (await this.#ask("GET", `${tunnels}/${tunnelId}/token`)) as string;
-    return { tunnelId, accountId, zoneId, recordId, hostname, runToken };
+    try {
+      await this.#ask("PUT", `${tunnels}/${tunnelId}/configurations`, { config: { ingress } });
+      const runToken = (await this.#ask("GET", `${tunnels}/${tunnelId}/token`)) as string;
+      // Last: behind this nothing can fail, so that there is never a record that nobody knows of.
+      const recordId = await this.#record(zoneId, hostname, `${tunnelId}.cfargotunnel.com`, tunnelName);
+      return { tunnelId, accountId, zoneId, recordId, hostname, runToken };
+    } catch (error) {
+      // What was made for nothing does not stay.
+      if (known === undefined) await this.#ask("DELETE", `${tunnels}/${tunnelId}`, undefined, true).catch(() => {});
+      throw error;
+    }
   }
 
   /** Takes a tunnel and its host name away. Not an error when they are gone. */

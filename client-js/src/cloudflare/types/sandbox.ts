@@ -25,9 +25,9 @@ import type { BackupOptions, DirectoryBackup, MountBucketOptions, RestoreBackupR
 
 /** How to make a session. */
 export interface SessionOptions {
-  /** Its id. Default: one is made. */
+  /** Its id. Default: its name, when that can be one, else one is made. */
   id?: string;
-  /** Its name, for people. */
+  /** Its name. Without an `id` it is that, when it is 1 to 128 of `A-Z a-z 0-9 . _ -`; else it is not kept. */
   name?: string;
   /** Variables of its shell; `undefined` is left out. */
   env?: Record<string, string | undefined>;

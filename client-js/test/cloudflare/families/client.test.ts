@@ -4,8 +4,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { CommandClient, PortClient, ProcessClient } from "../../../src/cloudflare/client/commands.ts";
+import { ClientConnection } from "../../../src/cloudflare/client/connection.ts";
 import { BackupClient, FileClient } from "../../../src/cloudflare/client/files.ts";
+import { InterpreterClient } from "../../../src/cloudflare/client/interpreter.ts";
 import { parseSSEStream } from "../../../src/cloudflare/events.ts";
+import { kernels } from "../../harness/kernels.ts";
 import { S3 } from "../../harness/s3.ts";
 import { Server } from "../../harness/server.ts";
 
@@ -52,6 +55,34 @@ it("is refused without the token, and reaches nobody where nobody is", async () 
   await expect(nobody.exists("/", "one")).rejects.toMatchObject({ code: "CONTAINER_UNAVAILABLE" });
 });
 
+it("connects anew with the next call when its connection has given up", async () => {
+  const own = await Server.start();
+  try {
+    const connection = new ClientConnection({ baseUrl: own.origin, retryTimeoutMs: 200 });
+    const files = new FileClient(connection);
+    const asked = () =>
+      files.exists("/", "one").then(
+        () => "ok",
+        ({ code }) => code,
+      );
+    expect(await asked()).toBe("ok");
+    await own.kill();
+    await expect.poll(asked, { timeout: 20_000 }).toBe("CONTAINER_UNAVAILABLE");
+    expect(connection.isConnected).toBe(false);
+    await own.comeBack();
+    expect([await asked(), connection.isConnected]).toEqual(["ok", true]);
+    connection.disconnect();
+    // What is being made when it is disconnected is for nobody.
+    const lost = asked();
+    connection.disconnect();
+    expect([await lost, connection.isConnected]).toEqual(["CONTAINER_UNAVAILABLE", false]);
+    expect(await asked()).toBe("ok");
+    connection.disconnect();
+  } finally {
+    await own.stop();
+  }
+});
+
 it("waits for ports, and says when the process behind one has ended", async () => {
   const processes = new ProcessClient(options());
   const ports = new PortClient(options());
@@ -68,8 +99,53 @@ it("waits for ports, and says when the process behind one has ended", async () =
   ]);
   const { processId } = await processes.startProcess("exit 4", "one");
   expect(await types({ port: 9, mode: "tcp", processId })).toEqual(["watching", "process_exited"]);
+  const connection = new ClientConnection(options());
+  const started = await processes.startProcess("exec sleep 1000", "one");
+  const reader = (
+    await new PortClient(connection).watchPort({ port: 9, mode: "tcp", processId: started.processId })
+  ).getReader();
+  await reader.read();
+  const client = await connection.client();
+  await expect.poll(() => client.stats.channels).toBeGreaterThan(0);
+  await reader.cancel();
+  await expect.poll(() => client.stats.channels).toBe(0);
+  connection.disconnect();
   await expect(processes.getProcess("none")).rejects.toMatchObject({ code: "PROCESS_NOT_FOUND" });
 });
+
+it("reads code that says no language as its context's", async () => {
+  const installed = kernels();
+  const own = await Server.start({ env: installed.env });
+  const connection = new ClientConnection({ baseUrl: own.origin });
+  try {
+    const interpreter = new InterpreterClient(connection);
+    const [script, python] = [
+      await interpreter.createCodeContext({ language: "javascript" }),
+      await interpreter.createCodeContext({ language: "python" }),
+    ];
+    const code = "const { sep } = require('node:path'); [sep]";
+    const types: string[] = [];
+    let failed: unknown;
+    await interpreter.runCodeStream(script.id, code, undefined, {
+      onError: error => {
+        failed = error;
+      },
+    });
+    expect(failed).toBe(undefined);
+    for await (const event of parseSSEStream<{ type: string; json?: unknown }>(
+      await interpreter.streamCode(python.id, "[1, 2]"),
+    )) {
+      types.push(event.type);
+      if (event.type === "result") expect(event.json).toEqual([1, 2]);
+    }
+    expect(types).toEqual(["result", "execution_complete"]);
+    await expect(interpreter.streamCode("none", "1")).rejects.toMatchObject({ code: "CONTEXT_NOT_FOUND" });
+  } finally {
+    connection.disconnect();
+    await own.stop();
+    installed.remove();
+  }
+}, 60_000);
 
 it("packs a directory into a file of the sandbox, sends its parts, and restores it", async () => {
   const backup = new BackupClient(options());

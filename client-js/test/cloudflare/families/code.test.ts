@@ -122,6 +122,18 @@ describe.each([
     expect((await runCode("1 + 1", { context })).results).toEqual([{ text: "2" }]);
   });
 
+  it("tells once that a kernel was killed because its time was over, and goes on with a fresh one", async () => {
+    const { runCode, createCodeContext } = calls();
+    const context = await createCodeContext();
+    const code = "import time\nwhile True:\n  try: time.sleep(1000)\n  except KeyboardInterrupt: pass";
+    const late = await runCode(code, { context, timeout: 300 });
+    expect(late.error).toMatchObject({
+      name: "TimeoutError",
+      message: expect.stringContaining("its kernel was killed"),
+    });
+    expect((await runCode("1 + 1", { context })).results).toEqual([{ text: "2" }]);
+  });
+
   it("is a CodeInterpreter, too", async () => {
     const interpreter = new CodeInterpreter(() => calls() as unknown as ISandbox);
     const context = await interpreter.createCodeContext();
@@ -129,6 +141,9 @@ describe.each([
     expect([run.results[0]?.text, run.results[0]?.formats(), run.context]).toEqual(["42", ["text"], context]);
     expect(JSON.parse(JSON.stringify(run))).toMatchObject({ code: "2 * 21", results: [{ text: "42" }] });
     expect((await interpreter.runCode("1")).context).toMatchObject({ id: "python", language: "python" });
+    const once = { ...calls(), listCodeContexts: () => Promise.reject(new Error("it cannot be asked")) };
+    const alone = await new CodeInterpreter(once as unknown as ISandbox).runCode("6 * 7");
+    expect([alone.results[0]?.text, alone.context.id]).toEqual(["42", "python"]);
     await interpreter.deleteCodeContext(context.id);
     expect((await interpreter.listCodeContexts()).map(({ id }) => id)).not.toContain(context.id);
   });

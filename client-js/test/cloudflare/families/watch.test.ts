@@ -86,6 +86,20 @@ describe("watch", () => {
     expect(types.slice(-2)).toEqual(["error", "stopped"]);
   });
 
+  it("ends quietly by its signal, on both sides, without any change", async () => {
+    const before = test.client.stats.channels;
+    const controller = new AbortController();
+    const stream = await watch(test.context, dir, { signal: controller.signal });
+    const events = parseSSEStream<FileWatchSSEEvent>(stream);
+    expect((await events.next()).value).toMatchObject({ type: "watching" });
+    const next = events.next();
+    expect(test.client.stats.channels).toBe(before + 1);
+    controller.abort();
+    expect(await next).toEqual({ done: true, value: undefined });
+    await expect.poll(() => test.client.stats.channels).toBe(before);
+    expect((await failure(watch(test.context, dir, { signal: controller.signal }))).name).toBe("AbortError");
+  });
+
   it("refuses what cannot be watched", async () => {
     expect(await failure(watch(test.context, "none"))).toBeInstanceOf(FileNotFoundError);
     const both = await failure(watch(test.context, dir, { include: ["a"], exclude: ["b"] }));

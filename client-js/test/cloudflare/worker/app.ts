@@ -82,6 +82,15 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     return { error: await ended, pid: Number((await sandbox.readFile(path)).content) };
   },
 
+  /** Watches a directory again and again, and leaves before anything changed. */
+  async watchAndLeave(sandbox, [folder = "", times]) {
+    for (let i = 0; i < Number(times); i += 1) {
+      const reader = (await sandbox.watch(folder)).getReader();
+      await reader.read();
+      await reader.cancel();
+    }
+  },
+
   execStream: async (sandbox, [command = "true"]) => collect(await sandbox.execStream(command)),
 
   async process(sandbox, [command = "true"]) {
@@ -169,7 +178,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       (error: Coded) => error.code,
     );
     const deleted = (await sandbox.deleteSession("work")).success;
-    return { stdout, second, twice, deleted };
+    const named = await sandbox.createSession({ name: "named" });
+    const forPeople = await sandbox.createSession({ name: "for people: ä" });
+    const names = [named.id, /^[0-9a-f-]{36}$/.test(forPeople.id), (await forPeople.exec("echo on")).stdout];
+    await Promise.all([sandbox.deleteSession(named.id), sandbox.deleteSession(forPeople.id)]);
+    return { stdout, second, twice, deleted, names };
   },
 
   /** What ends commands and shells in a session, and what does not. */

@@ -81,6 +81,8 @@ impl Cell {
             };
             self.expected.push_back(Expected { left: part.size, shown });
         }
+        // Nothing comes of those without content.
+        self.content(&[]);
     }
 
     fn content(&mut self, mut data: &[u8]) {

@@ -36,6 +36,9 @@ const PATH: &str = "/mcp";
 /// Time for the head of a request.
 const HEAD: Duration = Duration::from_secs(30);
 
+/// Time until the next connection is looked for when one could not be taken.
+const PAUSE: Duration = Duration::from_millis(50);
+
 type Service = StreamableHttpService<Tools, LocalSessionManager>;
 
 /// Serves until a signal ends us.
@@ -67,8 +70,11 @@ pub(super) async fn serve(
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
-                // Whoever connected has gone already.
-                Err(_) => continue,
+                // Whoever connected has gone already, or there are no descriptors until others have gone.
+                Err(_) => {
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
             },
             _ = interrupt.recv() => break,
         };

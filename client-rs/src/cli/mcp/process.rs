@@ -1,6 +1,7 @@
 //! Background processes: start, list, read, write to, stop, wait for a port.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
@@ -22,6 +23,9 @@ const TOGETHER: Duration = Duration::from_millis(200);
 
 /// Inputs that are kept open, so that what was written is not given up.
 const MAX_INPUTS: usize = 16;
+
+/// Time in which a process is to take what it is sent.
+const TAKES: Duration = Duration::from_secs(60);
 
 pub(super) async fn start(tools: &Tools, arguments: StartProcess) -> Answer {
     let mut start = tools.client.processes().start(arguments.command);
@@ -155,7 +159,7 @@ pub(super) async fn stop(tools: &Tools, arguments: StopProcess) -> Answer {
         return Ok(format!("sent {signal} to the process {:?}", process.id()));
     }
     let info = process.kill(None).await?;
-    tools.inputs.lock().await.remove(process.id());
+    tools.inputs().remove(process.id());
     let text = format!("process {}: {}", process.id(), state(&info));
     if arguments.remove {
         process.remove(true).await?;
@@ -166,9 +170,17 @@ pub(super) async fn stop(tools: &Tools, arguments: StopProcess) -> Answer {
 
 pub(super) async fn send(tools: &Tools, arguments: SendInput) -> Answer {
     let SendInput { id, text, end } = arguments;
-    let mut inputs = tools.inputs.lock().await;
-    let process = tools.client.processes().process(id.clone());
-    let mut attached = match inputs.remove(&id) {
+    let input = {
+        let mut inputs = tools.inputs();
+        while inputs.len() >= MAX_INPUTS && !inputs.contains_key(&id) {
+            inputs.pop_first();
+        }
+        Arc::clone(inputs.entry(id.clone()).or_default())
+    };
+    // One after the other to one process; others wait for nobody.
+    let mut input = input.lock().await;
+    let process = tools.client.processes().process(id);
+    let mut attached = match input.take() {
         Some(attached) => attached,
         None => {
             let mut attached = process.logs().from(From::End).attach(true)?;
@@ -185,7 +197,10 @@ pub(super) async fn send(tools: &Tools, arguments: SendInput) -> Answer {
         writer.flush().await?;
         if end { writer.shutdown().await } else { Ok(()) }
     };
-    let written = written.await;
+    let written = tokio::time::timeout(TAKES, written).await.map_err(|_late| {
+        let seconds = TAKES.as_secs();
+        wrong(format!("the process does not read its input: within {seconds} s it took a part of this, or nothing"))
+    })?;
     // The answer to this comes after that to what was written, if that was refused.
     let info = process.info().await?;
     while let Some(item) = attached.log().next().now_or_never().flatten() {
@@ -195,10 +210,7 @@ pub(super) async fn send(tools: &Tools, arguments: SendInput) -> Answer {
     if !end {
         attached.keep_stdin(writer);
     }
-    inputs.insert(id, attached);
-    while inputs.len() > MAX_INPUTS {
-        inputs.pop_first();
-    }
+    *input = Some(attached);
     let closed = if end { ", and closed its input" } else { "" };
     Ok(format!("wrote {} bytes to the process {}{closed} ({})", text.len(), info.id, state(&info)))
 }

@@ -44,8 +44,11 @@ pub(super) struct Tools {
     /// Commands of `exec` that a call waits for: they end with us.
     commands: Arc<Mutex<BTreeSet<String>>>,
     /// Inputs that are kept open, by process.
-    pub(super) inputs: Arc<AsyncMutex<BTreeMap<String, Attachment>>>,
+    inputs: Arc<Mutex<BTreeMap<String, Input>>>,
 }
+
+/// What stays attached to a process between two calls; nothing before the first, and after one that failed.
+type Input = Arc<AsyncMutex<Option<Attachment>>>;
 
 impl Tools {
     /// Tools whose answers have so many bytes of output.
@@ -57,6 +60,11 @@ impl Tools {
     /// The commands that a call waits for now.
     pub(super) fn commands(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.commands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The inputs that are kept open.
+    pub(super) fn inputs(&self) -> MutexGuard<'_, BTreeMap<String, Input>> {
+        self.inputs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the commands that calls still waited for. Processes go on.

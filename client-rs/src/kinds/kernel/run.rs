@@ -95,6 +95,9 @@ impl Cell {
     }
 }
 
+/// What a result, and each of its formats, takes of the output limit beside its contents, in bytes.
+const EACH: usize = 64;
+
 /// What a cell says while it runs.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -279,6 +282,8 @@ pub struct CodeResult {
     pub truncated: bool,
     /// All is to be cleared before the next output.
     clears: bool,
+    /// What the results take of the limit.
+    shown: usize,
 }
 
 impl CodeResult {
@@ -313,24 +318,31 @@ impl CodeResult {
 
     fn show(&mut self, mut result: RichResult, limit: usize) {
         if result.about.update {
-            let same = |shown: &&mut RichResult| {
-                shown.about.display_id.is_some() && shown.about.display_id == result.about.display_id
-            };
-            for shown in self.results.iter_mut().filter(same) {
+            let id = result.about.display_id.as_ref().filter(|id| !id.is_empty());
+            for at in 0..self.results.len() {
+                let Some(shown) =
+                    self.results.get_mut(at).filter(|it| id.is_some() && it.about.display_id.as_ref() == id)
+                else {
+                    continue;
+                };
+                let before = cost(shown);
                 shown.parts.clone_from(&result.parts);
                 shown.about.parts.clone_from(&result.about.parts);
+                let room = limit.saturating_sub(self.stdout.len() + self.stderr.len() + self.shown - before);
+                self.truncated |= fit(shown, room);
+                self.shown = self.shown - before + cost(shown);
             }
             return;
         }
         self.clear_if_asked();
-        let mut room = limit.saturating_sub(self.size());
-        for part in &mut result.parts {
-            if part.data.len() > room {
-                *part = Part { truncated: true, data: Bytes::new(), mime: std::mem::take(&mut part.mime) };
-            }
-            room -= part.data.len();
-            self.truncated |= part.truncated;
+        let room = limit.saturating_sub(self.size());
+        self.truncated |= fit(&mut result, room);
+        let cost = cost(&result);
+        if cost > room {
+            self.truncated = true;
+            return;
         }
+        self.shown += cost;
         self.results.push(result);
     }
 
@@ -344,10 +356,30 @@ impl CodeResult {
         self.stdout.clear();
         self.stderr.clear();
         self.results.clear();
+        self.shown = 0;
     }
 
-    fn size(&self) -> usize {
-        let results = self.results.iter().flat_map(|result| &result.parts).map(|part| part.data.len()).sum::<usize>();
-        self.stdout.len() + self.stderr.len() + results
+    const fn size(&self) -> usize {
+        self.stdout.len() + self.stderr.len() + self.shown
     }
+}
+
+/// What a result takes of the limit, in bytes: one without contents is not free.
+fn cost(result: &RichResult) -> usize {
+    let said = [&result.about.metadata, &result.about.display_id].into_iter().flatten().map(String::len);
+    let parts = result.parts.iter().map(|part| EACH + part.mime.len() + part.data.len());
+    EACH + said.sum::<usize>() + parts.sum::<usize>()
+}
+
+/// Throws away the contents for which there is no room. Says whether anything was.
+fn fit(result: &mut RichResult, room: usize) -> bool {
+    let contents: usize = result.parts.iter().map(|part| part.data.len()).sum();
+    let mut room = room.saturating_sub(cost(result) - contents);
+    for part in &mut result.parts {
+        if part.data.len() > room {
+            *part = Part { truncated: true, data: Bytes::new(), mime: std::mem::take(&mut part.mime) };
+        }
+        room -= part.data.len();
+    }
+    result.parts.iter().any(|part| part.truncated)
 }

@@ -40,6 +40,11 @@ impl Redact {
         Redact::new(secrets)
     }
 
+    /// The length of the longest, in bytes.
+    pub(super) fn longest(&self) -> usize {
+        self.0.first().map_or(0, String::len)
+    }
+
     /// The text without them.
     pub(super) fn text(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), HIDDEN))

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::failure::Redact;
 
-/// Longest line that is kept, in bytes; what is beyond is left out.
+/// Longest line that is told, in bytes; what is beyond is left out.
 const LINE: usize = 512;
 
 /// Lines of what is no progress that are kept: the last ones.
@@ -31,7 +31,8 @@ impl Reading {
         for byte in bytes {
             match byte {
                 b'\r' | b'\n' => self.end(latest, redact),
-                _ if self.line.len() < LINE => self.line.push(*byte),
+                // Only of whole secrets it can be seen what they are.
+                _ if self.line.len() < LINE + redact.longest() => self.line.push(*byte),
                 _ => {}
             }
         }
@@ -39,7 +40,12 @@ impl Reading {
 
     /// The end of a line, or of everything.
     pub(super) fn end(&mut self, latest: &Latest, redact: &Redact) {
-        let line = String::from_utf8_lossy(&self.line);
+        let whole = self.line.len() < LINE + redact.longest();
+        let line = redact.text(&String::from_utf8_lossy(&self.line));
+        // What was left out may have been the rest of one.
+        let most = if whole { line.len() } else { line.len().saturating_sub(redact.longest()) };
+        let end = (0..=most.min(LINE)).rev().find(|at| line.is_char_boundary(*at)).unwrap_or_default();
+        let line = line.get(..end).unwrap_or_default();
         // A line of a server's ends with spaces that cover an older one.
         let line = line.trim_end().trim_end_matches("\u{1b}[K").trim_end();
         if line.is_empty() {
@@ -47,10 +53,7 @@ impl Reading {
             return;
         }
         match progress(line) {
-            Some(progress) => {
-                let text = redact.text(&progress.text);
-                latest.put(Progress { text, ..progress });
-            }
+            Some(progress) => latest.put(progress),
             None => {
                 if self.said.len() == LINES {
                     self.said.pop_front();
@@ -156,6 +159,18 @@ mod tests {
             assert_eq!(progress(line), None, "{line}");
         }
         assert_eq!(progress("Objects: 12 of them"), None);
+    }
+
+    #[test]
+    fn of_a_secret_that_is_cut_nothing_is_told() {
+        let redact = Redact::new(["hunter2-is-long".to_owned()]);
+        for before in 0..2 * LINE {
+            let (latest, mut reading) = (Latest::default(), Reading::default());
+            let line = format!("hunter2-is-long {}hunter2-is-long and more{}\n", "x".repeat(before), "y".repeat(LINE));
+            reading.take(line.as_bytes(), &latest, &redact);
+            let said = reading.said.back().unwrap();
+            assert!(!said.contains("hunter") && said.len() <= LINE, "{before}: {said}");
+        }
     }
 
     #[test]

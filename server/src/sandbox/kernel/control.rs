@@ -9,26 +9,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sandwire_protocol::Error;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::wire::{self, Ask};
 use crate::sandbox::process::pipe::Stdin;
 use crate::sandbox::process::stop::Stop;
 
-/// Messages that wait while one is written.
-const QUEUE: usize = 1;
-
 /// Bytes of a cell's code that are said at once.
 const CODE: usize = 32 << 10;
 
-/// Most bytes that wait to be said: pieces of code and input, of which the latter are events.
-pub(super) const WAITS: usize = (QUEUE + 1) * (CODE + wire::HEADER);
+/// Most bytes that wait to be said: a piece of code, or input, which came as an event.
+pub(super) const WAITS: usize = CODE + wire::HEADER;
 
 /// Asks things of one kernel.
 #[derive(Debug)]
 pub(crate) struct Control {
     queue: mpsc::Sender<Message>,
+    /// Of the one message that may wait until it is written.
+    room: Arc<Semaphore>,
     wishes: Arc<Wishes>,
     /// Ends its bridge, and with it the kernel.
     pub(super) stop: Stop,
@@ -42,6 +41,8 @@ struct Message {
     bytes: Vec<u8>,
     /// The number of the cell that it begins.
     begins: Option<u64>,
+    /// Given back when it is written; none for a wish.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 /// What is said as soon as it can be.
@@ -65,17 +66,29 @@ struct Wanted {
 impl Control {
     /// Of the kernel whose bridge has this standard input.
     pub(super) fn new(stdin: Option<Stdin>) -> Control {
-        let (queue, messages) = mpsc::channel(QUEUE);
+        let (queue, messages) = mpsc::channel(1);
         let wishes = Arc::<Wishes>::default();
         if let Some(stdin) = stdin {
             tokio::spawn(say(stdin, messages, Arc::clone(&wishes)));
         }
-        Control { queue, wishes, stop: Stop::new(), given_up: CancellationToken::new() }
+        Control {
+            queue,
+            room: Arc::new(Semaphore::new(1)),
+            wishes,
+            stop: Stop::new(),
+            given_up: CancellationToken::new(),
+        }
     }
 
-    /// Says it behind what was said before. When the bridge has ended, nobody hears it.
+    /// Says it behind what was said before.
     pub(super) async fn say(&self, bytes: Vec<u8>) {
-        let _heard = self.queue.send(Message { bytes, begins: None }).await;
+        self.send(|| bytes, None).await;
+    }
+
+    /// When the bridge has ended, nobody hears it.
+    async fn send(&self, bytes: impl FnOnce() -> Vec<u8>, begins: Option<u64>) {
+        let room = Arc::clone(&self.room).acquire_owned().await.ok();
+        let _heard = self.queue.send(Message { bytes: bytes(), begins, _room: room }).await;
     }
 
     /// The number of the next cell.
@@ -92,15 +105,15 @@ impl Control {
     pub(super) async fn begin(&self, number: u64, code: &str, cell: &wire::Cell) -> Result<(), Error> {
         let bytes = wire::message(Ask::Run as u8, cell)?;
         for piece in code.as_bytes().chunks(CODE) {
-            self.say(framed(Ask::Code, piece)).await;
+            self.send(|| framed(Ask::Code, piece), None).await;
         }
-        let _heard = self.queue.send(Message { bytes, begins: Some(number) }).await;
+        self.send(|| bytes, Some(number)).await;
         Ok(())
     }
 
     /// Answers what the cell asked for.
     pub(super) async fn input(&self, value: &str) {
-        self.say(framed(Ask::Input, value.as_bytes())).await;
+        self.send(|| framed(Ask::Input, value.as_bytes()), None).await;
     }
 
     /// Interrupts the cell of that number, when it runs.
@@ -157,7 +170,7 @@ async fn say(stdin: Stdin, mut messages: mpsc::Receiver<Message>, wishes: Arc<Wi
     let mut begun = 0;
     loop {
         let message = match wishes.next(begun) {
-            Some(bytes) => Message { bytes, begins: None },
+            Some(bytes) => Message { bytes, begins: None, _room: None },
             None => tokio::select! {
                 () = wishes.changed.notified() => continue,
                 message = messages.recv() => match message {

@@ -178,6 +178,7 @@ impl Living {
         };
         let why = match (&said.exit, said.said.as_str()) {
             (None, why) => why.to_owned(),
+            (Some(exit), "") => format!("it ended at once ({}), and did not say why", ending(exit)),
             (Some(exit), why) => format!("it ended at once ({}). {why}", ending(exit)),
         };
         let error = Error::new(Code::KernelStartFailed, format!("the kernel {:?} did not start: {why}", found.name));

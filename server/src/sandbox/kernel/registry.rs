@@ -12,7 +12,7 @@ use super::held::Held;
 use super::pool::Pool;
 use super::{language, lookup};
 use crate::sandbox::activity::Work;
-use crate::sandbox::process::registry::check_id;
+use crate::sandbox::id::{check_id, unused_id};
 use crate::sandbox::process::run::Host;
 use crate::sandbox::queue::{self, MOST, Refused};
 
@@ -96,7 +96,7 @@ impl Registry {
                 check_id(&id)?;
                 id
             }
-            None => table.unused_id(&self.host.boot),
+            None => unused_id("kernel", &self.host.boot, table.next, &table.contexts),
         };
         if let Some(context) = table.contexts.get(&id) {
             if params.reuse {
@@ -211,12 +211,6 @@ impl Registry {
 }
 
 impl Table {
-    /// An id that no context has; ids of another boot stay apart from it.
-    fn unused_id(&self, boot: &str) -> String {
-        let id = |number: u64| format!("kernel-{}-{number}", boot.get(..4).unwrap_or_default());
-        (self.next..).map(id).find(|id| !self.contexts.contains_key(id)).unwrap_or_default()
-    }
-
     /// Forgets this very context.
     pub(super) fn forget(&mut self, context: &Context) {
         if self.contexts.get(&context.id).is_some_and(|known| known.number == context.number) {

@@ -20,9 +20,7 @@ use super::owner::Leader;
 use super::run::Host;
 use super::signal::Signal;
 use crate::sandbox::activity::Work;
-
-/// Longest id, in characters.
-const MAX_ID: usize = 128;
+use crate::sandbox::id::check_id;
 
 /// Longest launch that is kept to be started again, in bytes.
 pub(crate) const MAX_RESTARTED: usize = 32 << 10;
@@ -291,15 +289,6 @@ fn size_of(launch: &Launch) -> usize {
 
 /// Who can be asked to forget a process.
 type Forgetter = Weak<Table>;
-
-pub(crate) fn check_id(id: &str) -> Result<(), Error> {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if (1..=MAX_ID).contains(&id.len()) && id.bytes().all(fits) {
-        return Ok(());
-    }
-    Err(Error::new(Code::ValidationFailed, format!("an id has 1 to {MAX_ID} characters of A-Z a-z 0-9 . _ -"))
-        .with("field", "id"))
-}
 
 /// `work`, or the error when it takes longer.
 ///

@@ -13,9 +13,9 @@ use super::master;
 use super::screen::{Screen, Size};
 use super::terminal::{GRACE, Parts, Terminal};
 use crate::sandbox::activity::Work;
+use crate::sandbox::id::{check_id, unused_id};
 use crate::sandbox::process::launch::default_shell;
 use crate::sandbox::process::owner::Leader;
-use crate::sandbox::process::registry::check_id;
 use crate::sandbox::process::run::{self, Host, Spec};
 use crate::sandbox::process::user::Credentials;
 
@@ -73,7 +73,7 @@ impl Registry {
                 check_id(id)?;
                 id.clone()
             }
-            None => table.unused_id(&self.host.boot),
+            None => unused_id("pty", &self.host.boot, table.next, &table.terminals),
         };
         match table.terminals.get(&id) {
             Some(terminal) if terminal.lives() && params.reuse => return Ok((Arc::clone(terminal), false)),
@@ -208,12 +208,6 @@ impl Table {
     fn forget_oldest(&mut self) -> bool {
         let ended = self.terminals.values().filter_map(|terminal| Some((terminal.ended_at()?, terminal.id.clone())));
         ended.min().is_some_and(|(_, id)| self.terminals.remove(&id).is_some())
-    }
-
-    /// An id that no terminal has; ids of another boot stay apart from it.
-    fn unused_id(&self, boot: &str) -> String {
-        let id = |number: u64| format!("pty-{}-{number}", boot.get(..4).unwrap_or_default());
-        (self.next..).map(id).find(|id| !self.terminals.contains_key(id)).unwrap_or_default()
     }
 }
 

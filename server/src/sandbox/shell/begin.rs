@@ -102,6 +102,14 @@ impl Held {
     pub(super) fn tell(&mut self, setting: &mut Setting, text: &[u8]) -> Result<(), Error> {
         self.used(false);
         setting.sandbox = self.changes();
+        let told = self.ring(setting, text);
+        if let (Err(_), Some(follower)) = (&told, &self.inner.follower) {
+            follower.missed();
+        }
+        told
+    }
+
+    fn ring(&mut self, setting: &Setting, text: &[u8]) -> Result<(), Error> {
         let inner = &mut *self.inner;
         let (Some(home), Some(living)) = (&inner.home, &inner.living) else { return Err(no_shell()) };
         let file = script::command(living.dialect, home.path(), setting, text);

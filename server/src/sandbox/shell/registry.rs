@@ -9,7 +9,7 @@ use sandwire_protocol::{Code, Error};
 
 use super::session::{Held, Session};
 use super::sink::Sink;
-use crate::sandbox::process::registry::check_id;
+use crate::sandbox::id::{check_id, unused_id};
 use crate::sandbox::process::run::Host;
 use crate::sandbox::queue::{self, MOST, Refused};
 
@@ -68,7 +68,7 @@ impl Registry {
                 check_id(&id)?;
                 id
             }
-            None => table.unused_id(&self.host.boot),
+            None => unused_id("session", &self.host.boot, table.next, &table.sessions),
         };
         if let Some(session) = table.sessions.get(&id) {
             if params.reuse {
@@ -157,14 +157,6 @@ impl Registry {
             std::mem::take(&mut table.sessions)
         };
         futures_util::future::join_all(sessions.values().map(|session| session.close(grace))).await;
-    }
-}
-
-impl Table {
-    /// An id that no session has; ids of another boot stay apart from it.
-    fn unused_id(&self, boot: &str) -> String {
-        let id = |number: u64| format!("session-{}-{number}", boot.get(..4).unwrap_or_default());
-        (self.next..).map(id).find(|id| !self.sessions.contains_key(id)).unwrap_or_default()
     }
 }
 

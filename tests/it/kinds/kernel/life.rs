@@ -105,8 +105,17 @@ async fn a_kernel_that_cannot_start_says_why() {
     };
     install("missing", r#"["no-such-program"]"#);
     install("fails", r#"["sh", "-c", "echo why it failed >&2; exit 3"]"#);
+    // What ipykernel says at every start is no reason.
+    let line = "--IPKernelApp.exec_lines=import os; os.write(2, b'its own reason'); os._exit(5)";
+    let python = python::environment().join("bin/python3");
+    let argv = [python.to_str().unwrap(), "-m", "ipykernel_launcher", "-f", "{connection_file}", line];
+    install("ends", &format!("{argv:?}"));
     let (server, client) = served_by(python::with_kernels().env("JUPYTER_PATH", data.path())).await;
-    for (spec, says, code) in [("missing", "no-such-program", None), ("fails", "why it failed", Some(3))] {
+    for (spec, says, code) in [
+        ("missing", "no-such-program", None),
+        ("fails", "it ended at once (code 3). why it failed", Some(3)),
+        ("ends", "it ended at once (code 5). its own reason", Some(5)),
+    ] {
         let error = client.kernels().create().spec(spec).open().await.unwrap_err();
         assert_eq!(error.code(), Some(Code::KernelStartFailed), "{error}");
         assert!(error.to_string().contains(says), "{error}");

@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { messageOf } from "../../app/toasts.ts";
+import { phone } from "../../app/viewport.ts";
 import { Button, formatDuration, MenuButton, Spinner } from "../../ui/index.ts";
 import { ErrorCode } from "../../ui/states.tsx";
 import type { Cell } from "./cell.ts";
@@ -87,7 +88,7 @@ export function CellView(props: {
             language={
               type === "code" ? notebook.kernel.spec.value?.language : type === "markdown" ? "markdown" : undefined
             }
-            hint={type === "code" ? "" : type === "markdown" ? "Markdown" : "Raw text"}
+            hint={type === "code" ? codeHint(notebook) : type === "markdown" ? "Markdown" : "Raw text"}
             focus={mine?.editor ? mine.count : 0}
             onChange={() => notebook.changed()}
             onFocus={select}
@@ -265,6 +266,11 @@ function leave(notebook: Notebook, cell: Cell, to: "cell" | "before" | "after", 
   const by = { cell: 0, before: -1, after: 1 }[to];
   const next = notebook.cells.peek()[notebook.indexOf(cell.id) + by];
   if (next !== undefined) actions.focus(next, by !== 0 && (next.type.peek() === "code" || next.editing.peek()));
+}
+
+/** A notebook of one cell may be somebody's first. */
+function codeHint(notebook: Notebook): string {
+  return notebook.cells.peek().length > 1 ? "" : phone.peek() ? "Code" : "Code, which Shift+Enter runs";
 }
 
 /** Pictures of a text cell as `data:` addresses. */

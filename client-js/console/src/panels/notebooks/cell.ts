@@ -63,6 +63,16 @@ export class Cell {
     return changed;
   }
 
+  /** It was taken away: what it said counts no more. */
+  release(): void {
+    this.#outputs.release();
+  }
+
+  /** It is back. */
+  hold(): void {
+    this.#outputs.hold();
+  }
+
   /** Forgets what it said, and how it ran. */
   clear(): void {
     this.change(outputs => {

@@ -24,6 +24,8 @@ import { useLeaveGuard, useSpecs, useWatchedNotebook } from "./use-notebook.ts";
 
 /** Asked once: the workspace does not change while the server runs. */
 const ONCE = 2 ** 31 - 1;
+/** Names that are tried for a new one. */
+const MOST_NAMES = 50;
 
 /** The panel. */
 export default function NotebooksPanel(props: PanelProps) {
@@ -40,7 +42,9 @@ export default function NotebooksPanel(props: PanelProps) {
 
   const open = (path: string) => {
     opening.value = false;
-    if (notebooks.open(path) === undefined) toast("Too many notebooks are open: close one first", { tone: "danger" });
+    const notebook = notebooks.open(path);
+    if (notebook === undefined) toast("Too many notebooks are open: close one first", { tone: "danger" });
+    return notebook;
   };
   // The address says which one is seen.
   const asked = props.path.length === 0 ? undefined : `/${props.path.join("/")}`;
@@ -58,22 +62,36 @@ export default function NotebooksPanel(props: PanelProps) {
   const workspace = info.data?.workspace;
   const create = async () => {
     if (workspace === undefined) return;
-    const name = await prompt({
-      title: "New notebook",
-      label: "File",
-      value: freeName(notebooks.all.peek()),
-      text: "A relative path is taken from the workspace.",
-      action: "Create",
-      check: value => (value.trim() === "" ? "A name is needed." : undefined),
-    });
-    if (name === undefined) return;
-    const typed = name.trim().replace(/(\.ipynb)?$/, ".ipynb");
-    const path = normal(typed.startsWith("/") ? typed : join(workspace, typed));
-    try {
-      await client.writeFile(toWire(path), serializeNotebook({}, [emptyCell("code")], undefined), { how: "create" });
-      open(path);
-    } catch (error) {
-      toastError(`${shown(nameOf(path))} could not be made`, error);
+    const placed = (name: string) => {
+      const typed = name.trim().replace(/(\.ipynb)?$/, ".ipynb");
+      return normal(typed.startsWith("/") ? typed : join(workspace, typed));
+    };
+    let value = await freeName(name => isTaken(client, placed(name)));
+    let text = "A relative path is taken from the workspace.";
+    for (;;) {
+      const name = await prompt({
+        title: "New notebook",
+        label: "File",
+        value,
+        text,
+        action: "Create",
+        check: value => (value.trim() === "" ? "A name is needed." : undefined),
+      });
+      if (name === undefined) return;
+      const path = placed(name);
+      try {
+        await client.writeFile(toWire(path), serializeNotebook({}, [emptyCell("code")], undefined), { how: "create" });
+        const notebook = open(path);
+        if (notebook !== undefined) notebook.fresh = true;
+        return;
+      } catch (error) {
+        if ((error as { code?: unknown }).code !== "FILE_EXISTS") {
+          toastError(`${shown(nameOf(path))} could not be made`, error);
+          return;
+        }
+        value = name;
+        text = `${shown(nameOf(path))} is there already: give another name.`;
+      }
     }
   };
   const close = async (notebook: Notebook) => {
@@ -149,7 +167,9 @@ export default function NotebooksPanel(props: PanelProps) {
         onClick={() => {
           listing.value = true;
         }}
-      />
+      >
+        {kind === "primary" ? "Kernels" : <span class="desktop-only">Kernels</span>}
+      </Button>
       <Button
         icon="files"
         label="Open a notebook (O)"
@@ -222,10 +242,19 @@ export default function NotebooksPanel(props: PanelProps) {
   );
 }
 
-function freeName(open: readonly Notebook[]): string {
-  const taken = new Set(open.map(notebook => nameOf(notebook.path)));
+/** The first name that nothing has. */
+async function freeName(isTaken: (name: string) => Promise<boolean>): Promise<string> {
   for (let n = 1; ; n += 1) {
     const name = `Untitled${n === 1 ? "" : n}.ipynb`;
-    if (!taken.has(name)) return name;
+    // A person does not wait for more of them.
+    if (n === MOST_NAMES || !(await isTaken(name))) return name;
   }
+}
+
+/** Whether there is something at a path, as far as that is known at once: a lost connection holds nobody up. */
+async function isTaken(client: PanelProps["client"], path: string): Promise<boolean> {
+  return client.stat(toWire(path), { timeout: 1000 }).then(
+    () => true,
+    () => false,
+  );
 }

@@ -8,7 +8,8 @@ import { exitText } from "../processes/process-table.ts";
 import type { KernelState } from "./kernel.ts";
 import type { Notebook } from "./notebook.ts";
 
-const STATES: Readonly<Record<KernelState, { readonly title: string; readonly tone?: Tone }>> = {
+/** What a kernel does, in words. */
+export const KERNEL_STATES: Readonly<Record<KernelState, { readonly title: string; readonly tone?: Tone }>> = {
   none: { title: "Not started" },
   starting: { title: "Starting", tone: "info" },
   idle: { title: "Idle", tone: "ok" },
@@ -26,7 +27,7 @@ export function KernelBar(props: {
   const { notebook, specs } = props;
   const { kernel } = notebook;
   const state = kernel.state.value;
-  const { title, tone } = STATES[state];
+  const { title, tone } = KERNEL_STATES[state];
   const working = notebook.cells.value.some(cell => cell.state.value !== "idle");
   const spec = kernel.spec.value;
   const dirty = notebook.dirty.value;

@@ -4,6 +4,7 @@ import { type Signal, signal } from "@preact/signals";
 import type { CodeContext, KernelSpec } from "../../../../src/kinds/code/context.ts";
 import type { CodeEvent } from "../../../../src/kinds/code/run.ts";
 import type { Client } from "../../app/client.ts";
+import { isAsleep } from "./asleep.ts";
 import type { Cell } from "./cell.ts";
 import { displayOf } from "./outputs.ts";
 
@@ -25,6 +26,8 @@ export type KernelState = "none" | "starting" | "idle" | "busy" | "dead";
 const MOST_RESULT = 32 * 1024 * 1024;
 /** Characters taken between two pictures: what is faster cannot be read, and the code's pipe waits meanwhile. */
 const BURST = 256 * 1024;
+/** Milliseconds that it has to say how it is. */
+const ANSWER = 5000;
 
 /** The kernel of one notebook. */
 export class Kernel {
@@ -170,7 +173,7 @@ export class Kernel {
       well = await this.#follow(cell);
     } catch (error) {
       if (!this.#stop.signal.aborted) cell.problem.value = error;
-      await this.#afterError((error as { code?: unknown }).code);
+      await this.#afterError(error);
     } finally {
       cell.input.value = undefined;
       cell.startedAt.value = undefined;
@@ -234,12 +237,20 @@ export class Kernel {
   }
 
   /** Finds out how the kernel is after a cell that nobody knows the end of. */
-  async #afterError(code: unknown): Promise<void> {
+  async #afterError(error: unknown): Promise<void> {
     // Somebody here restarts it: that says how it is then.
     if (this.state.peek() === "starting" || this.#stop.signal.aborted) return;
-    if (code === "KERNEL_DIED") this.state.value = "dead";
+    if (isAsleep(error)) {
+      // It ended with all that ran in the sandbox, and asking would wake that.
+      this.state.value = "none";
+      return;
+    }
+    if ((error as { code?: unknown }).code === "KERNEL_DIED") this.state.value = "dead";
     else if (this.state.peek() === "busy") this.state.value = "idle";
-    const context = await this.#client.getCodeContext(this.id).catch(() => undefined);
+    const context = await this.#client
+      // The cell counts as running until then: while the connection is lost that is not to be for ever.
+      .getCodeContext(this.id, { timeout: ANSWER, signal: this.#stop.signal })
+      .catch(() => undefined);
     if (context !== undefined && this.state.peek() !== "starting") this.#is(context);
   }
 

@@ -6,20 +6,14 @@ import type { Client } from "../../app/client.ts";
 import { state } from "../../app/connection.ts";
 import { confirm } from "../../app/dialogs.ts";
 import { toastError } from "../../app/toasts.ts";
-import { Badge, Button, Dialog, EmptyState, ErrorState, formatDuration, Loading, type Tone } from "../../ui/index.ts";
+import { Badge, Button, EmptyState, formatAgo, ListDialog } from "../../ui/index.ts";
 import { usePoll } from "../../ui/use-poll.ts";
 import { shown } from "../files/paths.ts";
+import { KERNEL_STATES } from "./kernel-bar.tsx";
 import type { Notebook } from "./notebook.ts";
 
 /** Milliseconds between two looks. */
 const PAUSE = 2000;
-
-const TONES: Readonly<Record<CodeContext["state"], Tone>> = {
-  starting: "info",
-  idle: "ok",
-  busy: "info",
-  dead: "danger",
-};
 
 /** The list, open while it is mounted. */
 export function KernelsDialog(props: { client: Client; open: readonly Notebook[]; onClose: () => void }) {
@@ -45,49 +39,48 @@ export function KernelsDialog(props: { client: Client; open: readonly Notebook[]
     poll.refresh();
   };
   return (
-    <Dialog title="Kernels in this sandbox" wide onClose={onClose}>
-      {poll.data === undefined ? (
-        poll.error === undefined ? (
-          <Loading />
-        ) : (
-          <ErrorState title="The list cannot be had" error={poll.error} onRetry={poll.refresh} />
-        )
-      ) : poll.data.length === 0 ? (
+    <ListDialog
+      title="Kernels in this sandbox"
+      rows={poll.data}
+      error={poll.error}
+      onRetry={poll.refresh}
+      onClose={onClose}
+      empty={
         <EmptyState icon="notebooks" title="There is none">
           A kernel is started with the first cell of a notebook that runs, or by other clients.
         </EmptyState>
-      ) : (
-        <ul class="notebooks-kernels">
-          {poll.data.map(context => (
-            <li key={context.id} class="notebooks-kernels-row">
-              <div class="notebooks-kernels-text">
-                <span class="truncate">
-                  {nameOf(context, open)} <Badge tone={TONES[context.state]}>{context.state}</Badge>
-                </span>
-                <span class="muted truncate">
-                  {context.spec} · {context.cwd === undefined ? "" : `${shown(context.cwd)} · `}used{" "}
-                  {formatDuration(Math.max(0, Date.now() - context.usedAt.getTime()))} ago
-                  {context.queued > 0 && ` · ${context.queued} wait`}
-                </span>
-              </div>
-              <Button
-                kind="ghost"
-                icon="trash"
-                label={`End ${nameOf(context, open)}`}
-                disabled={busy.value}
-                onClick={() => void end(context)}
-              />
-            </li>
-          ))}
-        </ul>
-      )}
-      <div class="dialog-actions">
-        <Button kind="primary" onClick={onClose}>
-          Done
-        </Button>
-      </div>
-    </Dialog>
+      }
+      keyOf={context => context.id}
+      row={context => ({
+        title: (
+          <>
+            {nameOf(context, open)} <State context={context} />
+          </>
+        ),
+        note: (
+          <>
+            {context.spec} · {context.cwd === undefined ? "" : `${shown(context.cwd)} · `}used{" "}
+            {formatAgo(Math.max(0, Date.now() - context.usedAt.getTime()))}
+            {context.queued > 0 && ` · ${context.queued} wait`}
+          </>
+        ),
+        tools: (
+          <Button
+            kind="ghost"
+            icon="trash"
+            label={`End ${nameOf(context, open)}`}
+            disabled={busy.value}
+            onClick={() => void end(context)}
+          />
+        ),
+      })}
+    />
   );
+}
+
+function State(props: { context: CodeContext }) {
+  const { title, tone } = KERNEL_STATES[props.context.state];
+  return <Badge {...(tone ? { tone } : {})}>{title}</Badge>;
 }
 
 /** The notebook that it belongs to, when that is open here, else what it is called. */

@@ -35,6 +35,11 @@ export function NotebookView(props: {
     notebook.selected.value = cell.id;
     focus.value = { cell: cell.id, editor, count: (focus.peek()?.count ?? 0) + 1 };
   };
+  useEffect(() => {
+    if (state !== "ready" || !active || !notebook.fresh) return;
+    notebook.fresh = false;
+    give(notebook.cells.peek()[0], true);
+  }, [notebook, state, active]);
   const actions: CellActions = {
     focus: give,
     run: (cell, then) => {

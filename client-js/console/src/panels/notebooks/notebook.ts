@@ -32,6 +32,8 @@ export class Notebook {
   readonly saving: Signal<boolean> = signal(false);
   /** The file is another now, or gone, and there are changes here: a person must say which one holds. */
   readonly conflict: Signal<"changed" | "gone" | undefined> = signal(undefined);
+  /** Whether it was just made: then its first cell gets the keys as soon as it is seen. */
+  fresh = false;
   readonly #client: Client;
   #opened = false;
   #raw: JsonObject = {};
@@ -86,6 +88,8 @@ export class Notebook {
       this.#raw = raw;
       this.#etag = etag;
       this.#room = new Room(MOST_OUTPUT);
+      // It belongs to what was there before.
+      this.#removed = undefined;
       batch(() => {
         const made = cells.length === 0 ? [emptyCell("code")] : cells;
         this.cells.value = made.map(cell => new Cell(cell, this.#room));
@@ -205,6 +209,7 @@ export class Notebook {
     const at = this.indexOf(cell.id);
     if (at < 0 || cell.state.peek() !== "idle") return;
     this.#removed = { cell, at };
+    cell.release();
     const rest = this.cells.peek().filter(other => other !== cell);
     this.cells.value = rest.length === 0 ? [new Cell(emptyCell("code"), this.#room)] : rest;
     this.selected.value = this.cells.peek()[Math.min(at, this.cells.peek().length - 1)]?.id;
@@ -215,7 +220,9 @@ export class Notebook {
   restore(): void {
     const removed = this.#removed;
     this.#removed = undefined;
-    if (removed !== undefined) this.#place(removed.cell, removed.at);
+    if (removed === undefined) return;
+    removed.cell.hold();
+    this.#place(removed.cell, removed.at);
   }
 
   /** Moves a cell up or down. */

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Client } from "../../app/client.ts";
 import { messageOf } from "../../app/toasts.ts";
-import { Button, Dialog, Icon, Loading, TextField } from "../../ui/index.ts";
+import { FormDialog, Icon, KeyHint, Loading, TextField } from "../../ui/index.ts";
 import { fromWire, join, normal, shown } from "../files/paths.ts";
 
 /** Notebooks that are listed. */
@@ -33,58 +33,55 @@ export function OpenDialog(props: {
     );
     return () => stop.abort();
   }, [client, workspace, found, problem]);
-  const text = path.value.trim().toLowerCase();
-  const listed = (found.value ?? []).filter(one => one.toLowerCase().includes(text));
+  const typed = path.value.trim();
+  const listed = (found.value ?? []).filter(one => one.toLowerCase().includes(typed.toLowerCase()));
+  // Part of a name means the first that has it; a whole path is taken as it is.
+  const chosen = /^\/|\.ipynb$/.test(typed) ? typed : (listed[0] ?? typed);
   return (
-    <Dialog title="Open a notebook" onClose={props.onClose}>
-      <form
-        class="dialog-body"
-        onSubmit={event => {
-          event.preventDefault();
-          const typed = path.value.trim();
-          if (typed !== "") props.onOpen(normal(typed.startsWith("/") ? typed : join(workspace, typed)));
-          else if (listed[0] !== undefined) props.onOpen(join(workspace, listed[0]));
+    <FormDialog
+      title="Open a notebook"
+      action="Open"
+      ready={chosen !== ""}
+      onSubmit={() => props.onOpen(normal(chosen.startsWith("/") ? chosen : join(workspace, chosen)))}
+      onClose={props.onClose}
+    >
+      <TextField
+        label="Path"
+        mono
+        autoFocus
+        placeholder="analysis.ipynb"
+        hint="A relative one is taken from the workspace."
+        value={path.value}
+        onInput={value => {
+          path.value = value;
         }}
-      >
-        <TextField
-          label="Path"
-          mono
-          autoFocus
-          placeholder="analysis.ipynb"
-          hint="A relative one is taken from the workspace."
-          value={path.value}
-          onInput={value => {
-            path.value = value;
-          }}
-        />
-        {problem.value !== undefined ? (
-          <p class="field-error" role="alert">
-            {problem.value}
-          </p>
-        ) : found.value === undefined ? (
-          <Loading>Looking for notebooks…</Loading>
-        ) : found.value.length === 0 ? (
-          <p class="muted">There is no notebook in the workspace.</p>
-        ) : (
-          <ul class="notebooks-found" aria-label="Notebooks in the workspace">
-            {listed.map(one => (
-              <li key={one}>
-                <button type="button" class="menu-item" onClick={() => props.onOpen(join(workspace, one))}>
-                  <Icon name="notebooks" />
-                  <span class="truncate mono">{shown(one)}</span>
-                </button>
-              </li>
-            ))}
-          </ul>
-        )}
-        <div class="dialog-actions">
-          <Button onClick={props.onClose}>Cancel</Button>
-          <Button kind="primary" type="submit" disabled={text === "" && listed.length === 0}>
-            Open
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+      />
+      {problem.value !== undefined ? (
+        <p class="field-error" role="alert">
+          {problem.value}
+        </p>
+      ) : found.value === undefined ? (
+        <Loading>Looking for notebooks…</Loading>
+      ) : listed.length === 0 ? (
+        <p class="muted">
+          {found.value.length === 0
+            ? "There is no notebook in the workspace."
+            : "None in the workspace is called like that."}
+        </p>
+      ) : (
+        <ul class="notebooks-found" aria-label="Notebooks in the workspace">
+          {listed.map(one => (
+            <li key={one}>
+              <button type="button" class="menu-item" onClick={() => props.onOpen(join(workspace, one))}>
+                <Icon name="notebooks" />
+                <span class="truncate mono">{shown(one)}</span>
+                {one === chosen && <KeyHint keys="Enter" />}
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </FormDialog>
   );
 }
 

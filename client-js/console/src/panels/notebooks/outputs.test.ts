@@ -60,3 +60,33 @@ test("there are bounds: of text the end is kept, results have a room, and it say
   expect(texts(outputs).filter(text => text === "dropped")).toEqual(["dropped"]);
   expect(room.used).toBeLessThanOrEqual(4000);
 });
+
+test("why a cell failed is kept, however much it said before", () => {
+  const outputs = new Outputs(new Room(1e9));
+  const error: CodeEvent = { type: "error", name: "ValueError", message: "no", traceback: [] };
+  for (let i = 0; i < 1500; i += 1) outputs.take({ type: "result", result: shown("x") });
+  outputs.take(error);
+  expect(texts(outputs).slice(-3)).toEqual(["x", "dropped", "error"]);
+  for (let i = 0; i < 1500; i += 1) outputs.take(i % 2 === 0 ? error : out("y"));
+  expect(outputs.all.length).toBeLessThan(1010);
+});
+
+test("a cell that is taken away gives its room to others, and has it again when it is back", () => {
+  const room = new Room(4000);
+  const one = new Outputs(room);
+  one.take({ type: "result", result: shown("y".repeat(3000)) });
+  const { used } = room;
+  one.release();
+  one.release();
+  expect(room.used).toBe(0);
+  const other = new Outputs(room);
+  other.take({ type: "result", result: shown("y".repeat(3000)) });
+  expect(texts(other)).not.toContain("dropped");
+  one.hold();
+  expect(room.used).toBe(2 * used);
+  one.clear();
+  other.release();
+  other.clear();
+  other.hold();
+  expect(room.used).toBe(0);
+});

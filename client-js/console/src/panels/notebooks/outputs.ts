@@ -24,6 +24,7 @@ export class Outputs {
   #all: Output[] = [];
   #size = 0;
   #clearNext = false;
+  #held = true;
 
   constructor(room: Room, outputs: readonly Output[] = []) {
     this.#room = room;
@@ -34,6 +35,18 @@ export class Outputs {
   /** In the order in which they came. Not to be changed. */
   get all(): readonly Output[] {
     return this.#all;
+  }
+
+  /** Its cell was taken away: others may have its room. */
+  release(): void {
+    if (this.#held) this.#room.used -= this.#size;
+    this.#held = false;
+  }
+
+  /** Its cell is back, and with it what it takes, also when there is no room for more then. */
+  hold(): void {
+    if (!this.#held) this.#room.used += this.#size;
+    this.#held = true;
   }
 
   /** Forgets all. */
@@ -97,7 +110,8 @@ export class Outputs {
 
   #add(output: Output): void {
     this.#clearIfAsked();
-    if (this.#all.length >= MOST_OUTPUTS) {
+    // Why the cell failed is never left out: behind the rest, and the word about what was.
+    if (this.#all.length >= MOST_OUTPUTS + (output.type === "error" ? 2 : 0)) {
       this.#drop(`more than ${MOST_OUTPUTS} outputs`);
       return;
     }
@@ -125,7 +139,7 @@ export class Outputs {
 
   #resize(by: number): void {
     this.#size += by;
-    this.#room.used += by;
+    if (this.#held) this.#room.used += by;
   }
 }
 

@@ -1,5 +1,6 @@
 /** The tabs of the open notebooks. */
 
+import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "../../ui/index.ts";
 import { nameOf, shown } from "../files/paths.ts";
 import type { Notebook } from "./notebook.ts";
@@ -10,8 +11,13 @@ export function TabBar(props: { notebooks: Notebooks; onClose: (notebook: Notebo
   const { notebooks } = props;
   const all = notebooks.all.value;
   const current = notebooks.current.value;
+  const bar = useRef<HTMLElement>(null);
+  // The one that is shown is seen, also when there is not room for all of them.
+  useEffect(() => {
+    bar.current?.querySelector('[data-selected="true"]')?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [current]);
   return (
-    <nav class="notebooks-tabs" aria-label="Open notebooks">
+    <nav ref={bar} class="notebooks-tabs" aria-label="Open notebooks">
       {all.map((notebook, index) => {
         const name = shown(nameOf(notebook.path)).replace(/\.ipynb$/, "");
         const here = notebook === current;

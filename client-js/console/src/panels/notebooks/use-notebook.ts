@@ -5,6 +5,7 @@ import type { KernelSpec } from "../../../../src/kinds/code/context.ts";
 import type { Client } from "../../app/client.ts";
 import { usePoll } from "../../ui/use-poll.ts";
 import { toWire } from "../files/paths.ts";
+import { isAsleep } from "./asleep.ts";
 import type { Notebook } from "./notebook.ts";
 
 /** Milliseconds between two looks at the kernel: only what others do with it, and its death, would not be known. */
@@ -29,7 +30,7 @@ export function useWatchedNotebook(client: Client, notebook: Notebook | undefine
       for await (const _ of changes) await notebook.check();
     };
     watch()
-      .catch(() => (stop.signal.aborted ? undefined : notebook.check()))
+      .catch((error: unknown) => (stop.signal.aborted || isAsleep(error) ? undefined : notebook.check()))
       .catch(() => {});
     return () => stop.abort();
   }, [client, notebook, active, ready]);

@@ -15,9 +15,9 @@ import {
   type Column,
   EmptyState,
   ErrorState,
+  ListDetails,
   Loading,
   Panel,
-  SplitPane,
   Table,
 } from "../../ui/index.ts";
 import { usePoll } from "../../ui/use-poll.ts";
@@ -153,7 +153,7 @@ export default function PortsPanel(props: PanelProps) {
         ]),
   ]);
 
-  const table = (
+  const list = (
     <div class="ports-list">
       <Table
         label="Ports"
@@ -188,21 +188,14 @@ export default function PortsPanel(props: PanelProps) {
         <EmptyState icon="ports" title="Nobody listens">
           As soon as a program in the sandbox listens on a TCP port, it stands here, and what it serves can be seen.
         </EmptyState>
-      ) : selected === undefined ? (
-        table
       ) : (
-        <div class="ports-split">
-          <SplitPane
-            direction="row"
-            label="Width of the list"
-            ratio={ratio.peek()}
-            onRatio={value => {
-              ratio.value = value;
-            }}
-            first={table}
-            second={<Preview key={selected.port} row={selected} busy={busy.value} actions={actions} />}
-          />
-        </div>
+        <ListDetails
+          direction="row"
+          label="Width of the list"
+          ratio={ratio}
+          list={list}
+          details={selected && <Preview key={selected.port} row={selected} busy={busy.value} actions={actions} />}
+        />
       )}
     </Panel>
   );

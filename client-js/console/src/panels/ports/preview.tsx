@@ -41,13 +41,7 @@ export function Preview(props: { row: PortRow; busy: boolean; actions: PortActio
   return (
     <section class="ports-preview" aria-label={`Preview of port ${row.port}`}>
       <header class="ports-preview-bar">
-        <Button
-          class="phone-only ports-back"
-          kind="ghost"
-          icon="chevronDown"
-          label="Back to the ports"
-          onClick={actions.close}
-        />
+        <Button class="phone-only" kind="ghost" icon="arrowLeft" label="Back to the ports" onClick={actions.close} />
         <Button kind="ghost" icon="refresh" label="Load it again" onClick={load} />
         <form
           class="ports-address"
@@ -113,13 +107,7 @@ function NotExposed(props: { row: PortRow; busy: boolean; actions: PortActions }
   return (
     <section class="ports-preview" aria-label={`Port ${row.port}`}>
       <header class="ports-preview-bar">
-        <Button
-          class="phone-only ports-back"
-          kind="ghost"
-          icon="chevronDown"
-          label="Back to the ports"
-          onClick={actions.close}
-        />
+        <Button class="phone-only" kind="ghost" icon="arrowLeft" label="Back to the ports" onClick={actions.close} />
         <h2 class="ports-title">Port {row.port}</h2>
         <Button class="desktop-only" kind="ghost" icon="close" label="Close" onClick={actions.close} />
       </header>

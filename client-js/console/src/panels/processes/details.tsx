@@ -7,9 +7,11 @@ import { useActions } from "../../app/actions.ts";
 import { confirm } from "../../app/dialogs.ts";
 import { toast, toastError } from "../../app/toasts.ts";
 import {
-  Badge,
   Button,
+  Details,
   EmptyState,
+  type Fact,
+  Facts,
   formatBytes,
   formatDuration,
   formatPercent,
@@ -56,7 +58,6 @@ export function ProcessDetails(props: {
   const { client, process, active } = props;
   const tab = useSignal<string>("log");
   const source = useMemo(() => processLog(client, process.id), [client, process.id]);
-  const status = statusText(process);
   const alive = isAlive(process);
 
   const signal = async (name: string) => {
@@ -136,51 +137,43 @@ export function ProcessDetails(props: {
   ]);
 
   return (
-    <section class="processes-details" aria-label={`Process ${process.id}`}>
-      <header class="processes-details-header">
-        <Button
-          class="phone-only processes-back"
-          kind="ghost"
-          icon="chevronDown"
-          label="Back to the list"
-          onClick={props.onClose}
-        />
-        <h2 class="processes-details-title truncate mono">{process.id}</h2>
-        <span title={status.detail}>
-          <Badge {...(status.tone ? { tone: status.tone } : {})}>{status.label}</Badge>
-        </span>
-        <code class="processes-details-command truncate desktop-only" title={process.command}>
-          {process.command}
-        </code>
-        <span class="processes-space" />
-        {alive && (
-          <Button icon="stop" label="End it, with all that it started (K)" onClick={() => void kill()}>
-            <span class="desktop-only">End</span>
+    <Details
+      label={`Process ${process.id}`}
+      name={process.id}
+      status={statusText(process)}
+      note={<code title={process.command}>{process.command}</code>}
+      onClose={props.onClose}
+      tools={
+        <>
+          {alive && (
+            <Button icon="stop" label="End it, with all that it started (K)" onClick={() => void kill()}>
+              <span class="desktop-only">End</span>
+            </Button>
+          )}
+          <Button icon="refresh" label={alive ? "Restart it (R)" : "Start again (R)"} onClick={props.onAgain}>
+            <span class="desktop-only">{alive ? "Restart" : "Start again"}</span>
           </Button>
-        )}
-        <Button icon="refresh" label={alive ? "Restart it (R)" : "Start again (R)"} onClick={props.onAgain}>
-          <span class="desktop-only">{alive ? "Restart" : "Start again"}</span>
-        </Button>
-        <MenuButton
-          kind="ghost"
-          icon="more"
-          label={`More for ${process.id}`}
-          items={() => [
-            { heading: "Send a signal" },
-            ...SIGNALS.map(([name, note]) => ({
-              title: name,
-              note,
-              disabled: !alive,
-              danger: name === "SIGKILL",
-              run: () => void signal(name),
-            })),
-            { separator: true },
-            { title: "Copy the command", icon: "copy", run: () => void copyText(process.command) },
-            { title: "Remove…", icon: "trash", danger: true, run: () => void remove() },
-          ]}
-        />
-        <Button class="desktop-only" kind="ghost" icon="close" label="Close details (Escape)" onClick={props.onClose} />
-      </header>
+          <MenuButton
+            kind="ghost"
+            icon="more"
+            label={`More for ${process.id}`}
+            items={() => [
+              { heading: "Send a signal" },
+              ...SIGNALS.map(([name, note]) => ({
+                title: name,
+                note,
+                disabled: !alive,
+                danger: name === "SIGKILL",
+                run: () => void signal(name),
+              })),
+              { separator: true },
+              { title: "Copy the command", icon: "copy", run: () => void copyText(process.command) },
+              { title: "Remove…", icon: "trash", danger: true, run: () => void remove() },
+            ]}
+          />
+        </>
+      }
+    >
       <Tabs
         name="process"
         label="About this process"
@@ -212,20 +205,19 @@ export function ProcessDetails(props: {
             }
           />
         ) : (
-          <Facts process={process} />
+          <Facts facts={factsOf(process)} />
         )}
       </div>
-    </section>
+    </Details>
   );
 }
 
-function Facts(props: { process: LiveProcess }) {
-  const { process } = props;
+function factsOf(process: LiveProcess): readonly Fact[] {
   const { exit } = process;
-  const rows: [string, string | undefined][] = [
+  return [
     ["State", statusText(process).detail],
-    ["Command", process.command],
-    ["Working directory", process.cwd],
+    ["Command", process.command, "mono"],
+    ["Working directory", process.cwd, "mono"],
     ["Process id", String(process.pid)],
     ["Started", formatTime(process.startedAt.getTime())],
     ["Ended", process.endedAt && formatTime(process.endedAt.getTime())],
@@ -241,17 +233,4 @@ function Facts(props: { process: LiveProcess }) {
     ["Most memory of one process", exit?.usage.maxRss === undefined ? undefined : formatBytes(exit.usage.maxRss)],
     ["Log", `${formatBytes(process.logEnd - process.logStart)} kept of ${formatBytes(process.logEnd)}`],
   ];
-  return (
-    <dl class="processes-facts">
-      {rows.map(
-        ([name, value]) =>
-          value !== undefined && (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </div>
-          ),
-      )}
-    </dl>
-  );
 }

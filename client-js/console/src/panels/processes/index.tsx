@@ -2,14 +2,13 @@
 
 import "./processes.css";
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import { useActions } from "../../app/actions.ts";
 import type { PanelProps } from "../../app/panels.ts";
 import { navigate } from "../../app/routes.ts";
 import { remembered } from "../../app/settings.ts";
 import { toast, toastError } from "../../app/toasts.ts";
 import {
-  Badge,
   Button,
   type Column,
   EmptyState,
@@ -17,10 +16,11 @@ import {
   formatBytes,
   formatDuration,
   formatPercent,
+  ListDetails,
   Loading,
   MenuButton,
   Panel,
-  SplitPane,
+  StatusBadge,
   Table,
   TextField,
 } from "../../ui/index.ts";
@@ -38,24 +38,22 @@ const COLUMNS: readonly Column<LiveProcess>[] = [
   {
     id: "id",
     title: "Name",
-    cell: row => <span class="processes-name truncate mono">{row.id}</span>,
+    cell: row => <span class="mono">{row.id}</span>,
     sort: row => row.id,
+    width: "name",
   },
   {
     id: "command",
     title: "Command",
-    cell: row => (
-      <code class="processes-command truncate" title={row.command}>
-        {row.command}
-      </code>
-    ),
+    cell: row => <code title={row.command}>{row.command}</code>,
     sort: row => row.command,
+    width: "rest",
     wideOnly: true,
   },
   {
     id: "status",
     title: "Status",
-    cell: row => <Status row={row} />,
+    cell: row => <StatusBadge status={statusText(row)} />,
     sort: row => `${isAlive(row) ? 0 : 1} ${statusText(row).label}`,
   },
   { id: "pid", title: "PID", cell: row => row.pid, sort: row => row.pid, align: "right", wideOnly: true },
@@ -107,12 +105,6 @@ export default function ProcessesPanel(props: PanelProps) {
   if (active) last.current = wanted;
   const selected = all.find(row => row.id === last.current);
 
-  // The row that is selected is seen, also beside its details.
-  useEffect(() => {
-    document.querySelector('.processes-list tr[aria-selected="true"]')?.scrollIntoView({ block: "nearest" });
-  }, [selected?.id]);
-
-  const close = () => navigate("processes");
   const start = () => {
     dialog.value = { launch: EMPTY_LAUNCH };
   };
@@ -159,24 +151,21 @@ export default function ProcessesPanel(props: PanelProps) {
   };
 
   const count = (of: Which) => chosen(all, of, "").length;
-  const table = (
-    <div class="processes-list">
-      {rows.length === 0 ? (
-        <EmptyState icon="search" title="No process fits" actions={<Button onClick={showAll}>Show all</Button>}>
-          None of {all.length} has what you are looking for.
-        </EmptyState>
-      ) : (
-        <Table
-          label="Processes"
-          columns={COLUMNS}
-          rows={rows}
-          keyOf={row => row.id}
-          selected={selected?.id}
-          onOpen={row => navigate("processes", [row.id])}
-        />
-      )}
-    </div>
-  );
+  const list =
+    rows.length === 0 ? (
+      <EmptyState icon="search" title="No process fits" actions={<Button onClick={showAll}>Show all</Button>}>
+        None of {all.length} has what you are looking for.
+      </EmptyState>
+    ) : (
+      <Table
+        label="Processes"
+        columns={COLUMNS}
+        rows={rows}
+        keyOf={row => row.id}
+        selected={selected?.id}
+        onOpen={row => navigate("processes", [row.id])}
+      />
+    );
   return (
     <Panel
       title="Processes"
@@ -243,38 +232,31 @@ export default function ProcessesPanel(props: PanelProps) {
         >
           A process started here, or by any other client, goes on when you leave. Its log is kept for you.
         </EmptyState>
-      ) : selected === undefined ? (
-        <>
-          {last.current !== undefined && (
-            <p class="processes-gone" role="status">
-              There is no process “{last.current}” any more.
-            </p>
-          )}
-          {table}
-        </>
       ) : (
-        <div class="processes-split">
-          <SplitPane
-            direction="column"
-            label="Height of the table"
-            ratio={ratio.peek()}
-            onRatio={value => {
-              ratio.value = value;
-            }}
-            first={table}
-            second={
+        <ListDetails
+          direction="column"
+          label="Height of the table"
+          ratio={ratio}
+          list={list}
+          details={
+            selected && (
               <ProcessDetails
                 key={selected.id}
                 client={client}
                 process={selected}
                 active={active && dialog.value === undefined}
-                onClose={close}
+                onClose={() => navigate("processes")}
                 onAgain={() => again(selected)}
                 onChanged={poll.refresh}
               />
-            }
-          />
-        </div>
+            )
+          }
+          gone={
+            selected === undefined && last.current !== undefined
+              ? `There is no process “${last.current}” any more.`
+              : undefined
+          }
+        />
       )}
       {dialog.value !== undefined && (
         <StartDialog
@@ -293,15 +275,6 @@ export default function ProcessesPanel(props: PanelProps) {
         />
       )}
     </Panel>
-  );
-}
-
-function Status(props: { row: LiveProcess }) {
-  const { label, tone, detail } = statusText(props.row);
-  return (
-    <span title={detail}>
-      <Badge {...(tone ? { tone } : {})}>{label}</Badge>
-    </span>
   );
 }
 

@@ -2,15 +2,7 @@
 
 import type { Exit } from "../../../../src/kinds/command.ts";
 import type { ProcessInfo } from "../../../../src/kinds/process/info.ts";
-import type { Tone } from "../../ui/states.tsx";
-
-/** A state in words, never more than is known. */
-export interface StatusText {
-  readonly label: string;
-  readonly tone: Tone | undefined;
-  /** The rest of what is known, for a tooltip and the details. */
-  readonly detail: string;
-}
+import type { StatusText } from "../../ui/states.tsx";
 
 /** Where a process is in its life. */
 export function statusText(info: Pick<ProcessInfo, "status" | "exit">): StatusText {

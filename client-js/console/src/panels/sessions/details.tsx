@@ -5,7 +5,7 @@ import { useActions } from "../../app/actions.ts";
 import type { Client } from "../../app/client.ts";
 import { confirm } from "../../app/dialogs.ts";
 import { toast, toastError } from "../../app/toasts.ts";
-import { Badge, Button, formatTime } from "../../ui/index.ts";
+import { Button, Details, type Fact, Facts, formatTime } from "../../ui/index.ts";
 import { commandsIn } from "../commands/open.ts";
 import { openTerminal } from "../terminals/open.ts";
 import { stateText } from "./session-text.ts";
@@ -37,7 +37,7 @@ export function SessionDetails(props: {
     const waiting =
       queued === 0 ? "" : `, the ${queued === 1 ? "one that waits is" : `${queued} that wait are`} not run`;
     const yes = await confirm({
-      title: `Delete ${id}?`,
+      title: `Delete the session ${id}?`,
       text:
         session.state === "busy"
           ? `The command that runs in it is ended${waiting}, and what its commands left in the background is ended too.`
@@ -96,63 +96,52 @@ export function SessionDetails(props: {
   ]);
 
   return (
-    <section class="sessions-details" aria-label={`Session ${id}`}>
-      <header class="sessions-details-header">
-        <Button class="phone-only" kind="ghost" icon="arrowLeft" label="Back to the list" onClick={props.onClose} />
-        <h2 class="sessions-details-title truncate mono">{id}</h2>
-        <Badge {...(state.tone ? { tone: state.tone } : {})}>{state.label}</Badge>
-        <span class="sessions-space" />
-        {session.state === "ended" ? (
-          <Button kind="primary" icon="refresh" label="Give it a fresh shell" onClick={() => void renew()}>
-            <span class="desktop-only">Fresh shell</span>
+    <Details
+      label={`Session ${id}`}
+      name={id}
+      status={state}
+      onClose={props.onClose}
+      tools={
+        <>
+          {session.state === "ended" ? (
+            <Button kind="primary" icon="refresh" label="Give it a fresh shell" onClick={() => void renew()}>
+              <span class="desktop-only">Fresh shell</span>
+            </Button>
+          ) : (
+            <Button icon="commands" label="Run commands in it (R)" onClick={() => commandsIn(id)}>
+              <span class="desktop-only">Run commands</span>
+            </Button>
+          )}
+          <Button
+            icon="terminal"
+            label="Open a terminal with its directory and exported variables (T)"
+            disabled={session.state === "ended"}
+            onClick={terminal}
+          >
+            <span class="desktop-only">Terminal</span>
           </Button>
-        ) : (
-          <Button icon="commands" label="Run commands in it (R)" onClick={() => commandsIn(id)}>
-            <span class="desktop-only">Run commands</span>
-          </Button>
-        )}
-        <Button
-          icon="terminal"
-          label="Open a terminal with its directory and exported variables (T)"
-          disabled={session.state === "ended"}
-          onClick={terminal}
-        >
-          <span class="desktop-only">Terminal</span>
-        </Button>
-        <Button kind="ghost" icon="trash" label="Delete it" onClick={() => void remove()} />
-        <Button class="desktop-only" kind="ghost" icon="close" label="Close details (Escape)" onClick={props.onClose} />
-      </header>
+          <Button kind="ghost" icon="trash" label="Delete it" onClick={() => void remove()} />
+        </>
+      }
+    >
       <p class="sessions-state" data-tone={session.state === "ended" ? "danger" : undefined} role="status">
         {state.detail}
       </p>
-      <Facts session={session} />
-    </section>
+      <Facts facts={factsOf(session)} />
+    </Details>
   );
 }
 
-function Facts(props: { session: SessionInfo }) {
-  const { session } = props;
-  const rows: [string, string | undefined, boolean?][] = [
-    [session.state === "ended" ? "The next shell begins in" : "Directory", session.cwd, true],
-    ["Shell", session.shell, true],
-    ["Process id of the shell", session.pid === undefined ? undefined : String(session.pid)],
+function factsOf(session: SessionInfo): readonly Fact[] {
+  const { lost } = session;
+  return [
+    [session.state === "ended" ? "The next shell begins in" : "Directory", session.cwd, "mono"],
+    ["Shell", session.shell, "mono"],
+    ["Process id of the shell", session.pid?.toString()],
     ["Commands that have ended", String(session.commands)],
     ["Commands that wait", String(session.queued)],
-    ["State lost", session.lost === 0 ? "never" : session.lost === 1 ? "once" : `${session.lost} times`],
+    ["State lost", lost === 0 ? "never" : lost === 1 ? "once" : `${lost} times`],
     ["Made", formatTime(session.createdAt.getTime())],
     ["Last used", formatTime(session.usedAt.getTime())],
   ];
-  return (
-    <dl class="sessions-facts">
-      {rows.map(
-        ([name, value, mono]) =>
-          value !== undefined && (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd class={mono ? "mono" : undefined}>{value}</dd>
-            </div>
-          ),
-      )}
-    </dl>
-  );
 }

@@ -9,15 +9,15 @@ import type { PanelProps } from "../../app/panels.ts";
 import { navigate } from "../../app/routes.ts";
 import { remembered } from "../../app/settings.ts";
 import {
-  Badge,
   Button,
   type Column,
   EmptyState,
   ErrorState,
-  formatDuration,
+  formatAgo,
+  ListDetails,
   Loading,
   Panel,
-  SplitPane,
+  StatusBadge,
   Table,
 } from "../../ui/index.ts";
 import { usePoll } from "../../ui/use-poll.ts";
@@ -35,20 +35,22 @@ const COLUMNS: readonly Column<SessionInfo>[] = [
   {
     id: "id",
     title: "Name",
-    cell: row => <span class="sessions-name truncate mono">{row.id}</span>,
+    cell: row => <span class="mono">{row.id}</span>,
     sort: row => row.id,
+    width: "name",
   },
   {
     id: "cwd",
     title: "Directory",
     cell: row => (
-      <span class="sessions-cwd truncate mono" title={row.cwd}>
+      <span class="mono" title={row.cwd}>
         {row.cwd ?? "–"}
       </span>
     ),
     sort: row => row.cwd ?? "",
+    width: "rest",
   },
-  { id: "state", title: "State", cell: row => <State session={row} />, sort: row => row.state },
+  { id: "state", title: "State", cell: row => <StatusBadge status={stateText(row)} />, sort: row => row.state },
   {
     id: "shell",
     title: "Shell",
@@ -56,7 +58,14 @@ const COLUMNS: readonly Column<SessionInfo>[] = [
     sort: row => row.shell,
     wideOnly: true,
   },
-  { id: "commands", title: "Commands", cell: row => row.commands, sort: row => row.commands, align: "right" },
+  {
+    id: "commands",
+    title: "Commands",
+    cell: row => row.commands,
+    sort: row => row.commands,
+    align: "right",
+    wideOnly: true,
+  },
   {
     id: "queued",
     title: "Waiting",
@@ -68,9 +77,9 @@ const COLUMNS: readonly Column<SessionInfo>[] = [
   { id: "lost", title: "Lost", cell: row => row.lost, sort: row => row.lost, align: "right", wideOnly: true },
   {
     id: "used",
-    title: "Idle for",
-    cell: row => (row.state === "busy" ? "–" : formatDuration(idle(row))),
-    sort: idle,
+    title: "Last used",
+    cell: row => (row.state === "busy" ? "now" : formatAgo(unused(row))),
+    sort: unused,
     align: "right",
     wideOnly: true,
   },
@@ -90,24 +99,11 @@ export default function SessionsPanel(props: PanelProps) {
   const create = () => {
     creating.value = true;
   };
-  const close = () => navigate("sessions");
 
   useActions(active, [
     { id: "sessions.new", title: "New session", group: "Sessions", icon: "plus", keys: ["C"], run: create },
   ]);
 
-  const table = (
-    <div class="sessions-list">
-      <Table
-        label="Sessions"
-        columns={COLUMNS}
-        rows={all}
-        keyOf={session => session.id}
-        selected={selected?.id}
-        onOpen={session => navigate("sessions", [session.id])}
-      />
-    </div>
-  );
   return (
     <Panel
       title="Sessions"
@@ -134,37 +130,39 @@ export default function SessionsPanel(props: PanelProps) {
           A session is a shell that commands share: its directory, variables and functions last from one to the next. It
           belongs to the sandbox, and goes on when you leave.
         </EmptyState>
-      ) : selected === undefined ? (
-        <>
-          {last.current !== undefined && (
-            <p class="sessions-gone" role="status">
-              There is no session “{last.current}” any more.
-            </p>
-          )}
-          {table}
-        </>
       ) : (
-        <div class="sessions-split">
-          <SplitPane
-            direction="column"
-            label="Height of the table"
-            ratio={ratio.peek()}
-            onRatio={value => {
-              ratio.value = value;
-            }}
-            first={table}
-            second={
+        <ListDetails
+          direction="column"
+          label="Height of the table"
+          ratio={ratio}
+          list={
+            <Table
+              label="Sessions"
+              columns={COLUMNS}
+              rows={all}
+              keyOf={session => session.id}
+              selected={selected?.id}
+              onOpen={session => navigate("sessions", [session.id])}
+            />
+          }
+          details={
+            selected && (
               <SessionDetails
                 key={selected.id}
                 client={client}
                 session={selected}
                 active={active && !creating.value}
-                onClose={close}
+                onClose={() => navigate("sessions")}
                 onChanged={poll.refresh}
               />
-            }
-          />
-        </div>
+            )
+          }
+          gone={
+            selected === undefined && last.current !== undefined
+              ? `There is no session “${last.current}” any more.`
+              : undefined
+          }
+        />
       )}
       {creating.value && (
         <CreateDialog
@@ -183,15 +181,7 @@ export default function SessionsPanel(props: PanelProps) {
   );
 }
 
-function State(props: { session: SessionInfo }) {
-  const { label, tone, detail } = stateText(props.session);
-  return (
-    <span title={detail}>
-      <Badge {...(tone ? { tone } : {})}>{label}</Badge>
-    </span>
-  );
-}
-
-function idle(session: SessionInfo): number {
+/** Milliseconds since it was used. */
+function unused(session: SessionInfo): number {
   return Math.max(0, Date.now() - session.usedAt.getTime());
 }

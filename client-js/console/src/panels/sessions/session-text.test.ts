@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { idProblem, stateText } from "./session-text.ts";
+import { stateText } from "./session-text.ts";
 
 const EXIT = {
   success: false,
@@ -22,11 +22,4 @@ test("a shell that ended says how, when that is known", () => {
   const killed = stateText({ state: "ended", queued: 0, exit: EXIT });
   expect(killed.label).toBe("Shell ended");
   expect(killed.detail).toContain("SIGKILL");
-});
-
-test("ids", () => {
-  expect(idProblem("")).toBeUndefined();
-  expect(idProblem("a.b_C-9")).toBeUndefined();
-  expect(idProblem("a b")).toBeDefined();
-  expect(idProblem("x".repeat(129))).toBeDefined();
 });

@@ -1,7 +1,8 @@
 /** What is said of a session, never more than is known. */
 
 import type { SessionInfo } from "../../../../src/kinds/session.ts";
-import { exitText, type StatusText } from "../processes/process-table.ts";
+import type { StatusText } from "../../ui/states.tsx";
+import { exitText } from "../processes/process-table.ts";
 
 /** Where a session is in its life. */
 export function stateText(session: Pick<SessionInfo, "state" | "exit" | "queued">): StatusText {
@@ -17,13 +18,6 @@ export function stateText(session: Pick<SessionInfo, "state" | "exit" | "queued"
   return {
     label: "Shell ended",
     tone: "danger",
-    detail: `Its shell has ended, and with it directory, variables and functions. ${exitText(session.exit).detail} The next command is told so and does not run; the one after it gets a fresh shell.`,
+    detail: `Its shell has ended, and with it directory, variables and functions. ${exitText(session.exit).detail} Unless the session was made to give a fresh one at once, the next command is told so and does not run; the one after it gets a fresh shell.`,
   };
-}
-
-/** What is wrong with an id, in words, or nothing. An empty one is made up by the server. */
-export function idProblem(id: string): string | undefined {
-  return id === "" || /^[A-Za-z0-9._-]{1,128}$/.test(id)
-    ? undefined
-    : "Letters, digits, dots, dashes and underscores, at most 128.";
 }

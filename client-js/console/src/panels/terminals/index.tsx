@@ -11,10 +11,10 @@ import { phone } from "../../app/viewport.ts";
 import { Button, EmptyState, SplitPane } from "../../ui/index.ts";
 import { GroupView, zoom } from "./group.tsx";
 import { activeTab, focusedGroup, type Group, groupsOf, type Node, setRatio, type Tab, tabsOf } from "./layout.ts";
-import { ListDialog } from "./list-dialog.tsx";
 import { wanted } from "./open.ts";
 import { layout, TerminalStore } from "./store.ts";
 import { tabElementId } from "./tab-strip.tsx";
+import { TerminalsDialog } from "./terminals-dialog.tsx";
 
 /** The panel. */
 export default function TerminalsPanel(props: PanelProps) {
@@ -75,7 +75,7 @@ export default function TerminalsPanel(props: PanelProps) {
         <NodeView {...shared} node={root} />
       )}
       {listed.value && (
-        <ListDialog
+        <TerminalsDialog
           client={client}
           store={store}
           onClose={() => {

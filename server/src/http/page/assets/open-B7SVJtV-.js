@@ -1,1 +1,0 @@
-import{D as e}from"./settings-_WfA7VA6.js";import{u as t}from"./index-R3YcU5Yy.js";var n=e(void 0);function r(e={}){n.value=e,t(`terminals`)}export{n,r as t};

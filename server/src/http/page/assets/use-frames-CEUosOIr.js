@@ -1,1 +1,0 @@
-import{C as e,O as t,P as n}from"./settings-_WfA7VA6.js";function r(){let r=e(0),i=n(()=>{let e=0;return{changed:()=>{e||=requestAnimationFrame(()=>{e=0,r.value+=1})},stop:()=>cancelAnimationFrame(e)}},[r]);return t(()=>i.stop,[i]),{frame:r.value,changed:i.changed}}export{r as t};
