@@ -86,9 +86,9 @@ pub struct Create {
 pub struct Info {
     /// Its id.
     pub id: String,
-    /// The name of its kernel.
+    /// The name of its kernel; what was asked for, or empty, until that is found.
     pub spec: String,
-    /// Its language.
+    /// Its language; what was asked for, or empty, until its kernel is found.
     pub language: String,
     /// Where it is in its life.
     pub state: State,
@@ -115,7 +115,7 @@ pub struct Info {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Its kernel is being started.
+    /// Its kernel is being looked for, or started.
     Starting,
     /// It waits for a cell.
     Idle,
@@ -156,7 +156,8 @@ pub struct Delete {
     pub grace_ms: Option<u64>,
 }
 
-/// Parameters of `kernel.restart`. A cell that runs ends with `KERNEL_DIED`, and so do those that wait.
+/// Parameters of `kernel.restart`. A cell that runs ends with `KERNEL_DIED`, and so do those that wait, one whose kernel is
+/// being started, and a restart that has not ended.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Restart {
@@ -164,7 +165,8 @@ pub struct Restart {
     pub id: String,
 }
 
-/// Parameters of `kernel.interrupt`. When no cell runs, nothing happens.
+/// Parameters of `kernel.interrupt`. One whose kernel is being started is interrupted when it begins. When no cell has the turn,
+/// nothing happens.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Interrupt {
@@ -185,13 +187,15 @@ pub struct Run {
     /// The cell.
     pub code: String,
     /// Time after which the cell is interrupted; when it has not ended 5 s later, its kernel is killed. The result says
-    /// `timed_out`. It begins with the cell's turn. Default: that of the context.
+    /// `timed_out`. It begins with the cell's turn; when it is over before the kernel is there, the cell is not run. Default:
+    /// that of the context.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
     /// Whether the cell may ask for input. Default: false, what asks for it fails in the cell.
     #[serde(skip_serializing_if = "is_false")]
     pub stdin: bool,
-    /// Variables for this cell alone; null removes one. Only in Python, JavaScript and TypeScript, else `NOT_SUPPORTED`.
+    /// Variables for this cell alone, of at most 16 KiB; null removes one. Only in Python, JavaScript and TypeScript, else
+    /// `NOT_SUPPORTED`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, Option<String>>,
     /// When the context's kernel has died, run in a fresh one instead of failing once with `KERNEL_DIED`. Default: false.
@@ -208,7 +212,8 @@ pub enum Up {
         /// What was typed, without the end of the line.
         value: String,
     },
-    /// Interrupts the cell, as Ctrl-C would. Before its turn it is nothing. Deno's kernel ends by it.
+    /// Interrupts the cell, as Ctrl-C would. Before its turn it is nothing; while its kernel is being started, the cell is
+    /// interrupted when it begins. Deno's kernel ends by it.
     Interrupt {},
 }
 
@@ -309,7 +314,7 @@ pub struct Ran {
     pub execution_count: Option<u64>,
     /// From its turn to its end, in milliseconds.
     pub duration_ms: u64,
-    /// Whether it was interrupted because its time was over.
+    /// Whether it was interrupted because its time was over, or not run because it was, and has not ended well all the same.
     #[serde(skip_serializing_if = "is_false")]
     pub timed_out: bool,
     /// Whether its kernel ended by that interrupt, as Deno's does, or was killed because it did not heed it.

@@ -14,7 +14,7 @@ use sandwire_protocol::{Code, Error};
 
 use super::Context;
 use crate::sandbox::Sandbox;
-use crate::sandbox::kernel::{self, Asked, Cell, Ended, Place, Said};
+use crate::sandbox::kernel::{self, Asked, Begun, Cell, Ended, Place, Said};
 
 /// A context that was just made, with the first place in it, or one that was there.
 pub(super) type Made = Result<(Arc<kernel::Context>, Option<Place>), Error>;
@@ -30,9 +30,8 @@ pub(super) fn place(sandbox: &Sandbox, params: &Run) -> Result<Place, Error> {
     sandbox.kernels.enter(params.id.as_deref(), params.language.as_deref())
 }
 
-#[expect(clippy::unused_async, reason = "all kinds have one shape")]
-pub(super) async fn specs(_: Specs, _: &Channel<KernelSpecs>, context: &Context) -> Result<SpecListing, Error> {
-    Ok(SpecListing { specs: context.sandbox.kernels.specs() })
+pub(super) async fn specs(_: Specs, channel: &Channel<KernelSpecs>, context: &Context) -> Result<SpecListing, Error> {
+    Ok(SpecListing { specs: channel.until_cancelled(context.sandbox.kernels.specs()).await? })
 }
 
 pub(super) async fn create(made: Made, channel: &Channel<KernelCreate>, context: &Context) -> Result<Info, Error> {
@@ -87,35 +86,59 @@ pub(super) async fn run(
     _: &Context,
 ) -> Result<Ran, Error> {
     let place = place?;
-    let Run { code, timeout_ms, stdin, env, renew, .. } = params;
-    let asked = Asked { stdin, timeout: timeout_ms.map(Duration::from_millis), env, renew };
-    let mut cell = tokio::select! {
-        cell = place.begin(code, asked) => cell?,
-        error = before(channel) => return Err(error),
+    let Run { code, language, timeout_ms, stdin, env, renew, .. } = params;
+    let asked = Asked { language, stdin, timeout: timeout_ms.map(Duration::from_millis), env, renew };
+    asked.check()?;
+    let held = tokio::select! {
+        biased;
+        held = place.turn() => held?,
+        // Before its turn it is told nothing that matters but its end.
+        heard = listen(channel, |_| std::future::ready(())) => return Err(heard),
+    };
+    let mut interrupted = false;
+    let begun = {
+        let note = |up| {
+            interrupted |= matches!(up, Up::Interrupt {});
+            std::future::ready(())
+        };
+        tokio::select! {
+            begun = held.run(code, asked) => begun?,
+            heard = listen(channel, note) => return Err(heard),
+        }
+    };
+    let mut cell = match begun {
+        Begun::Runs(cell) => cell,
+        Begun::Late(ran) => return Ok(ran),
     };
     let remote = cell.control();
-    let ended = {
-        let deliver = deliver(channel, &mut cell);
-        tokio::pin!(deliver);
-        loop {
-            tokio::select! {
-                ended = &mut deliver => break ended?,
-                item = channel.recv() => match item? {
-                    Item::Event(Up::Interrupt {}) => remote.interrupt(),
-                    Item::Event(Up::Input { value }) => remote.input(&value),
-                    Item::Data(..) | Item::End(_) => return Err(no_streams()),
-                }
-            }
+    if interrupted {
+        remote.interrupt();
+    }
+    let remote = &remote;
+    let tell = |up| async move {
+        match up {
+            Up::Interrupt {} => remote.interrupt(),
+            // As long as it is not heard, no other is taken.
+            Up::Input { value } => remote.input(&value).await,
         }
+    };
+    let ended = tokio::select! {
+        ended = deliver(channel, &mut cell) => ended?,
+        heard = listen(channel, tell) => return Err(heard),
     };
     cell.finish(ended)
 }
 
-/// Takes what is said to a cell that does not run yet, until its opener gives up.
-async fn before(channel: &Channel<KernelRun>) -> Error {
+/// Takes what is said to a cell, until its opener gives up.
+async fn listen<F: Future<Output = ()>>(channel: &Channel<KernelRun>, mut take: impl FnMut(Up) -> F) -> Error {
     loop {
         match channel.recv().await {
-            Ok(Item::Event(_)) => {}
+            Ok(Item::Event(up)) => {
+                tokio::select! {
+                    () = take(up) => {}
+                    () = channel.cancelled() => {}
+                }
+            }
             Ok(Item::Data(..) | Item::End(_)) => return no_streams(),
             Err(error) => return error,
         }

@@ -7,6 +7,7 @@ mod languages;
 mod life;
 mod resume;
 mod rich;
+mod starts;
 
 use sandwire::Client;
 use sandwire::kinds::kernel::{Cell, CellEvent, CodeResult, Kernel, RunningCell};

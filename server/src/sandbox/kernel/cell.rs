@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sandwire_protocol::kind::kernel::{Ran, Status};
 use sandwire_protocol::{Code, Error};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
-use super::context::{Held, unknown};
-use super::living::{Control, Living, Said};
+use super::context::unknown;
+use super::control::Control;
+use super::held::Held;
+use super::living::{BRIDGE, Living, Said};
 use super::wire::{Done, Gone, PIECE};
 use crate::sandbox::activity::Working;
 
@@ -26,17 +29,16 @@ pub(crate) struct Cell {
     /// Taken at the end.
     held: Option<Held>,
     control: Arc<Control>,
-    started: Instant,
-    time: Arc<Time>,
-    timer: Option<AbortHandle>,
+    number: u64,
+    timer: Option<Timer>,
     _working: Working,
 }
 
-/// What became of its time.
-#[derive(Debug, Default)]
-struct Time {
-    over: AtomicBool,
-    killed: AtomicBool,
+/// Looks after a cell's time, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Timer {
+    over: Arc<AtomicBool>,
+    task: AbortHandle,
 }
 
 /// How a cell ended.
@@ -49,27 +51,14 @@ pub(crate) enum Ended {
 }
 
 impl Cell {
-    /// A cell that was just begun.
-    pub(super) fn new(held: Held, control: Arc<Control>, working: Working, timeout: Option<Duration>) -> Cell {
-        let time = Arc::new(Time::default());
-        let timer = timeout.map(|timeout| {
-            let (time, control) = (Arc::clone(&time), Arc::clone(&control));
-            let timer = tokio::spawn(async move {
-                tokio::time::sleep(timeout).await;
-                time.over.store(true, Ordering::SeqCst);
-                control.interrupt();
-                tokio::time::sleep(HEEDS).await;
-                time.killed.store(true, Ordering::SeqCst);
-                control.kill();
-            });
-            timer.abort_handle()
-        });
-        Cell { held: Some(held), control, started: Instant::now(), time, timer, _working: working }
+    /// A cell that was just begun, with that number.
+    pub(super) fn new(held: Held, control: Arc<Control>, number: u64, timer: Option<Timer>, working: Working) -> Cell {
+        Cell { held: Some(held), control, number, timer, _working: working }
     }
 
     /// What is asked of it while it runs.
     pub(crate) fn control(&self) -> Remote {
-        Remote(Arc::clone(&self.control))
+        Remote(Arc::clone(&self.control), self.number)
     }
 
     /// What it says next, of output at most so many bytes; the end comes once. Cancel safe.
@@ -97,14 +86,35 @@ impl Cell {
     /// # Errors
     /// `KERNEL_DIED`, `LIMIT_EXCEEDED`.
     pub(crate) fn finish(mut self, ended: Ended) -> Result<Ran, Error> {
-        if let Some(timer) = &self.timer {
-            timer.abort();
-        }
         let Some(held) = self.held.take() else { return Err(Error::new(Code::Internal, "the cell has ended before")) };
-        settle(held, &ended, self.time.over.load(Ordering::SeqCst)).map(|ran| Ran {
-            duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            ..ran
-        })
+        let timed_out = self.timer.take().is_some_and(|timer| timer.over.load(Ordering::SeqCst));
+        let duration_ms = held.duration_ms();
+        settle(held, &ended, timed_out).map(|ran| Ran { duration_ms, ..ran })
+    }
+}
+
+impl Timer {
+    /// Interrupts the cell of that number then, and kills its kernel when it does not heed that.
+    pub(super) fn start(control: Arc<Control>, number: u64, at: Instant) -> Timer {
+        let over = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::clone(&over);
+        let task = tokio::spawn(async move {
+            tokio::time::sleep_until(at).await;
+            is_over.store(true, Ordering::SeqCst);
+            control.interrupt(number);
+            tokio::time::sleep(HEEDS).await;
+            control.kill(number);
+            // Its bridge, too, when it does not say so soon.
+            tokio::time::sleep(BRIDGE).await;
+            control.stop.request(Duration::ZERO);
+        });
+        Timer { over, task: task.abort_handle() }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
@@ -118,9 +128,13 @@ fn settle(mut held: Held, ended: &Ended, timed_out: bool) -> Result<Ran, Error> 
                         interrupted, and what it said after that is lost";
             Err(Error::new(Code::LimitExceeded, text).with("limit", "kernel_spool"))
         }
-        Ended::Done(done) => {
-            Ok(Ran { status: done.status, execution_count: done.execution_count, timed_out, ..Ran::default() })
-        }
+        Ended::Done(Done { status, execution_count, .. }) => Ok(Ran {
+            status: *status,
+            execution_count: *execution_count,
+            // One that has ended well had its end on the way when its time was over, or made nothing of the interrupt.
+            timed_out: timed_out && *status != Status::Ok,
+            ..Ran::default()
+        }),
         Ended::Gone(gone) => {
             held.inner.living = None;
             context.lost(gone.clone(), true);
@@ -142,7 +156,7 @@ fn settle(mut held: Held, ended: &Ended, timed_out: bool) -> Result<Ran, Error> 
 impl Drop for Cell {
     fn drop(&mut self) {
         let Some(mut held) = self.held.take() else { return };
-        let (control, timer) = (Arc::clone(&self.control), self.timer.take());
+        let (control, number, timer) = (Arc::clone(&self.control), self.number, self.timer.take());
         // The context is not free before it has ended: what it still says would be the next one's.
         tokio::spawn(async move {
             // Again and again: its code may catch one, and go on.
@@ -151,7 +165,7 @@ impl Drop for Cell {
                 let Some(living) = held.inner.living.as_mut() else { break Ended::GivenUp };
                 tokio::select! {
                     () = control.given_up.cancelled() => break Ended::GivenUp,
-                    _ = again.tick() => control.interrupt(),
+                    _ = again.tick() => control.interrupt(number),
                     said = living.next(PIECE) => match said {
                         Ok(Said::Output(..) | Said::Event(_)) => {}
                         Ok(Said::Done(done)) => break Ended::Done(done),
@@ -160,9 +174,7 @@ impl Drop for Cell {
                     }
                 }
             };
-            if let Some(timer) = timer {
-                timer.abort();
-            }
+            drop(timer);
             // Nobody is there to hear of it.
             let _unheard = settle(held, &ended, false);
         });
@@ -185,16 +197,16 @@ pub(super) async fn last_words(living: &mut Living) -> Gone {
 
 /// What is asked of a cell while it runs.
 #[derive(Clone, Debug)]
-pub(crate) struct Remote(Arc<Control>);
+pub(crate) struct Remote(Arc<Control>, u64);
 
 impl Remote {
-    /// Interrupts it.
+    /// Interrupts it, when it still runs.
     pub(crate) fn interrupt(&self) {
-        self.0.interrupt();
+        self.0.interrupt(self.1);
     }
 
-    /// Answers what it asked for.
-    pub(crate) fn input(&self, value: &str) {
-        self.0.input(value);
+    /// Answers what it asked for, when its bridge has read what was said before.
+    pub(crate) async fn input(&self, value: &str) {
+        self.0.input(value).await;
     }
 }

@@ -1,20 +1,21 @@
 //! A code context: what goes on while kernels end, and one cell at a time runs in it.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use sandwire_protocol::kind::command::Launch;
 use sandwire_protocol::kind::kernel::{Create, Info, State};
 use sandwire_protocol::{Code, Error};
-use tokio::sync::OwnedMutexGuard;
+use tokio_util::sync::CancellationToken;
 
-use super::cell::Cell;
-use super::language;
-use super::living::{Control, Living, ending, with_exit};
+use super::control::Control;
+use super::held::Held;
+use super::living::{Living, ending, with_exit};
 use super::pool::Pool;
+use super::registry::Table;
 use super::specs::Found;
-use super::wire::{self, Gone};
+use super::wire::Gone;
+use super::{language, lookup};
 use crate::sandbox::activity::Work;
 use crate::sandbox::machine::now_ms;
 use crate::sandbox::process::run::Host;
@@ -26,14 +27,16 @@ pub(crate) struct Context {
     pub(super) id: String,
     /// In the order of their making.
     pub(super) number: u64,
-    pub(super) language: String,
+    /// What was asked for, the language by its usual name.
+    params: Create,
     host: Host,
-    pool: Arc<Pool>,
-    work: Work,
-    found: Found,
-    /// How its kernel is started.
-    launch: Launch,
-    timeout: Option<Duration>,
+    pub(super) pool: Arc<Pool>,
+    pub(super) work: Work,
+    /// Where it is known.
+    table: Weak<Mutex<Table>>,
+    /// Its kernel, once that was looked for.
+    found: OnceLock<Found>,
+    pub(super) timeout: Option<Duration>,
     pub(super) queue: Arc<Queue>,
     created_ms: u64,
     seen: Mutex<Seen>,
@@ -42,17 +45,37 @@ pub(crate) struct Context {
 
 /// What can be seen of it at any time.
 #[derive(Debug, Default)]
-struct Seen {
-    starting: bool,
-    pid: Option<u32>,
-    control: Option<Arc<Control>>,
+pub(super) struct Seen {
+    /// A kernel is being started, which is not wanted any more when this is cancelled.
+    pub(super) starting: Option<CancellationToken>,
+    pub(super) pid: Option<u32>,
+    pub(super) control: Option<Arc<Control>>,
+    pub(super) cell: Present,
     used_ms: u64,
-    count: u64,
+    pub(super) count: u64,
     /// How often a kernel of it has ended, and what cells made was lost.
-    deaths: u64,
+    pub(super) deaths: u64,
     /// How the last one ended, when that is not told yet.
-    untold: Option<Gone>,
-    dead: bool,
+    pub(super) untold: Option<Gone>,
+    pub(super) dead: bool,
+    /// It was deleted.
+    closed: bool,
+    /// Why there is no kernel for it.
+    refused: Option<Error>,
+}
+
+/// The cell whose turn it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Present {
+    #[default]
+    None,
+    /// Its kernel is not told of it yet.
+    Begins {
+        /// It is to be interrupted then.
+        interrupt: bool,
+    },
+    /// The one of this number.
+    Runs(u64),
 }
 
 /// What belongs to whose turn it is.
@@ -61,50 +84,27 @@ pub(super) struct Inner {
     pub(super) living: Option<Living>,
 }
 
-/// What is asked of a context beside the code.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Asked {
-    pub(crate) stdin: bool,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) env: BTreeMap<String, Option<String>>,
-    pub(crate) renew: bool,
-}
-
-/// A context in its turn.
-#[derive(Debug)]
-pub(crate) struct Held {
-    pub(super) inner: OwnedMutexGuard<Inner>,
-    pub(super) context: Arc<Context>,
-    /// Given on last.
-    _turn: Turn,
-}
-
 impl Context {
-    /// A context without a kernel yet.
+    /// A context without a kernel yet, known in that table.
     pub(super) fn new(
         id: String,
         number: u64,
-        (language, found): (String, Found),
+        table: Weak<Mutex<Table>>,
         (host, pool, work): (Host, Arc<Pool>, Work),
-        params: Create,
+        mut params: Create,
     ) -> Context {
-        let launch = Launch {
-            cwd: params.cwd,
-            env: found.variables(&params.env),
-            clear_env: params.clear_env,
-            ..Launch::default()
-        };
+        params.language = params.language.as_deref().map(language::canonical);
         let now = now_ms();
         Context {
             id,
             number,
-            language,
             host,
             pool,
             work,
-            found,
-            launch,
+            table,
+            found: OnceLock::new(),
             timeout: params.timeout_ms.map(Duration::from_millis),
+            params,
             queue: Arc::default(),
             created_ms: now,
             seen: Mutex::new(Seen { used_ms: now, ..Seen::default() }),
@@ -112,23 +112,76 @@ impl Context {
         }
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    pub(super) fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its language; empty as long as that is its kernel's, and this not found.
+    pub(super) fn language(&self) -> &str {
+        let of_kernel = || self.found.get().map(|found| found.language.as_str());
+        self.params.language.as_deref().or_else(of_kernel).unwrap_or_default()
+    }
+
+    /// Whether it is for that language, as far as that is known yet.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED` when it is not.
+    pub(super) fn check_language(&self, wanted: Option<&str>) -> Result<(), Error> {
+        let own = self.language();
+        match wanted.map(language::canonical) {
+            Some(wanted) if !own.is_empty() && wanted != own => {
+                let text = format!("the code context {:?} is for {own}, not for {wanted}", self.id);
+                Err(Error::new(Code::ValidationFailed, text).with("field", "language"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Its kernel, which is looked for once. When there is none, the context is no more.
+    ///
+    /// # Errors
+    /// Those of [`lookup::find`].
+    pub(super) async fn find(&self) -> Result<&Found, Error> {
+        if let Some(found) = self.found.get() {
+            return Ok(found);
+        }
+        let Create { spec, language, env, .. } = &self.params;
+        match lookup::find(&self.host, env, spec.as_deref(), language.as_deref()).await {
+            Ok(found) => Ok(self.found.get_or_init(|| found)),
+            Err(error) => {
+                self.seen().refused = Some(error.clone());
+                if let Some(table) = self.table.upgrade() {
+                    table.lock().unwrap_or_else(PoisonError::into_inner).forget(self);
+                }
+                self.queue.close();
+                Err(error)
+            }
+        }
+    }
+
+    /// How its kernel is started.
+    pub(super) fn launch(&self, found: &Found) -> Launch {
+        Launch {
+            cwd: self.params.cwd.clone(),
+            env: found.variables(&self.params.env),
+            clear_env: self.params.clear_env,
+            ..Launch::default()
+        }
     }
 
     /// What is known of it now.
     pub(crate) fn info(&self) -> Info {
         let (busy, queued) = self.queue.length();
         let seen = self.seen();
-        let cwd = match &self.launch.cwd {
+        let cwd = match &self.params.cwd {
             Some(cwd) => self.host.workspace.join(cwd),
             None => self.host.workspace.to_path_buf(),
         };
         Info {
             id: self.id.clone(),
-            spec: self.found.name.clone(),
-            language: self.language.clone(),
-            state: match (seen.starting, seen.pid) {
+            spec: self.found.get().map(|found| &found.name).or(self.params.spec.as_ref()).cloned().unwrap_or_default(),
+            language: self.language().to_owned(),
+            state: match (seen.starting.is_some(), seen.pid) {
                 (true, _) => State::Starting,
                 (false, Some(_)) if busy => State::Busy,
                 (false, None) if seen.dead => State::Dead,
@@ -149,32 +202,47 @@ impl Context {
         self.seen().deaths
     }
 
-    /// Interrupts the cell that runs.
+    /// Interrupts the cell whose turn it is.
     pub(crate) fn interrupt(&self) {
-        if let Some(control) = &self.seen().control {
-            control.interrupt();
+        let mut seen = self.seen();
+        match (seen.cell, &seen.control) {
+            (Present::Begins { .. }, _) => seen.cell = Present::Begins { interrupt: true },
+            (Present::Runs(number), Some(control)) => control.interrupt(number),
+            (Present::Runs(_), None) | (Present::None, _) => {}
         }
     }
 
-    /// Ends what runs, and tells those who wait that what they counted on is lost.
+    /// Ends what runs and what is being started, and tells those who wait that what they counted on is lost.
     pub(super) fn give_up(&self) {
-        let mut seen = self.seen();
-        seen.deaths += 1;
-        if let Some(control) = &seen.control {
-            control.give_up();
-            // What it does now is not waited for.
-            control.interrupt();
+        {
+            let mut seen = self.seen();
+            seen.deaths += 1;
+            if let Some(starting) = &seen.starting {
+                starting.cancel();
+            }
+            if let Some(control) = &seen.control {
+                control.give_up();
+            }
         }
+        // What it does now is not waited for.
+        self.interrupt();
     }
 
     /// Gives it a fresh kernel, whatever became of the one that it has.
     ///
     /// # Errors
-    /// Those of starting a kernel; `KERNEL_NOT_FOUND` when it is deleted meanwhile.
+    /// Those of starting a kernel; `KERNEL_NOT_FOUND` when it is deleted meanwhile, `KERNEL_DIED` when it is restarted once more.
     pub(super) async fn restart(self: Arc<Self>) -> Result<Info, Error> {
         self.give_up();
-        let turn = self.queue.enter_last().turn().await.map_err(|_closed| not_found(&self.id))?;
-        let mut held = Arc::clone(&self).hold(turn).await;
+        let turn = self.queue.enter_last().turn().await.map_err(|_closed| self.gone())?;
+        let (deaths, closed) = {
+            let seen = self.seen();
+            (seen.deaths, seen.closed)
+        };
+        if closed {
+            return Err(self.gone());
+        }
+        let mut held = Arc::clone(&self).hold(turn, deaths).await;
         held.end(Duration::ZERO).await;
         self.seen().untold = None;
         held.start().await?;
@@ -185,16 +253,22 @@ impl Context {
 
     /// Ends it for good.
     pub(super) async fn close(self: &Arc<Self>, grace: Duration) {
+        self.seen().closed = true;
         self.queue.close();
         self.give_up();
         let Ok(turn) = self.queue.enter_last().turn().await else { return };
-        Arc::clone(self).hold(turn).await.end(grace).await;
+        Arc::clone(self).hold(turn, self.deaths()).await.end(grace).await;
     }
 
-    /// Takes it, in its turn.
-    pub(super) async fn hold(self: Arc<Self>, turn: Turn) -> Held {
+    /// Takes it, in the turn of one who has seen so many kernels end.
+    pub(super) async fn hold(self: Arc<Self>, turn: Turn, deaths: u64) -> Held {
         let inner = Arc::clone(&self.inner).lock_owned().await;
-        Held { inner, context: self, _turn: turn }
+        Held::new(self, inner, turn, deaths)
+    }
+
+    /// Why it is no more.
+    pub(super) fn gone(&self) -> Error {
+        self.seen().refused.clone().unwrap_or_else(|| not_found(&self.id))
     }
 
     /// The kernel has ended so, under a cell or while none ran: only in the former case others may wait already.
@@ -235,7 +309,7 @@ impl Context {
     }
 
     /// Looks after a kernel that ends while no cell runs.
-    fn watch(self: &Arc<Self>, death: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn watch(self: &Arc<Self>, death: impl Future<Output = ()> + Send + 'static) {
         let context = Arc::downgrade(self);
         tokio::spawn(async move {
             death.await;
@@ -246,96 +320,11 @@ impl Context {
     }
 
     /// Notes the end of the kernel that it has, if that has ended.
-    async fn bury(&self, inner: &mut Inner) {
+    pub(super) async fn bury(&self, inner: &mut Inner) {
         let Some(living) = inner.living.as_mut().filter(|living| living.has_died()) else { return };
         let gone = super::cell::last_words(living).await;
         inner.living = None;
         self.lost(gone, false);
-    }
-}
-
-impl Held {
-    /// Gives the context a kernel, if it has none.
-    ///
-    /// # Errors
-    /// Those of starting a kernel.
-    pub(crate) async fn start(&mut self) -> Result<(), Error> {
-        if self.inner.living.is_some() {
-            return Ok(());
-        }
-        let context = Arc::clone(&self.context);
-        context.seen().starting = true;
-        let starting = Starting(&context);
-        let living = context.pool.get(&context.found, &context.launch).await;
-        if living.is_err() {
-            context.seen().dead = true;
-        }
-        let living = living?;
-        {
-            let mut seen = context.seen();
-            seen.pid = Some(living.pid);
-            seen.control = Some(Arc::clone(&living.control));
-            (seen.count, seen.dead) = (0, false);
-        }
-        drop(starting);
-        context.watch(living.death());
-        self.inner.living = Some(living);
-        Ok(())
-    }
-
-    /// Begins a cell of one who has seen so many kernels end.
-    ///
-    /// # Errors
-    /// `KERNEL_DIED`, `NOT_SUPPORTED`, those of starting a kernel.
-    pub(super) async fn begin(mut self, code: String, asked: Asked, deaths: u64) -> Result<Cell, Error> {
-        let context = Arc::clone(&self.context);
-        context.bury(&mut self.inner).await;
-        if context.deaths() > deaths {
-            let gone = context.seen().untold.clone();
-            return Err(gone.map_or_else(|| context.given_up(), |gone| context.died(&gone)));
-        }
-        let untold = context.seen().untold.take();
-        if let Some(gone) = untold.filter(|_| !asked.renew) {
-            return Err(context.died(&gone));
-        }
-        let (before, after) = if asked.env.is_empty() {
-            (None, None)
-        } else {
-            let text = "`env` of a cell is for Python, JavaScript and TypeScript; give it to `kernel.create`";
-            let code = language::variables(&context.found, &asked.env);
-            let code =
-                code.ok_or_else(|| Error::new(Code::NotSupported, text).with("language", context.language.as_str()))?;
-            Some(code).unzip()
-        };
-        self.start().await?;
-        let Some(living) = &self.inner.living else { return Err(Error::new(Code::Internal, "there is no kernel")) };
-        let control = Arc::clone(&living.control);
-        let cell = wire::Cell { stdin: asked.stdin, silent: false, before, after, trails: context.found.is_deno() };
-        control.begin(&code, &cell).await?;
-        context.used(None);
-        let working = context.work.begin();
-        Ok(Cell::new(self, control, working, asked.timeout.or(context.timeout)))
-    }
-
-    /// Ends its kernel.
-    async fn end(&mut self, grace: Duration) {
-        let living = self.inner.living.take();
-        {
-            let mut seen = self.context.seen();
-            (seen.pid, seen.control) = (None, None);
-        }
-        if let Some(living) = living {
-            living.end(grace).await;
-        }
-    }
-}
-
-/// A kernel is being started, until this is dropped.
-struct Starting<'a>(&'a Context);
-
-impl Drop for Starting<'_> {
-    fn drop(&mut self) {
-        self.0.seen().starting = false;
     }
 }
 

@@ -8,14 +8,14 @@ use bytes::{Buf, Bytes};
 use sandwire_protocol::kind::command::{Exit, Launch, Output};
 use sandwire_protocol::kind::kernel::{CONTENT, Down, STDERR, STDOUT};
 use sandwire_protocol::{ByteString, Code, Error};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::control::{self, Control};
 use super::language;
 use super::specs::Found;
 use super::wire::{self, Ask, Done, Gone, HEADER, PIECE, Ready, Say, Start};
 use crate::bridge::ARGUMENT;
-use crate::sandbox::process::pipe::Stdin;
 use crate::sandbox::process::run::{self, Host, Outputs, Run, Spec, Started};
 use crate::sandbox::process::stop::Stop;
 use crate::sandbox::shell::{private_place, sweep_private};
@@ -27,10 +27,13 @@ const PREFIX: &str = "sandwire-kernel-";
 const FIRST_WORDS: usize = 4 << 10;
 
 /// Time that a bridge has beyond what its kernel has, before it is killed itself.
-const BRIDGE: Duration = Duration::from_secs(5);
+pub(super) const BRIDGE: Duration = Duration::from_secs(5);
 
-/// Most bytes that one holds beside tables: a payload that is not whole, and what the bridge said.
-pub(crate) const LARGEST: usize = wire::LONGEST + FIRST_WORDS;
+/// Time that code of ours has in a kernel that has just begun.
+const PREPARES: Duration = Duration::from_secs(30);
+
+/// Most bytes that one holds beside tables: a payload that is not whole, what the bridge said, and what it is to be told.
+pub(crate) const LARGEST: usize = wire::LONGEST + FIRST_WORDS + control::WAITS;
 
 /// A kernel. Dropped, it is killed, with its bridge and everything that descends from them.
 #[derive(Debug)]
@@ -44,15 +47,6 @@ pub(crate) struct Living {
     /// Process id of the kernel.
     pub(super) pid: u32,
     _folder: Folder,
-}
-
-/// What can be asked of a kernel at any time.
-#[derive(Debug)]
-pub(crate) struct Control {
-    stdin: Mutex<Option<Stdin>>,
-    stop: Stop,
-    /// It was given up: nobody is to wait for what it says.
-    pub(super) given_up: CancellationToken,
 }
 
 /// What a kernel says.
@@ -83,11 +77,17 @@ enum Step {
 }
 
 impl Living {
-    /// Starts a kernel, and waits until it takes cells.
+    /// Starts a kernel, and waits until it takes cells, or is not wanted any more. If it comes to nothing, it is gone again.
     ///
     /// # Errors
-    /// `KERNEL_START_FAILED`, `INVALID_PROCESS_CWD`, `VALIDATION_FAILED`.
-    pub(super) async fn start(host: &Host, found: &Found, launch: &Launch, spool: u64) -> Result<Living, Error> {
+    /// `KERNEL_START_FAILED`, `INVALID_PROCESS_CWD`, `VALIDATION_FAILED`; `KERNEL_DIED` when it was given up.
+    pub(super) async fn start(
+        host: &Host,
+        found: &Found,
+        launch: &Launch,
+        spool: u64,
+        given_up: &CancellationToken,
+    ) -> Result<Living, Error> {
         let launch = Launch { argv: vec!["/proc/self/exe".into(), ARGUMENT.into()], ..launch.clone() };
         let spec = Spec { stdin: true, merge_stderr: false, timeout: None, grace: Duration::ZERO };
         let Started { run, outputs, stdin } = run::start(host, &launch, &spec)?;
@@ -95,8 +95,7 @@ impl Living {
         static SWEPT: Once = Once::new();
         SWEPT.call_once(|| sweep_private(PREFIX));
         let folder = Folder(private_place().join(format!("{PREFIX}{}", host.marker())));
-        let control =
-            Arc::new(Control { stdin: Mutex::new(stdin), stop: Stop::new(), given_up: CancellationToken::new() });
+        let control = Arc::new(Control::new(stdin));
         let (died, death) = watch::channel(None);
         let (watched, stopped) = (Arc::clone(&run), Arc::clone(&control));
         tokio::spawn(async move {
@@ -126,19 +125,44 @@ impl Living {
             pid: 0,
             _folder: folder,
         };
-        living.control.write(&wire::message(Ask::Start as u8, &start)?).await;
-        living.ready(found).await?;
-        if let Some(code) = language::keep_all(found) {
-            living.prepare(code).await?;
+        let begun = tokio::select! {
+            begun = living.come_up(found, &start) => begun,
+            () = given_up.cancelled() => Err(Error::new(Code::KernelDied, "the kernel was given up while it started")),
+        };
+        if let Err(error) = begun {
+            living.end(Duration::ZERO).await;
+            return Err(error);
         }
         Ok(living)
     }
 
-    /// Runs code of ours, silently. What comes of it is nobody's.
-    async fn prepare(&mut self, code: &str) -> Result<(), Error> {
-        self.control.begin(code, &wire::Cell { silent: true, ..wire::Cell::default() }).await?;
-        while !matches!(self.next(PIECE).await?, Said::Done(_) | Said::Gone(_)) {}
+    async fn come_up(&mut self, found: &Found, start: &Start) -> Result<(), Error> {
+        self.control.say(wire::message(Ask::Start as u8, start)?).await;
+        self.ready(found).await?;
+        if let Some(code) = language::keep_all(found) {
+            let late = |_late| {
+                let text = format!("the kernel {:?} runs nothing within {} s", found.name, PREPARES.as_secs());
+                Error::new(Code::KernelStartFailed, text).with("spec", found.name.as_str())
+            };
+            tokio::time::timeout(PREPARES, self.prepare(code)).await.map_err(late)??;
+        }
         Ok(())
+    }
+
+    /// Runs code of ours, silently. How that ends, or nothing when the kernel does.
+    ///
+    /// # Errors
+    /// When it cannot be said or heard.
+    pub(super) async fn prepare(&mut self, code: &str) -> Result<Option<Done>, Error> {
+        let cell = wire::Cell { silent: true, ..wire::Cell::default() };
+        self.control.begin(self.control.number(), code, &cell).await?;
+        loop {
+            match self.next(PIECE).await? {
+                Said::Done(done) => return Ok(Some(done)),
+                Said::Gone(_) => return Ok(None),
+                Said::Output(..) | Said::Event(_) => {}
+            }
+        }
     }
 
     async fn ready(&mut self, found: &Found) -> Result<(), Error> {
@@ -225,7 +249,7 @@ impl Living {
 
     /// Asks it to end, kills it when it does not, and waits for that.
     pub(super) async fn end(mut self, grace: Duration) {
-        self.control.end(grace).await;
+        self.control.end(grace);
         let gone = async {
             while !matches!(self.next(PIECE).await, Ok(Said::Gone(_)) | Err(_)) {}
             self.death().await;
@@ -241,67 +265,6 @@ impl Living {
 impl Drop for Living {
     fn drop(&mut self) {
         self.control.stop.request(Duration::ZERO);
-    }
-}
-
-impl Control {
-    /// Says something to the bridge. When that has ended, nobody hears it.
-    pub(super) async fn write(&self, message: &[u8]) {
-        if let Some(stdin) = &*self.stdin.lock().await
-            && let Err(error) = stdin.write(message).await
-        {
-            tracing::debug!(%error, "a kernel's bridge does not hear");
-        }
-    }
-
-    /// Says it, whatever becomes of who asks for it: half a message would be none.
-    fn post(self: &Arc<Self>, ask: Ask, payload: &[u8]) {
-        let message = framed(ask, payload);
-        let control = Arc::clone(self);
-        tokio::spawn(async move { control.write(&message).await });
-    }
-
-    /// Begins a cell.
-    ///
-    /// # Errors
-    /// When it cannot be said.
-    pub(super) async fn begin(self: &Arc<Self>, code: &str, cell: &wire::Cell) -> Result<(), Error> {
-        let run = wire::message(Ask::Run as u8, cell)?;
-        for piece in code.as_bytes().chunks(PIECE) {
-            self.write(&framed(Ask::Code, piece)).await;
-        }
-        self.write(&run).await;
-        Ok(())
-    }
-
-    /// Interrupts the cell that runs.
-    pub(super) fn interrupt(self: &Arc<Self>) {
-        self.post(Ask::Interrupt, &[]);
-    }
-
-    /// Answers what the cell asked for.
-    pub(super) fn input(self: &Arc<Self>, value: &str) {
-        self.post(Ask::Input, value.as_bytes());
-    }
-
-    /// Kills the kernel; its bridge, too, when it does not say so soon.
-    pub(super) fn kill(self: &Arc<Self>) {
-        self.post(Ask::Kill, &[]);
-        let control = Arc::clone(self);
-        tokio::spawn(async move {
-            tokio::time::sleep(BRIDGE).await;
-            control.stop.request(Duration::ZERO);
-        });
-    }
-
-    async fn end(self: &Arc<Self>, grace: Duration) {
-        let millis = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-        self.write(&framed(Ask::End, &millis.to_le_bytes())).await;
-    }
-
-    /// Nobody is to wait for what it says any more.
-    pub(super) fn give_up(&self) {
-        self.given_up.cancel();
     }
 }
 
@@ -350,13 +313,6 @@ impl Reader {
             Say::Stdout | Say::Stderr | Say::Content => Step::More,
         })
     }
-}
-
-/// A payload with its header, to be written at once: others may write meanwhile.
-fn framed(ask: Ask, payload: &[u8]) -> Vec<u8> {
-    let mut message = wire::header(ask as u8, payload.len()).to_vec();
-    message.extend_from_slice(payload);
-    message
 }
 
 /// How something ended, for people.

@@ -11,11 +11,11 @@ use sandwire_protocol::Error;
 use sandwire_protocol::kind::command::Launch;
 use sandwire_protocol::kind::kernel::Status;
 use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
 
 use super::language;
-use super::living::{Living, Said};
+use super::living::Living;
 use super::specs::Found;
-use super::wire::{Cell, PIECE};
 use crate::sandbox::process::run::Host;
 
 /// How long a kernel waits for a context.
@@ -67,7 +67,12 @@ impl Pool {
     ///
     /// # Errors
     /// Those of [`Living::start`].
-    pub(super) async fn get(self: &Arc<Self>, found: &Found, launch: &Launch) -> Result<Living, Error> {
+    pub(super) async fn get(
+        self: &Arc<Self>,
+        found: &Found,
+        launch: &Launch,
+        given_up: &CancellationToken,
+    ) -> Result<Living, Error> {
         let fits = self.fits(found, launch)?;
         while let Some(living) = self.take(&fits) {
             if let Some(living) = self.enter(living, found, launch).await {
@@ -75,7 +80,7 @@ impl Pool {
                 return Ok(living);
             }
         }
-        let living = Living::start(&self.host, found, launch, self.spool).await?;
+        let living = Living::start(&self.host, found, launch, self.spool, given_up).await?;
         self.refill(found, launch, fits);
         Ok(living)
     }
@@ -101,18 +106,8 @@ impl Pool {
     async fn enter(&self, mut living: Living, found: &Found, launch: &Launch) -> Option<Living> {
         let Some(cwd) = &launch.cwd else { return Some(living) };
         let code = language::enter(found, &self.host.workspace.join(cwd))?;
-        let cell = Cell { silent: true, ..Cell::default() };
-        living.control.begin(&code, &cell).await.ok()?;
-        let entered = async {
-            loop {
-                match living.next(PIECE).await {
-                    Ok(Said::Done(done)) => return done.status == Status::Ok,
-                    Ok(Said::Output(..) | Said::Event(_)) => {}
-                    Ok(Said::Gone(_)) | Err(_) => return false,
-                }
-            }
-        };
-        tokio::time::timeout(ENTERS, entered).await.is_ok_and(|entered| entered).then_some(living)
+        let entered = tokio::time::timeout(ENTERS, living.prepare(&code)).await;
+        matches!(entered, Ok(Ok(Some(done))) if done.status == Status::Ok).then_some(living)
     }
 
     /// Has a kernel started for the next context of this kind, when its environment is nothing special.
@@ -142,7 +137,7 @@ impl Pool {
 
     /// Starts a kernel and keeps it until it is taken, or has waited for long.
     async fn keep(&self, found: &Found, launch: &Launch, fits: Fits) {
-        let started = Living::start(&self.host, found, launch, self.spool).await;
+        let started = Living::start(&self.host, found, launch, self.spool, &CancellationToken::new()).await;
         let (number, death) = {
             let mut inner = self.lock();
             inner.starting -= 1;

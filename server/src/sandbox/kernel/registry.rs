@@ -1,18 +1,16 @@
 //! The code contexts of a sandbox, by id.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sandwire_protocol::kind::kernel::{Create, DEFAULT_LANGUAGE, Info, Spec};
-use sandwire_protocol::{ByteString, Code, Error};
+use sandwire_protocol::{Code, Error};
 
-use super::cell::Cell;
-use super::context::{Asked, Context, Held, not_found};
+use super::context::{Context, not_found};
+use super::held::Held;
 use super::pool::Pool;
-use super::{language, specs};
+use super::{language, lookup};
 use crate::sandbox::activity::Work;
 use crate::sandbox::id::{check_id, unused_id};
 use crate::sandbox::process::run::Host;
@@ -42,11 +40,12 @@ pub(crate) struct Registry {
     max: usize,
     pool: Arc<Pool>,
     work: Work,
-    table: Mutex<Table>,
+    table: Arc<Mutex<Table>>,
 }
 
+/// The contexts that are known.
 #[derive(Debug, Default)]
-struct Table {
+pub(super) struct Table {
     contexts: BTreeMap<String, Arc<Context>>,
     next: u64,
     /// The server goes down.
@@ -66,7 +65,7 @@ impl Registry {
     /// No contexts yet.
     pub(crate) fn new(host: Host, bounds: Bounds, work: Work) -> Registry {
         let pool = Arc::new(Pool::new(host.clone(), bounds.pool, bounds.spool));
-        Registry { host, max: bounds.max, pool, work, table: Mutex::default() }
+        Registry { host, max: bounds.max, pool, work, table: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -74,15 +73,18 @@ impl Registry {
     }
 
     /// The kernels that are installed.
-    pub(crate) fn specs(&self) -> Vec<Spec> {
-        let env = BTreeMap::new();
-        specs::all(&|name| variable(&self.host, &env, name)).iter().map(specs::Found::listed).collect()
-    }
-
-    /// Makes a context, or with `reuse` finds one. Gives the first place in it when it is new.
     ///
     /// # Errors
-    /// `VALIDATION_FAILED`, `KERNEL_EXISTS`, `KERNEL_SPEC_NOT_FOUND`, `LIMIT_EXCEEDED`, `DRAINING`.
+    /// `KERNEL_START_FAILED` when they cannot be looked at.
+    pub(crate) async fn specs(&self) -> Result<Vec<Spec>, Error> {
+        lookup::all(&self.host).await
+    }
+
+    /// Makes a context, or with `reuse` finds one. Gives the first place in it when it is new. Its kernel is looked for in its
+    /// turn, for that may take long.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED`, `KERNEL_EXISTS`, `LIMIT_EXCEEDED`, `DRAINING`.
     pub(crate) fn create(&self, mut params: Create) -> Result<(Arc<Context>, Option<Place>), Error> {
         if size_of(&params) > LARGEST_START {
             let text = format!("the variables of a context have at most {LARGEST_START} bytes");
@@ -103,7 +105,6 @@ impl Registry {
             return Err(Error::new(Code::KernelExists, format!("a code context {id:?} exists already")).with("id", id));
         }
         let context = self.insert(&mut table, id, params)?;
-        drop(table);
         let place = context.enter()?;
         Ok((context, Some(place)))
     }
@@ -116,14 +117,10 @@ impl Registry {
             let message = format!("the server's limit `max_kernels` ({}) is reached; delete one", self.max);
             return Err(Error::new(Code::LimitExceeded, message).with("limit", "max_kernels"));
         }
-        let wanted = params.language.as_deref().map(language::canonical);
-        let default = wanted.as_deref().unwrap_or(DEFAULT_LANGUAGE);
-        let found = specs::find(params.spec.as_deref(), default, &|name| variable(&self.host, &params.env, name))?;
-        let language = wanted.unwrap_or_else(|| found.language.clone());
         let number = table.next;
         table.next += 1;
         let shared = (self.host.clone(), Arc::clone(&self.pool), self.work.clone());
-        let context = Arc::new(Context::new(id.clone(), number, (language, found), shared, params));
+        let context = Arc::new(Context::new(id.clone(), number, Arc::downgrade(&self.table), shared, params));
         table.contexts.insert(id, Arc::clone(&context));
         Ok(context)
     }
@@ -131,25 +128,22 @@ impl Registry {
     /// Takes the next place in a context, or in the default one of a language, which is made when it is not there.
     ///
     /// # Errors
-    /// `KERNEL_NOT_FOUND`, `KERNEL_SPEC_NOT_FOUND`, `VALIDATION_FAILED`, `LIMIT_EXCEEDED`, `DRAINING`.
+    /// `KERNEL_NOT_FOUND`, `VALIDATION_FAILED`, `LIMIT_EXCEEDED`, `DRAINING`.
     pub(crate) fn enter(&self, id: Option<&str>, language: Option<&str>) -> Result<Place, Error> {
-        let wanted = language.map(language::canonical);
+        let mut table = self.lock();
         let context = match id {
-            Some(id) => self.context(id)?,
+            Some(id) => table.contexts.get(id).cloned().ok_or_else(|| not_found(id))?,
             None => {
+                let wanted = language.map(language::canonical);
                 let id = wanted.clone().unwrap_or_else(|| DEFAULT_LANGUAGE.to_owned());
                 check_id(&id)?;
-                let mut table = self.lock();
                 match table.contexts.get(&id) {
                     Some(context) => Arc::clone(context),
-                    None => self.insert(&mut table, id, Create { language: wanted.clone(), ..Create::default() })?,
+                    None => self.insert(&mut table, id, Create { language: wanted, ..Create::default() })?,
                 }
             }
         };
-        if let Some(wanted) = wanted.filter(|wanted| *wanted != context.language) {
-            let text = format!("the code context {:?} is for {}, not for {wanted}", context.id, context.language);
-            return Err(Error::new(Code::ValidationFailed, text).with("field", "language"));
-        }
+        context.check_language(language)?;
         context.enter()
     }
 
@@ -200,12 +194,7 @@ impl Registry {
 
     /// Forgets this very context, whose kernel could not be started.
     pub(crate) async fn undo(&self, context: &Arc<Context>) {
-        {
-            let mut table = self.lock();
-            if table.contexts.get(&context.id).is_some_and(|known| known.number == context.number) {
-                table.contexts.remove(&context.id);
-            }
-        }
+        self.lock().forget(context);
         context.close(Duration::ZERO).await;
     }
 
@@ -221,12 +210,21 @@ impl Registry {
     }
 }
 
+impl Table {
+    /// Forgets this very context.
+    pub(super) fn forget(&mut self, context: &Context) {
+        if self.contexts.get(&context.id).is_some_and(|known| known.number == context.number) {
+            self.contexts.remove(&context.id);
+        }
+    }
+}
+
 impl Context {
     fn enter(self: &Arc<Self>) -> Result<Place, Error> {
         let deaths = self.deaths();
         match self.queue.enter() {
             Ok(place) => Ok(Place { context: Arc::clone(self), place, deaths }),
-            Err(refused) => Err(explain(refused, &self.id)),
+            Err(refused) => Err(explain(refused, self)),
         }
     }
 }
@@ -235,40 +233,19 @@ impl Place {
     /// Waits for the turn. Dropped before, the place is given up.
     ///
     /// # Errors
-    /// `KERNEL_NOT_FOUND` when it was deleted meanwhile.
+    /// `KERNEL_NOT_FOUND` when it was deleted meanwhile; those of finding its kernel.
     pub(crate) async fn turn(self) -> Result<Held, Error> {
-        let Place { context, place, .. } = self;
+        let Place { context, place, deaths } = self;
         match place.turn().await {
-            Ok(turn) => Ok(context.hold(turn).await),
-            Err(refused) => Err(explain(refused, &context.id)),
+            Ok(turn) => Ok(context.hold(turn, deaths).await),
+            Err(refused) => Err(explain(refused, &context)),
         }
     }
-
-    /// Begins a cell in its turn, with a kernel that is started for it if there is none.
-    ///
-    /// # Errors
-    /// `KERNEL_NOT_FOUND`, `KERNEL_DIED`, `NOT_SUPPORTED`, those of starting a kernel.
-    pub(crate) async fn begin(self, code: String, asked: Asked) -> Result<Cell, Error> {
-        let deaths = self.deaths;
-        let held = self.turn().await?;
-        // Once begun, it is not given up half-way: half a cell would be none, and a kernel that starts is for the next.
-        join(tokio::spawn(held.begin(code, asked, deaths))).await
-    }
 }
 
-async fn join<T>(task: tokio::task::JoinHandle<Result<T, Error>>) -> Result<T, Error> {
+/// Waits for work that goes on when nobody does.
+pub(super) async fn join<T>(task: tokio::task::JoinHandle<Result<T, Error>>) -> Result<T, Error> {
     task.await.map_err(|error| Error::new(Code::Internal, format!("the work on a kernel did not end: {error}")))?
-}
-
-/// A variable as a kernel would have it, that is started with these over those of the sandbox and the server.
-fn variable(host: &Host, env: &BTreeMap<ByteString, Option<ByteString>>, name: &str) -> Option<OsString> {
-    if let Some(value) = env.get(&ByteString::from(name)) {
-        return value.clone().map(|value| OsString::from_vec(value.into_bytes()));
-    }
-    let own = std::env::var_os(name).map(|value| (name.into(), value.into_vec()));
-    let mut variables: BTreeMap<Vec<u8>, Vec<u8>> = own.into_iter().collect();
-    host.variables.apply(&mut variables);
-    variables.remove(name.as_bytes()).map(OsString::from_vec)
 }
 
 /// What keeping it takes at least, in bytes.
@@ -278,13 +255,14 @@ fn size_of(params: &Create) -> usize {
     strings.map(|string| string.as_bytes().len() + EACH).sum::<usize>()
 }
 
-fn explain(refused: Refused, id: &str) -> Error {
+fn explain(refused: Refused, context: &Context) -> Error {
+    let id = context.id.as_str();
     match refused {
         Refused::Full => {
             Error::new(Code::LimitExceeded, format!("{MOST} cells wait for the code context {id:?} already"))
                 .with("limit", MOST)
                 .with("id", id)
         }
-        Refused::Closed => not_found(id),
+        Refused::Closed => context.gone(),
     }
 }

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags};
 use sandwire_protocol::kind::kernel::Spec;
 use sandwire_protocol::{ByteString, Code, Error};
 use serde::Deserialize;
@@ -136,8 +137,14 @@ fn read(name: &str, folder: &Path) -> Option<Found> {
     if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
         return None;
     }
+    // A pipe, say, is neither waited for nor read.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(folder.join("kernel.json"), flags, Mode::empty()).ok()?);
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
     let mut text = String::new();
-    File::open(folder.join("kernel.json")).ok()?.take(LARGEST).read_to_string(&mut text).ok()?;
+    file.take(LARGEST).read_to_string(&mut text).ok()?;
     let written: Written = serde_json::from_str(&text).ok()?;
     let prefix = folder.ancestors().nth(4).unwrap_or(Path::new("/usr"));
     let filled = |argument: &String| {

@@ -146,6 +146,10 @@ async fn a_cell_has_variables_of_its_own_and_its_context_has_some() {
     assert_eq!(failed.error.unwrap().name, "ZeroDivisionError");
     assert_eq!(told(&kernel, "print(os.environ['A'])").await, "context\n");
     assert_eq!(kernel.info().await.unwrap().execution_count, 7);
+    // What cannot be a variable is refused, and the value not told.
+    let error = refused(kernel.run("1").env("A=B", "secret")).await;
+    assert_eq!(error.code, Code::ValidationFailed);
+    assert!(!format!("{error:?}").contains("secret"), "{error:?}");
 }
 
 #[tokio::test]
@@ -200,6 +204,10 @@ async fn a_cell_is_interrupted_by_event_by_call_by_dropping_and_by_its_time() {
     assert_eq!(late.error.unwrap().name, "KeyboardInterrupt");
     assert_eq!((late.ran.timed_out, late.ran.kernel_died, late.ran.status), (true, false, Status::Error));
     assert_eq!(value(&kernel, "mark").await, "1");
+    // One that makes nothing of it has ended well.
+    let caught = "try: time.sleep(1000)\nexcept KeyboardInterrupt: print('caught')";
+    let caught = kernel.run(caught).timeout(Duration::from_millis(300)).run().await.unwrap();
+    assert_eq!((&*caught.text(), caught.ran.timed_out, caught.ran.status), ("caught\n", false, Status::Ok));
     // One that comes before the kernel has begun with the cell is not lost.
     for round in 0..20 {
         let silent = kernel.run("import time\ntime.sleep(1000)");
@@ -216,4 +224,21 @@ async fn a_cell_is_interrupted_by_event_by_call_by_dropping_and_by_its_time() {
     assert_eq!(value(&kernel, "mark").await, "1");
     let error = refused(kernel.run("1").language("r")).await;
     assert_eq!(error.code, Code::ValidationFailed);
+}
+
+#[tokio::test]
+async fn what_interrupts_a_cell_never_hits_the_next() {
+    let (_server, client) = served().await;
+    let kernel = context(&client).await;
+    told(&kernel, "import time").await;
+    for round in 0..40_u32 {
+        // It ends by itself at about the time at which it is interrupted by its time, by an event and by a call.
+        let cell = kernel.run("time.sleep(0.06)").timeout(Duration::from_millis(60));
+        let running = cell.spawn().unwrap();
+        let (control, next) = (running.control(), kernel.run("time.sleep(0.02)").spawn().unwrap());
+        running.wait().await.unwrap();
+        // It may be known to have ended.
+        let _late = control.interrupt().await;
+        assert_eq!(next.wait().await.unwrap().status, Status::Ok, "round {round}");
+    }
 }

@@ -14,6 +14,12 @@ fn kill(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), signal).unwrap();
 }
 
+/// What stands between the server and a kernel: its parent.
+fn bridge_of(pid: u32) -> u32 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    status.rsplit(')').next().unwrap().split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
 #[tokio::test]
 async fn a_kernel_that_ends_itself_is_told_once_more_and_then_there_is_a_fresh_one() {
     let (server, client) = served().await;
@@ -60,8 +66,7 @@ async fn a_kernel_that_is_killed_while_idle_is_seen_dead() {
     assert_eq!(value(&kernel, "1").await, "1");
     // Its bridge too.
     let pid = kernel.info().await.unwrap().pid.unwrap();
-    let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let bridge = status.rsplit(')').next().unwrap().split_whitespace().nth(1).unwrap().parse().unwrap();
+    let bridge = bridge_of(pid);
     let mut running = kernel.run("print('up', flush=True)\nimport time; time.sleep(1000)").spawn().unwrap();
     sees(&mut running, "up").await;
     kill(bridge, Signal::KILL);
@@ -105,6 +110,38 @@ async fn a_cell_ends_with_its_context() {
     assert_eq!(running.wait().await.unwrap_err().code(), Some(Code::KernelDied));
     assert_eq!(waits.wait().await.unwrap_err().code(), Some(Code::KernelNotFound));
     assert!(server.started().is_empty());
+}
+
+#[tokio::test]
+async fn a_bridge_that_does_not_read_holds_up_its_cell_alone_and_ends_with_its_context() {
+    let (server, client) = served().await;
+    let kernel = context(&client).await;
+    let bridge = bridge_of(kernel.info().await.unwrap().pid.unwrap());
+    let mut running = kernel.run("print('asks', flush=True)\ninput()").with_input().spawn().unwrap();
+    sees(&mut running, "asks").await;
+    let before = server.rss();
+    kill(bridge, Signal::STOP);
+    let control = running.control();
+    let sender = tokio::spawn(async move {
+        for _ in 0..1000 {
+            control.input("x".repeat(30_000)).await?;
+            control.interrupt().await?;
+        }
+        Ok::<_, sandwire::Error>(())
+    });
+    let stdin = std::fs::File::open(format!("/proc/{bridge}/fd/0")).unwrap();
+    wait_for("nothing more can be said to it", || rustix::io::ioctl_fionread(&stdin).unwrap() > 60_000).await;
+    for _ in 0..1000 {
+        kernel.interrupt().await.unwrap();
+    }
+    assert_eq!(told(&context(&client).await, "print('meanwhile')").await, "meanwhile\n");
+    assert!(!sender.is_finished());
+    let grown = server.rss().saturating_sub(before);
+    assert!(grown < 8 << 20, "the server holds {grown} bytes more");
+    kernel.delete(Some(Duration::ZERO)).await.unwrap();
+    assert_eq!(running.wait().await.unwrap_err().code(), Some(Code::KernelDied));
+    assert!(sender.await.unwrap().is_err());
+    wait_for("it is gone", || !std::path::Path::new(&format!("/proc/{bridge}")).exists()).await;
 }
 
 #[tokio::test]
