@@ -33,7 +33,7 @@ pub(crate) struct Buckets {
 
 /// How an operation on files gets its thread.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Lane(Option<[Arc<Semaphore>; 2]>);
+pub(crate) struct Passage(Option<[Arc<Semaphore>; 2]>);
 
 impl Default for Buckets {
     fn default() -> Self {
@@ -72,19 +72,19 @@ impl Buckets {
     }
 
     /// What an operation on these absolute paths needs. `deep`: it may also use what is below them.
-    pub(crate) fn lane<'a>(&self, paths: impl IntoIterator<Item = &'a Path>, deep: bool) -> Lane {
+    pub(crate) fn passage<'a>(&self, paths: impl IntoIterator<Item = &'a Path>, deep: bool) -> Passage {
         if !self.any() {
-            return Lane::default();
+            return Passage::default();
         }
         let mut above = false;
         for path in paths {
             match self.find(path) {
-                Found::Within(own) => return Lane(Some([own, Arc::clone(&self.all)])),
+                Found::Within(own) => return Passage(Some([own, Arc::clone(&self.all)])),
                 Found::Above => above = true,
                 Found::Apart => {}
             }
         }
-        Lane((above && deep).then(|| [Arc::clone(&self.walks), Arc::clone(&self.all)]))
+        Passage((above && deep).then(|| [Arc::clone(&self.walks), Arc::clone(&self.all)]))
     }
 
     /// Follows the path as the kernel would, up to the first mount on its way.
@@ -129,7 +129,7 @@ enum Found {
     Apart,
 }
 
-impl Lane {
+impl Passage {
     /// Whether it may have to wait for a store: also to close what was opened.
     pub(crate) fn may_wait(&self) -> bool {
         self.0.is_some()
@@ -222,7 +222,7 @@ mod tests {
         for path in ["", "a", "a/dat", "a/database", "x/y", "round", "round/data"] {
             assert!(!lead(&buckets, path), "{path}");
         }
-        let waits = |path: &str, deep| buckets.lane([real.join(path).as_path()], deep).may_wait();
+        let waits = |path: &str, deep| buckets.passage([real.join(path).as_path()], deep).may_wait();
         assert!(waits("a", true) && !waits("a", false) && !waits("x", true) && waits("link/x", false));
         buckets.remove(&real.join("a/data"));
         assert!(!lead(&buckets, "a/data"));
@@ -232,15 +232,15 @@ mod tests {
     async fn one_bucket_takes_only_so_many_threads() {
         let buckets = Buckets::default();
         buckets.add(Path::new("/bucket"));
-        let lane = buckets.lane([Path::new("/bucket/x")], false);
+        let passage = buckets.passage([Path::new("/bucket/x")], false);
         let (release, stuck) = std::sync::mpsc::channel::<()>();
         let stuck = Arc::new(std::sync::Mutex::new(stuck));
         let mut waiting: Vec<_> = (0..2 * crate::run::BLOCKING_THREADS)
             .map(|_| {
-                let (lane, stuck) = (lane.clone(), Arc::clone(&stuck));
+                let (passage, stuck) = (passage.clone(), Arc::clone(&stuck));
                 tokio::spawn(async move {
                     let work = move || Ok(stuck.lock().unwrap().recv().is_err());
-                    lane.run(work).await
+                    passage.run(work).await
                 })
             })
             .collect();
@@ -248,7 +248,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         // Others do not wait, and who gives up has its place only for as long as its work.
-        Lane::default().run(|| Ok(())).await.unwrap();
+        Passage::default().run(|| Ok(())).await.unwrap();
         waiting.drain(EACH..).for_each(|task| task.abort());
         drop(release);
         for task in waiting {

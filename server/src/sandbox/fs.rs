@@ -38,7 +38,7 @@ pub(crate) use path::PathPolicy;
 #[cfg(test)]
 use watch::Watching;
 
-use super::buckets::{Buckets, Lane};
+use super::buckets::{Buckets, Passage};
 
 /// Searches and trees at once. Each has a thread of its own, also while its reader does not read.
 pub(crate) const MAX_LONG: usize = 32;
@@ -83,12 +83,12 @@ impl Files {
     }
 
     /// How an operation on these paths gets its thread. `deep`: it may also use what is below them.
-    fn lane<const N: usize>(&self, paths: [&ByteString; N], deep: bool) -> Lane {
+    fn passage<const N: usize>(&self, paths: [&ByteString; N], deep: bool) -> Passage {
         if !self.buckets.any() {
-            return Lane::default();
+            return Passage::default();
         }
         let paths = paths.map(|path| self.workspace.join(path));
-        self.buckets.lane(paths.iter().map(PathBuf::as_path), deep)
+        self.buckets.passage(paths.iter().map(PathBuf::as_path), deep)
     }
 
     /// A place for work that keeps a thread for as long as its reader or sender takes.

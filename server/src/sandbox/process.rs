@@ -1,6 +1,7 @@
 //! Processes: started, watched, ended, with their output.
 
 pub(crate) mod enter;
+mod failure;
 pub(crate) mod launch;
 pub(crate) mod limits;
 pub(crate) mod list;

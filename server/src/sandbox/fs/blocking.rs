@@ -7,7 +7,7 @@ use sandwire_protocol::{Code, Error};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::sandbox::buckets::Lane;
+use crate::sandbox::buckets::Passage;
 
 /// Asked for in the loops of long work.
 #[derive(Clone, Debug, Default)]
@@ -69,12 +69,12 @@ impl Counts {
 
 /// Runs `work` on a blocking thread. When the future is dropped, the work is told to stop.
 pub(super) async fn run<T: Send + 'static>(
-    lane: &Lane,
+    passage: &Passage,
     work: impl FnOnce(&Stop) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let stop = Stop::default();
     let _guard = stop.guard();
-    lane.run(move || work(&stop)).await
+    passage.run(move || work(&stop)).await
 }
 
 /// Work that waits for its reader or its sender, on a thread of its own: the blocking threads are few, and short work

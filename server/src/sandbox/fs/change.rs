@@ -18,8 +18,8 @@ impl Files {
     pub(crate) async fn mkdir(&self, params: Mkdir) -> Result<Done, Error> {
         permission_bits(params.mode)?;
         let files = self.clone();
-        let lane = self.lane([&params.path], false);
-        blocking::run(&lane, move |_| {
+        let passage = self.passage([&params.path], false);
+        blocking::run(&passage, move |_| {
             if params.parents {
                 files.make_parents(&params.path, Need::Write)?;
             }
@@ -51,8 +51,8 @@ impl Files {
     /// Makes a symbolic link. Its target is not looked at.
     pub(crate) async fn symlink(&self, params: Symlink) -> Result<Done, Error> {
         let files = self.clone();
-        let lane = self.lane([&params.path], false);
-        blocking::run(&lane, move |_| {
+        let passage = self.passage([&params.path], false);
+        blocking::run(&passage, move |_| {
             // The target is bounded and checked like a path; what it leads to is checked when it is used.
             files.absolute(&params.target)?;
             let place = files.place(&params.path, Need::Write)?;
@@ -68,8 +68,8 @@ impl Files {
     pub(crate) async fn chmod(&self, params: Chmod) -> Result<Done, Error> {
         permission_bits(Some(params.mode))?;
         let files = self.clone();
-        let lane = self.lane([&params.path], params.recursive);
-        blocking::run(&lane, move |stop| {
+        let passage = self.passage([&params.path], params.recursive);
+        blocking::run(&passage, move |stop| {
             let wrong = |path: &[u8], errno| failed("chmod", path, errno);
             let top = files.open_path(&params.path, Need::Write, true)?;
             let stat = rustix::fs::fstat(&top).map_err(|errno| wrong(params.path.as_bytes(), errno))?;
@@ -109,8 +109,8 @@ impl Files {
     /// Renames within one file system.
     pub(crate) async fn rename(&self, params: Rename) -> Result<Done, Error> {
         let files = self.clone();
-        let lane = self.lane([&params.from, &params.to], false);
-        blocking::run(&lane, move |_| {
+        let passage = self.passage([&params.from, &params.to], false);
+        blocking::run(&passage, move |_| {
             let (from, to) = files.rename_places(&params)?;
             match rename_places(&from, &to, params.no_replace) {
                 Ok(()) => Ok(Done {}),

@@ -25,8 +25,8 @@ impl Files {
     /// Copies a file, a link or a directory.
     pub(crate) async fn copy(&self, params: Copy) -> Result<Copied, Error> {
         let files = self.clone();
-        let lane = self.lane([&params.from, &params.to], true);
-        blocking::run(&lane, move |stop| {
+        let passage = self.passage([&params.from, &params.to], true);
+        blocking::run(&passage, move |stop| {
             let from = files.open_path(&params.from, Need::Read, false)?;
             let stat = rustix::fs::fstat(&from).map_err(|errno| failed("copy", params.from.as_bytes(), errno))?;
             let to = files.place(&params.to, Need::Write)?;
@@ -52,8 +52,8 @@ impl Files {
     /// Moves, across file systems too: then it is copied beside its target, renamed, and the old one removed.
     pub(crate) async fn move_to(&self, params: Rename) -> Result<Done, Error> {
         let files = self.clone();
-        let lane = self.lane([&params.from, &params.to], true);
-        blocking::run(&lane, move |stop| {
+        let passage = self.passage([&params.from, &params.to], true);
+        blocking::run(&passage, move |stop| {
             let (from, to) = files.rename_places(&params)?;
             match rename_places(&from, &to, params.no_replace) {
                 Ok(()) => return Ok(Done {}),

@@ -14,8 +14,8 @@ impl Files {
     /// What a path is.
     pub(crate) async fn stat(&self, params: file::Stat) -> Result<Info, Error> {
         let files = self.clone();
-        let lane = self.lane([&params.path], false);
-        blocking::run(&lane, move |_| {
+        let passage = self.passage([&params.path], false);
+        blocking::run(&passage, move |_| {
             let fd = files.open_path(&params.path, Need::Read, !params.no_follow)?;
             let stat = rustix::fs::fstat(&fd).map_err(|errno| failed("stat", params.path.as_bytes(), errno))?;
             Ok(describe(params.path, &stat, || link_target(&fd, c"")))

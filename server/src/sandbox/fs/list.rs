@@ -27,8 +27,8 @@ impl Files {
         }
         let globs = Globs::new(&params.include, &params.exclude)?;
         let files = self.clone();
-        let lane = self.lane([&params.path], true);
-        blocking::run(&lane, move |stop| {
+        let passage = self.passage([&params.path], true);
+        blocking::run(&passage, move |stop| {
             let root = files.open_directory(&params.path, Need::Read)?;
             let after = params.cursor.map(ByteString::into_bytes);
             let rules = Rules {

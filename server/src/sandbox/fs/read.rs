@@ -15,7 +15,7 @@ use super::info::{describe, etag, size};
 use super::path::{Need, reopen};
 use super::pieces::{Pieces, SMALL};
 use super::{Files, blocking};
-use crate::sandbox::buckets::Lane;
+use crate::sandbox::buckets::Passage;
 
 /// An open file that is being read. It holds at most two [`Pieces`].
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct Reader {
     ahead: Option<JoinHandle<Result<(Source, Bytes), Error>>>,
     source: Option<Source>,
     delivered: u64,
-    lane: Lane,
+    passage: Passage,
 }
 
 /// What the blocking side needs.
@@ -47,13 +47,13 @@ impl Files {
             return Err(Error::new(Code::ValidationFailed, text).with("parameter", "tail"));
         }
         let files = self.clone();
-        let lane = self.lane([&params.path], false);
-        let own = lane.clone();
-        blocking::run(&lane, move |_| {
+        let passage = self.passage([&params.path], false);
+        let own = passage.clone();
+        blocking::run(&passage, move |_| {
             let mut source = files.open_source(params)?;
             let info = describe(source.path.clone(), &source.before, || None);
             let piece = source.next()?;
-            Ok(Reader { info, piece, ahead: None, source: Some(source), delivered: 0, lane: own })
+            Ok(Reader { info, piece, ahead: None, source: Some(source), delivered: 0, passage: own })
         })
         .await
     }
@@ -109,8 +109,8 @@ impl Reader {
         let Some(source) = self.source.take() else {
             return Ok(ReadEnd { bytes, ..ReadEnd::default() });
         };
-        if self.lane.may_wait() {
-            return self.lane.run(move || source.end(bytes)).await;
+        if self.passage.may_wait() {
+            return self.passage.run(move || source.end(bytes)).await;
         }
         source.end(bytes)
     }
@@ -134,9 +134,9 @@ impl Reader {
                 let piece = source.next()?;
                 Ok((source, piece))
             };
-            self.ahead = Some(if self.lane.may_wait() {
-                let lane = self.lane.clone();
-                tokio::spawn(async move { lane.run(next).await })
+            self.ahead = Some(if self.passage.may_wait() {
+                let passage = self.passage.clone();
+                tokio::spawn(async move { passage.run(next).await })
             } else {
                 tokio::task::spawn_blocking(next)
             });
@@ -148,7 +148,7 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         if self.source.is_some() || self.ahead.is_some() {
-            self.lane.part_with((self.source.take(), self.ahead.take()));
+            self.passage.part_with((self.source.take(), self.ahead.take()));
         }
     }
 }

@@ -20,8 +20,8 @@ impl Files {
     /// Removes a file, a link or a directory.
     pub(crate) async fn remove(&self, params: Remove) -> Result<Removed, Error> {
         let files = self.clone();
-        let lane = self.lane([&params.path], params.recursive);
-        blocking::run(&lane, move |stop| {
+        let passage = self.passage([&params.path], params.recursive);
+        blocking::run(&passage, move |stop| {
             let place = match files.place(&params.path, Need::Write) {
                 // As rm(1): below what is no directory there is nothing either.
                 Err(error) if params.force && matches!(error.code, Code::FileNotFound | Code::NotDirectory) => {

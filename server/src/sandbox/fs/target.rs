@@ -21,8 +21,8 @@ impl Files {
     /// `VALIDATION_FAILED`, `NAME_TOO_LONG`, `PERMISSION_DENIED`.
     pub(crate) async fn target(&self, path: &ByteString) -> Result<PathBuf, Error> {
         let (files, path) = (self.clone(), path.clone());
-        let lane = self.lane([&path], false);
-        blocking::run(&lane, move |_| {
+        let passage = self.passage([&path], false);
+        blocking::run(&passage, move |_| {
             let real = resolve_there(&files.absolute(&path)?);
             if real.components().any(|part| part == Component::ParentDir) {
                 return Err(refused(Code::ValidationFailed, path.as_bytes(), "`..` stands behind what does not exist"));

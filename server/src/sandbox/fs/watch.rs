@@ -21,7 +21,7 @@ use super::blocking::Stop;
 use super::error::refused;
 use super::globs::Globs;
 use super::{Files, MAX_WATCHES, blocking, place};
-use crate::sandbox::buckets::Lane;
+use crate::sandbox::buckets::Passage;
 pub(super) use hub::Hub;
 use hub::{Raw, RawChange, Subscription};
 use pending::{Pending, Record};
@@ -64,13 +64,13 @@ impl Files {
         let place = place(&self.watches, "watches", MAX_WATCHES)?;
         let globs = Globs::new(&params.include, &params.exclude)?;
         let subscription = self.hub.subscribe(&params.path)?;
-        let lane = self.lane([&params.path], true);
+        let passage = self.passage([&params.path], true);
         let mut target = Target::new(self.clone(), params, globs);
         let id = subscription.id;
-        let target = blocking::run(&lane, move |stop| target.establish(id, stop).map(|()| target)).await?;
+        let target = blocking::run(&passage, move |stop| target.establish(id, stop).map(|()| target)).await?;
         let (sender, events) = mpsc::channel(EVENTS);
         let driver = Driver {
-            lane,
+            passage,
             target: Some(target),
             subscription,
             pending: Pending::new(Duration::from_millis(debounce)),
@@ -86,7 +86,7 @@ impl Files {
 
 /// Takes what the hub sends, merges it, and tells it when it is due.
 struct Driver {
-    lane: Lane,
+    passage: Passage,
     target: Option<Target>,
     subscription: Subscription,
     pending: Pending,
@@ -188,7 +188,7 @@ impl Driver {
         work: impl FnOnce(&mut Target, &Stop) -> Result<T, Lost> + Send + 'static,
     ) -> Result<Option<T>, Error> {
         let Some(mut target) = self.target.take() else { return Ok(None) };
-        let (target, done) = blocking::run(&self.lane, move |stop| {
+        let (target, done) = blocking::run(&self.passage, move |stop| {
             let done = work(&mut target, stop);
             Ok((target, done))
         })

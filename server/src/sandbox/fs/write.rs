@@ -9,7 +9,7 @@ pub(super) mod target;
 
 use super::pieces::Pieces;
 use super::{Files, blocking};
-use crate::sandbox::buckets::Lane;
+use crate::sandbox::buckets::Passage;
 use target::Target;
 
 /// Pieces collected before they are written, however small. A writer holds at most two batches, of so many pieces or of
@@ -28,7 +28,7 @@ pub(crate) struct Writer {
     received: u64,
     target: Option<Target>,
     running: Option<JoinHandle<Result<Target, Error>>>,
-    lane: Lane,
+    passage: Passage,
 }
 
 impl Files {
@@ -49,7 +49,7 @@ impl Files {
             return wrong("if_match", "if_match cannot be met by a file that must not exist");
         }
         Ok(Writer {
-            lane: self.lane([&params.path], false),
+            passage: self.passage([&params.path], false),
             files: self.clone(),
             params,
             pieces: Pieces::new(),
@@ -66,7 +66,7 @@ impl Files {
 impl Drop for Writer {
     fn drop(&mut self) {
         if self.target.is_some() || self.running.is_some() {
-            self.lane.part_with((self.target.take(), self.running.take()));
+            self.passage.part_with((self.target.take(), self.running.take()));
         }
     }
 }
@@ -108,9 +108,9 @@ impl Writer {
             target.write(&batch)?;
             Ok(target)
         };
-        self.running = Some(if self.lane.may_wait() {
-            let lane = self.lane.clone();
-            tokio::spawn(async move { lane.run(write).await })
+        self.running = Some(if self.passage.may_wait() {
+            let passage = self.passage.clone();
+            tokio::spawn(async move { passage.run(write).await })
         } else {
             tokio::task::spawn_blocking(write)
         });
@@ -127,7 +127,7 @@ impl Writer {
         self.settle().await?;
         let (files, params, received) = (self.files.clone(), std::mem::take(&mut self.params), self.received);
         let (batch, target) = (std::mem::take(&mut self.batch), self.target.take());
-        blocking::run(&self.lane, move |_| {
+        blocking::run(&self.passage, move |_| {
             let mut target = target.map_or_else(|| Target::open(&files, &params), Ok)?;
             target.write(&batch)?;
             let etag = target.commit(&params)?;

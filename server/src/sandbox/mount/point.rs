@@ -48,12 +48,9 @@ impl Point {
     pub(super) fn clear(&self) {
         let Some(first) = &self.made else { return };
         for directory in self.path.ancestors().take_while(|directory| directory.starts_with(first)) {
-            if let Err(error) = fs::remove_dir(directory)
-                && error.kind() != io::ErrorKind::NotFound
-            {
-                // Somebody has put something there.
+            if let Err(error) = fs::remove_dir(directory) {
+                // It was never made, or somebody has put something there, which keeps those above it too.
                 tracing::debug!(%error, path = %directory.display(), "a directory of a mount stays");
-                break;
             }
         }
     }

@@ -14,8 +14,8 @@ use std::process::ExitCode;
 use rustix::fs::OFlags;
 use sandwire_protocol::{ByteString, Error};
 
+use super::failure::explain;
 use super::launch::{Prepared, bad_cwd, c_string, find};
-use super::run::explain;
 use super::spawn::{self, Failure, Step};
 
 /// The first argument by which the server's program is asked for this.
