@@ -233,7 +233,7 @@ mod tests {
         let buckets = Buckets::default();
         buckets.add(Path::new("/bucket"));
         let passage = buckets.passage([Path::new("/bucket/x")], false);
-        let (release, stuck) = std::sync::mpsc::channel::<()>();
+        let (release, stuck) = std::sync::mpsc::sync_channel::<()>(1);
         let stuck = Arc::new(std::sync::Mutex::new(stuck));
         let mut waiting: Vec<_> = (0..2 * crate::run::BLOCKING_THREADS)
             .map(|_| {
