@@ -3,6 +3,10 @@
 //! The file system is s3fs, a process of its own. It is part of the sandbox, not of a connection: it stays until it is
 //! removed, or the server ends. Keys are in no argument, file, message or log, and in no environment but, with a session's
 //! token, that of s3fs, which takes such a token in no other way.
+//!
+//! A bucket whose store is gone keeps those waiting who use it, and nobody else. So a command whose directory or program is in
+//! one is started without waiting for the store: `process.start` and `pty.open` are answered first then, and
+//! `INVALID_PROCESS_CWD` or `COMMAND_NOT_FOUND` is how the command ends.
 
 use serde::{Deserialize, Serialize};
 
