@@ -57,7 +57,7 @@ impl Told {
     }
 }
 
-/// Becomes the command that the arguments behind [`ARGUMENT`] describe: the number of the pipe, the directory, and argv.
+/// Becomes the command that the arguments behind `enter` describe: the number of the pipe, the directory, and argv.
 pub fn enter(arguments: Vec<OsString>) -> ExitCode {
     let mut arguments = arguments.into_iter();
     let tell = arguments.next().and_then(|number| spawn::inherited(number.to_str()?.parse().ok()?));
