@@ -22,6 +22,8 @@ fn cells_are_run_in_contexts_that_last() {
     let failed = run(&server, &["code", "run", "--in", "n", file.to_str().unwrap()]);
     assert_eq!(failed.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&failed.stderr).contains("ZeroDivisionError"));
+    let missing = run(&server, &["code", "run", "no/such.py"]);
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("no/such.py: "), "{missing:?}");
     let late = run(&server, &["code", "run", "--in", "n", "--timeout", "200ms", "-c", "import time; time.sleep(1000)"]);
     assert_eq!(late.status.code(), Some(124));
 

@@ -13,6 +13,7 @@ use sandwire::kinds::kernel::{Cell, CellControl, CellEvent, CodeResult, Ran, Ric
 use serde_json::{Map, Value, json};
 
 use super::super::connect::Global;
+use super::super::cp::local;
 use super::super::fail::Failure;
 use super::super::{args, interrupts, stdio};
 
@@ -67,7 +68,10 @@ pub(crate) async fn run(args: Args, client: &Client, global: &Global) -> Result<
     let code = match (args.code, args.file) {
         (Some(code), _) => code,
         (None, Some(_)) if from_stdin => io::read_to_string(io::stdin())?,
-        (None, file) => std::fs::read_to_string(file.unwrap_or_default())?,
+        (None, file) => {
+            let file = PathBuf::from(file.unwrap_or_default());
+            std::fs::read_to_string(&file).map_err(|error| local(&file, &error))?
+        }
     };
     let mut cell = match args.context {
         Some(context) => client.kernel(context).run(code),
