@@ -1,7 +1,7 @@
 /** Code: contexts that keep what code leaves in them. All sessions of a sandbox have the same ones. */
 
 import type { CodeContext as CoreContext } from "../kinds/code/context.ts";
-import { collect, MAX_RESULT, tell } from "./code/events.ts";
+import { collect, isDeath, MAX_RESULT, tell } from "./code/events.ts";
 import { withRequire } from "./code/require.ts";
 import { given } from "./command.ts";
 import type { Context } from "./context.ts";
@@ -87,9 +87,13 @@ export async function runCodeStream(
       env: given(envVars),
       maxResult: MAX_RESULT,
     });
-    const first = await events.next();
     // What comes after it waits for its turn behind this, and finds a fresh kernel.
     const died = () => void client.runCode("", { context: contextId, language, renew: true }).catch(() => {});
+    const first = await events.next().catch((error: unknown) => {
+      // It may have died with the cell, before it said that it had begun with it.
+      if (isDeath(error)) died();
+      throw error;
+    });
     const told = tell(events, first.value ?? undefined, {
       contextId,
       timeout: time,

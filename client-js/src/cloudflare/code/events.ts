@@ -45,6 +45,9 @@ export interface Told {
   died(): void;
 }
 
+/** Whether it says that the kernel died. */
+export const isDeath = (error: unknown): boolean => (error as { code?: unknown }).code === "KERNEL_DIED";
+
 /** The events of the stock package. `first` came before the others. */
 export async function* tell(
   events: AsyncIterable<CoreEvent>,
@@ -76,7 +79,7 @@ export async function* tell(
     }
     throw cut();
   } catch (error) {
-    if ((error as { code?: unknown }).code === "KERNEL_DIED") told.died();
+    if (isDeath(error)) told.died();
     const { contextId } = told;
     const { name, code, message, context } = sandboxError(error, { operation: "code.execute", contextId });
     yield { type: "error", ename: name, evalue: message, traceback: [], code, context, ...now() };

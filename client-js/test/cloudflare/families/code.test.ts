@@ -7,7 +7,7 @@ import { CodeExecutionError, ContextNotFoundError } from "../../../src/cloudflar
 import { CodeInterpreter } from "../../../src/cloudflare/interpreter.ts";
 import type { ISandbox } from "../../../src/cloudflare/types.ts";
 import { kernels } from "../../harness/kernels.ts";
-import { events, failure, family } from "./context.ts";
+import { events, failure, failures, family } from "./context.ts";
 
 const installed = kernels();
 afterAll(() => installed.remove());
@@ -95,8 +95,7 @@ describe.each([
       (await listCodeContexts()).map(({ id }) => id),
     );
     await deleteCodeContext(context.id);
-    for (const work of [other.runCode("1", { context }), deleteCodeContext(context.id)]) {
-      const error = await failure(work);
+    for (const error of await failures([other.runCode("1", { context }), deleteCodeContext(context.id)])) {
       expect(error).toBeInstanceOf(ContextNotFoundError);
       expect(error.context).toEqual({ contextId: context.id });
     }
@@ -159,8 +158,7 @@ describe("without kernels", () => {
     ["javascript", "JAVASCRIPT_NOT_AVAILABLE", /deno/i],
   ] as const)("says which package brings %s", async (language, code, name) => {
     const { createCodeContext, runCode } = callsIn(test.context);
-    for (const work of [createCodeContext({ language }), runCode("1", { language })]) {
-      const error = await failure(work);
+    for (const error of await failures([createCodeContext({ language }), runCode("1", { language })])) {
       expect(error).toMatchObject({ code, httpStatus: 501 });
       expect(error.message).toMatch(name);
     }

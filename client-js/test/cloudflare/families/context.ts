@@ -101,3 +101,8 @@ export async function failure(work: Promise<unknown>): Promise<SandboxError> {
   }
   throw new Error("it did not fail");
 }
+
+/** What each of them rejects with. They are under way together, and none may reject before it is listened to. */
+export async function failures(works: readonly Promise<unknown>[]): Promise<SandboxError[]> {
+  return Promise.all(works.map(failure));
+}

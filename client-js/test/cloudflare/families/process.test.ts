@@ -18,7 +18,7 @@ import { MAX_OUTPUT } from "../../../src/cloudflare/output.ts";
 import * as process from "../../../src/cloudflare/process.ts";
 import { isProcess, type LogEvent, type Process } from "../../../src/cloudflare/types.ts";
 import { until } from "../../harness/until.ts";
-import { events, failure, family } from "./context.ts";
+import { events, failure, failures, family } from "./context.ts";
 
 const test = family();
 const start = (command: string, options = {}) => process.startProcess(test.context, command, options);
@@ -186,7 +186,7 @@ describe("the ends of processes", () => {
 
   it("of one that is not known are an error, or null", async () => {
     expect(await process.getProcess(test.context, "none")).toBeNull();
-    for (const work of [
+    const errors = await failures([
       process.killProcess(test.context, "none"),
       process.killProcess(test.context, "none", "SIGKILL"),
       process.getProcessLogs(test.context, "none"),
@@ -194,8 +194,8 @@ describe("the ends of processes", () => {
       process.waitForExit(test.context, "none"),
       process.waitForLog(test.context, "none", "x"),
       process.waitForPort(test.context, "none", 80),
-    ]) {
-      const error = await failure(work);
+    ]);
+    for (const error of errors) {
       expect(error).toBeInstanceOf(ProcessNotFoundError);
       expect(error.context).toEqual({ processId: "none" });
     }
