@@ -8,5 +8,8 @@ export default defineConfig({
     // Real servers, shells and browsers on a busy machine; what hangs fails, what is slow does not.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Also where there are two cores: mostly they wait for servers, shells and browsers.
+    minWorkers: 2,
+    maxWorkers: 2,
   },
 });

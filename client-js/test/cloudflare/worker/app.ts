@@ -278,6 +278,12 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   ...storage,
 };
 
+/** What a scenario failed with, as a response. */
+export function refusal(error: unknown): Response {
+  const { name, message, code, context } = error as Coded;
+  return Response.json({ name, message, code, context }, { status: 500 });
+}
+
 export default {
   async fetch(request, env) {
     const preview = await proxyToSandbox(request, env);
@@ -291,8 +297,7 @@ export default {
       const result = await scenario(sandbox, searchParams.getAll("arg"), request);
       return result instanceof Response ? result : Response.json(result ?? null);
     } catch (error) {
-      const { name, message, code, context } = error as Coded;
-      return Response.json({ name, message, code, context }, { status: 500 });
+      return refusal(error);
     }
   },
 } satisfies ExportedHandler<Env>;

@@ -2,7 +2,7 @@
 
 import { Sandbox as Base, type Grant, getSandbox, type SandboxConfiguration } from "../../../src/cloudflare.ts";
 import { connect } from "../../../src/index.ts";
-import app, { type Env as AppEnv } from "./app.ts";
+import app, { type Env as AppEnv, refusal } from "./app.ts";
 
 interface Env {
   readonly Sandbox: DurableObjectNamespace<Sandbox>;
@@ -132,7 +132,9 @@ export default {
             .catch(({ code, message }: Error & { code?: string }) => ({ code, message })),
         );
       case "/startWithinAlarm":
-        return Response.json(await sandbox().startWithinAlarm());
+        return sandbox()
+          .startWithinAlarm()
+          .then(born => Response.json(born), refusal);
       case "/evict":
         return Response.json(
           await sandbox()
