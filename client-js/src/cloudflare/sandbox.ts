@@ -81,6 +81,8 @@ export class Sandbox<Env = unknown> extends SandboxPorts<Env> implements Types.I
     isAtWork: async () => isAtWork(await this.#relay.client(), seconds(this.sleepAfter) * 1000),
     answers: () => answers(this.ctx.container, this.#settings.token),
   });
+  /** How often somebody wanted something of it. */
+  #uses = 0;
   /** Whether the workspace and the placement are those of the present run. */
   #located = false;
 
@@ -235,7 +237,9 @@ export class Sandbox<Env = unknown> extends SandboxPorts<Env> implements Types.I
 
   override async onActivityExpired(): Promise<void> {
     if (!this.ctx.container?.running) return;
-    if (!this.#settings.now.keepAlive && (await this.#rest.isDue())) await this.stop();
+    const uses = this.#uses;
+    // What begins while it is asked is not in its answer.
+    if (!this.#settings.now.keepAlive && (await this.#rest.isDue()) && uses === this.#uses) await this.stop();
     else this.renewActivityTimeout();
   }
 
@@ -330,6 +334,7 @@ export class Sandbox<Env = unknown> extends SandboxPorts<Env> implements Types.I
 
   /** The connected client of a sandbox that runs. */
   async #client(): Promise<Client> {
+    this.#used();
     try {
       await this.#start();
     } catch (error) {
@@ -341,7 +346,14 @@ export class Sandbox<Env = unknown> extends SandboxPorts<Env> implements Types.I
       this.#located = true;
     }
     this.#object.mounts.resume(client);
+    this.#used();
     return client;
+  }
+
+  /** Somebody wants something of it, also from within the class: it is not stopped before he had time to say what. */
+  #used(): void {
+    this.#uses += 1;
+    this.renewActivityTimeout();
   }
 
   /** Starts the container, unless it runs; who comes meanwhile waits for the same start. */
