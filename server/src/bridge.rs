@@ -196,10 +196,7 @@ impl Bridge {
                 Event::Asked(Some((ask, payload))) => self.asked(ask, &payload, kernel, &mut sockets).await?,
                 Event::Published(Some(message)) => self.cells.published(&message)?,
                 Event::Answered(Some(message)) => self.cells.answered(message)?,
-                Event::Asks(Some(message)) => {
-                    self.cells.asked(message)?;
-                    Next::Nothing
-                }
+                Event::Asks(Some(message)) => self.cells.asked(message),
                 Event::Stdout(Ok(length)) => {
                     self.cells.written(Say::Stdout, out.get(..length).unwrap_or_default())?;
                     Next::Nothing
@@ -233,6 +230,7 @@ impl Bridge {
             match next {
                 Next::Nothing => {}
                 Next::Send(request) => send(&mut sockets.shell, request).await,
+                Next::Control(request) => send(&mut sockets.control, request).await,
                 Next::Drain => {
                     self.drain(kernel)?;
                     self.cells.done()?;

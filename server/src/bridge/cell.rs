@@ -32,12 +32,17 @@ const UNHEARD: Duration = Duration::from_secs(2);
 /// reply when an interrupt hits itself. It answers in order, so that none comes any more behind that answer.
 const REPLIES_WITHIN: Duration = Duration::from_millis(500);
 
+/// Time in which a kernel that asks for input answers what it is asked meanwhile. One that does not is not waited for.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(500);
+
 /// What is to be done next.
 #[derive(Debug)]
 pub(super) enum Next {
     Nothing,
     /// Send this on the shell channel.
     Send(ZmqMessage),
+    /// Send this on the control channel, which the kernel hears also while a cell waits.
+    Control(ZmqMessage),
     /// The cell has ended: nothing more comes of it but what is in the kernel's pipes.
     Drain,
 }
@@ -75,6 +80,19 @@ struct Running {
     done: Done,
     /// What the kernel asked for last.
     asks: Option<Message>,
+    /// That is not told yet.
+    untold: Option<Untold>,
+}
+
+/// That the kernel asks for input comes on a channel of its own, and may be here before what the cell printed first. Told is it
+/// when the kernel has published that it has answered a question of ours: behind all that it had published before.
+#[derive(Debug)]
+struct Untold {
+    event: Down,
+    /// The question.
+    probe: String,
+    /// When it is told without.
+    at: Instant,
 }
 
 /// Which request of a cell.
@@ -91,6 +109,7 @@ impl Running {
     /// A request was made, and nothing of its answer has come.
     fn asked(&mut self, part: Part, id: String) {
         (self.part, self.id, self.reply, self.missed_at, self.probe, self.idle) = (part, id, None, None, None, false);
+        self.untold = None;
     }
 
     /// Whether its own code may run now.
@@ -161,6 +180,7 @@ impl Cells {
             failed: false,
             done: Done::default(),
             asks: None,
+            untold: None,
         });
         self.request()
     }
@@ -206,7 +226,12 @@ impl Cells {
             }
         }
         if message.kind == "status" {
-            if current && message.text("execution_state") == "idle" {
+            let is_idle = message.text("execution_state") == "idle";
+            if is_idle && let Some(untold) = running.untold.take_if(|untold| untold.probe == message.parent) {
+                self.event(untold.event)?;
+                return Ok(Next::Nothing);
+            }
+            if current && is_idle {
                 running.idle = true;
                 if running.reply.is_none() {
                     running.missed_at = Some(Instant::now() + REPLIES_WITHIN);
@@ -252,15 +277,21 @@ impl Cells {
 
     /// When something is missed that was to come with what has come.
     pub(super) fn missed_at(&self) -> Option<Instant> {
-        self.running.as_ref().and_then(|running| running.missed_at)
+        let running = self.running.as_ref()?;
+        let untold = running.untold.as_ref().map(|untold| untold.at);
+        running.missed_at.into_iter().chain(untold).min()
     }
 
-    /// Something is missed: that the kernel is idle, or its reply.
+    /// Something is missed: that the kernel is idle, its reply, or the answer to a question.
     ///
     /// # Errors
     /// When what it says cannot be kept.
     pub(super) fn missed(&mut self) -> io::Result<Next> {
         let Some(running) = &mut self.running else { return Ok(Next::Nothing) };
+        if let Some(untold) = running.untold.take_if(|untold| untold.at <= Instant::now()) {
+            self.event(untold.event)?;
+            return Ok(Next::Nothing);
+        }
         running.missed_at = None;
         if running.reply.is_some() {
             running.idle = true;
@@ -325,17 +356,15 @@ impl Cells {
     }
 
     /// Takes what the kernel asks for.
-    ///
-    /// # Errors
-    /// When it cannot be kept.
-    pub(super) fn asked(&mut self, message: Message) -> io::Result<()> {
-        let Some(running) = &mut self.running else { return Ok(()) };
-        if message.kind == "input_request" {
-            let event = output::input_request(&message);
-            running.asks = Some(message);
-            self.event(event)?;
-        }
-        Ok(())
+    pub(super) fn asked(&mut self, message: Message) -> Next {
+        let Some(running) = self.running.as_mut().filter(|_| message.kind == "input_request") else {
+            return Next::Nothing;
+        };
+        let (probe, question) = self.signer.request("kernel_info_request", &json!({}));
+        let at = Instant::now() + ANSWERS_WITHIN;
+        running.untold = Some(Untold { event: output::input_request(&message), probe, at });
+        running.asks = Some(message);
+        Next::Control(question)
     }
 
     /// The answer to what the kernel asked for, when it did.
