@@ -76,8 +76,13 @@ async fn first(running: &mut RunningCell) -> CellEvent {
     }
 }
 
-/// Waits until the cell has written this, which comes in one piece.
+/// Waits until the cell has written this, in however many pieces a kernel says it.
 async fn sees(running: &mut RunningCell, text: &str) {
-    let event = first(running).await;
-    assert!(matches!(&event, CellEvent::Stdout(data) if data.starts_with(text.as_bytes())), "{event:?}");
+    let mut seen = Vec::new();
+    while !seen.starts_with(text.as_bytes()) {
+        match first(running).await {
+            CellEvent::Stdout(data) if text.as_bytes().starts_with(&seen) => seen.extend_from_slice(&data),
+            event => panic!("{event:?} behind {:?}", String::from_utf8_lossy(&seen)),
+        }
+    }
 }

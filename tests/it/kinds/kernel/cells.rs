@@ -49,7 +49,7 @@ async fn output_comes_while_the_cell_runs_and_below_python_too() {
     let (_server, client) = served().await;
     let kernel = context(&client).await;
     // A request for input comes behind what was printed before it, though by another way.
-    let code = "for turn in range(40):\n    print('now', flush=True)\n    input()";
+    let code = "for turn in range(40):\n    print('now', end='', flush=True)\n    input()";
     let mut running = kernel.run(code).with_input().spawn().unwrap();
     for _ in 0..40 {
         sees(&mut running, "now").await;
@@ -160,7 +160,7 @@ async fn a_cell_has_variables_of_its_own_and_its_context_has_some() {
 async fn cells_of_one_context_wait_for_each_other_and_contexts_do_not() {
     let (_server, client) = served().await;
     let (one, other) = (context(&client).await, context(&client).await);
-    let mut first_cell = one.run("order = [1]\nprint('runs', flush=True)\ninput()").with_input().spawn().unwrap();
+    let mut first_cell = one.run("order = [1]\nprint('runs', end='', flush=True)\ninput()").with_input().spawn().unwrap();
     sees(&mut first_cell, "runs").await;
     let waiting: Vec<_> = (2..5).map(|number| one.run(format!("order.append({number})")).spawn().unwrap()).collect();
     let given_up = one.run("order.append('given up')").spawn().unwrap();
@@ -184,7 +184,7 @@ async fn cells_of_one_context_wait_for_each_other_and_contexts_do_not() {
 async fn a_cell_is_interrupted_by_event_by_call_by_dropping_and_by_its_time() {
     let (_server, client) = served().await;
     let kernel = context(&client).await;
-    let sleeps = "import time\nprint('sleeps', flush=True)\ntime.sleep(1000)";
+    let sleeps = "import time\nprint('sleeps', end='', flush=True)\ntime.sleep(1000)";
     let mut running = kernel.run(sleeps).spawn().unwrap();
     sees(&mut running, "sleeps").await;
     running.control().interrupt().await.unwrap();
