@@ -233,7 +233,7 @@ pub enum Down {
         /// Not before the next output comes.
         wait: bool,
     },
-    /// The cell asks for a line of input.
+    /// The cell asks for a line of input. What it printed before is told before, as far as its kernel answers while it waits.
     InputRequest {
         /// What to show before it.
         prompt: String,
