@@ -38,7 +38,7 @@ export function Dialog(props: {
     // biome-ignore lint/a11y/useKeyWithClickEvents: the click beside the dialog has Escape as its key (onCancel).
     <dialog
       ref={ref}
-      class={props.class ? `dialog ${props.class}` : "dialog"}
+      class={props.class ? `floating dialog ${props.class}` : "floating dialog"}
       data-wide={props.wide ? "true" : undefined}
       aria-labelledby={props.bare ? undefined : id}
       aria-label={props.bare ? props.title : undefined}

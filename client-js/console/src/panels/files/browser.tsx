@@ -279,7 +279,7 @@ export function FilesBrowser(props: PanelProps & { workspace: string }) {
         }}
         first={
           <div class="files-side">
-            <header class="files-side-header">
+            <header class="header files-side-header">
               <nav class="files-crumbs" aria-label="Folder">
                 {breadcrumbs(root.value).map((crumb, i, all) => (
                   <span key={crumb.path}>
