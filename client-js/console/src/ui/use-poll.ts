@@ -3,6 +3,9 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
+/** The pause of what need not be asked again while somebody looks. */
+export const ONCE = 2 ** 31 - 1;
+
 /** What the last answer was. */
 export interface Poll<T> {
   /** The newest answer. It stays while a later one fails. */

@@ -4,9 +4,10 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { useActions } from "../../app/actions.ts";
 import { confirm, prompt } from "../../app/dialogs.ts";
+import { useLeaveGuard } from "../../app/leave-guard.ts";
 import type { PanelProps } from "../../app/panels.ts";
 import { say } from "../../app/routes.ts";
-import { remembered } from "../../app/settings.ts";
+import { isBoolean, isNumber, remembered } from "../../app/settings.ts";
 import { toast } from "../../app/toasts.ts";
 import { Button, EmptyState, MenuButton, type MenuItem, SplitPane } from "../../ui/index.ts";
 import { useFrames } from "../../ui/log/use-frames.ts";
@@ -25,14 +26,14 @@ import { TransfersTray } from "./transfers-tray.tsx";
 import { opensAsDirectory, type Row } from "./tree.ts";
 import { type TreeActions, TreeView } from "./tree-view.tsx";
 import { UploadQueue } from "./uploads.ts";
-import { useUnsavedGuard, useWatchedDocument } from "./use-document.ts";
+import { useWatchedFile } from "./use-watched-file.ts";
 
 /** Files that are uploaded at once. */
 const PARALLEL = 3;
 
 /** Whether hidden files are shown, and the width of the tree. */
-const hidden = remembered("files-hidden", false, (value): value is boolean => typeof value === "boolean");
-const ratio = remembered("files-ratio", 0.26, (value): value is number => typeof value === "number");
+const hidden = remembered("files-hidden", false, isBoolean);
+const ratio = remembered("files-ratio", 0.26, isNumber);
 
 /** The panel when the workspace is known. */
 export function FilesBrowser(props: PanelProps & { workspace: string }) {
@@ -71,8 +72,10 @@ export function FilesBrowser(props: PanelProps & { workspace: string }) {
     store.setActive(active);
     return () => store.setActive(false);
   }, [store, active]);
-  useWatchedDocument(client, documents, active);
-  useUnsavedGuard(documents);
+  const current = documents.get(documents.current.value);
+  const watched = active && current?.state === "ready" ? current : undefined;
+  useWatchedFile(client, watched?.path, async () => watched && documents.check(watched.id));
+  useLeaveGuard(documents.all.value.some(document => document.dirty));
 
   // The address says which file is seen.
   const asked = props.path.length === 0 ? undefined : `/${props.path.join("/")}`;
@@ -82,7 +85,6 @@ export function FilesBrowser(props: PanelProps & { workspace: string }) {
     documents.open(asked);
     if (isWithin(store.tree.root, asked)) void store.reveal(asked);
   }, [active, asked]);
-  const current = documents.get(documents.current.value);
   useEffect(() => {
     if (!active) return;
     // What is seen now: the address may just have opened another one.

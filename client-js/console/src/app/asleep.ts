@@ -1,6 +1,6 @@
 /** Whether something failed because the sandbox sleeps: nothing of ours may wake it then, only what a person does. */
 
-import { state } from "../../app/connection.ts";
+import { state } from "./connection.ts";
 
 /** Whether it does. */
 export function isAsleep(error: unknown): boolean {
