@@ -180,6 +180,10 @@ export class LogReader {
         if (page.signal.aborted || !take(piece)) return false;
       }
       return !page.signal.aborted;
+    } catch (error) {
+      // Whoever stopped it reads something else now.
+      if (!page.signal.aborted) throw error;
+      return false;
     } finally {
       if (this.#page === page) this.#page = undefined;
     }
