@@ -9,9 +9,9 @@ import type { PanelProps } from "../../app/panels.ts";
 import { say } from "../../app/routes.ts";
 import { isBoolean, isNumber, remembered } from "../../app/settings.ts";
 import { toast } from "../../app/toasts.ts";
+import { copyText } from "../../ui/copy.ts";
 import { Button, EmptyState, MenuButton, type MenuItem, SplitPane } from "../../ui/index.ts";
 import { useFrames } from "../../ui/log/use-frames.ts";
-import { copyText } from "../../ui/save.ts";
 import { openTerminal } from "../terminals/open.ts";
 import { ContentView } from "./content-view.tsx";
 import { DocumentBar } from "./document-bar.tsx";
@@ -186,7 +186,7 @@ export function FilesBrowser(props: PanelProps & { workspace: string }) {
         : ([{ title: "Open", icon: "eye", keys: "Enter", run: () => open(path) }] as const)),
       { separator: true },
       { title: directory ? "Download as tar" : "Download", icon: "download", run: () => download(path) },
-      { title: "Copy the path", icon: "copy", run: () => void copyText(shown(path)) },
+      { title: "Copy the path", icon: "copy", run: () => void copyText(shown(path), undefined, shown(path)) },
       { separator: true },
       { title: "Rename…", icon: "edit", keys: "F2", run: () => actions.rename(path) },
       { title: "Move…", run: () => void operations.move(path).then(select) },
