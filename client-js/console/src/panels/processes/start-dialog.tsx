@@ -34,8 +34,11 @@ export function StartDialog(props: {
   };
   const { env: variables, problem: wrongEnv } = parseEnv(env);
 
-  const start = async () => {
-    if (props.replaces !== undefined) await props.replaces.remove({ force: true });
+  const start = async (closed: AbortSignal) => {
+    await props.replaces?.remove({ force: true }).catch((error: { code?: unknown }) => {
+      // The one before is gone already when the start was refused, and what it was refused for is mended now.
+      if (error.code !== "PROCESS_NOT_FOUND") throw error;
+    });
     const process = await props.client.startProcess(command, {
       ...(id === "" ? {} : { id }),
       ...(cwd === "" ? {} : { cwd }),
@@ -43,7 +46,7 @@ export function StartDialog(props: {
       ...(restart === "never" ? {} : { restart }),
     });
     rememberLaunch({ ...launch.value, id: process.id });
-    props.onStarted(process);
+    if (!closed.aborted) props.onStarted(process);
   };
 
   return (

@@ -39,7 +39,7 @@ export function CreateDialog(props: {
   };
   const { env: variables, problem: wrongEnv } = parseEnv(env);
 
-  const create = async () => {
+  const create = async (closed: AbortSignal) => {
     const session = await props.client.createSession({
       ...(id === "" ? {} : { id }),
       ...(cwd === "" ? {} : { cwd }),
@@ -47,7 +47,7 @@ export function CreateDialog(props: {
       env: variables,
       renew: renewal === "renew",
     });
-    props.onCreated(session.id);
+    if (!closed.aborted) props.onCreated(session.id);
   };
 
   return (
