@@ -58,7 +58,8 @@ async function run(
       early = true;
     };
     await ask();
-    if (early) continue;
+    // Nor is there anything to wait for when nobody looks any more: `wake` may be the next one's by now.
+    if (early || stop.aborted) continue;
     await new Promise<void>(resolve => {
       const timer = setInterval(() => {
         if (!document.hidden) done();
