@@ -145,6 +145,24 @@ export function sessionTests(bench: () => Bench): void {
       await details.getByRole("button", { name: "Delete it" }).click();
       await page.getByRole("dialog").getByRole("button", { name: "Delete session" }).click();
       await page.getByText("No sessions").waitFor();
+
+      // Whoever closes the dialog before the session is made is not taken to it.
+      await proxy.refuse();
+      await proxy.cut();
+      await visitor.connection("Reconnecting…");
+      await page.getByRole("button", { name: "New session", exact: true }).click();
+      await dialog.getByLabel("Name").fill("late");
+      await dialog.getByRole("button", { name: "Create" }).click();
+      await dialog.getByRole("button", { name: "Cancel" }).click();
+      await dialog.waitFor({ state: "detached" });
+      await proxy.accept();
+      const late = page.getByRole("row", { name: /^late.*Idle/ });
+      await late.waitFor();
+      expect(new URL(page.url()).hash).toBe("#/sessions");
+      await late.click();
+      await page.getByRole("button", { name: "Delete it" }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "Delete session" }).click();
+      await page.getByText("No sessions").waitFor();
     } finally {
       await proxy.stop();
       rmSync(join(workspace, "cut-gate"), { force: true });

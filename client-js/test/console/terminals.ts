@@ -88,6 +88,16 @@ export function terminalTests(bench: () => Bench): void {
     await ready(page, 2);
     await enter(page, "echo -e 'below \\e[1;32mgreen\\e[0m'");
     await shows(page, /^below green$/m, 2);
+    // What is found is marked until the search is ended, also when the person ends it in another terminal.
+    const marks = () => page.locator(".xterm-decoration").count();
+    await page.keyboard.press("Control+Shift+F");
+    await page.getByLabel("Find in this terminal").fill("below");
+    await until("it is marked", async () => (await marks()) > 0);
+    // The field goes along.
+    await page.locator(".terminals-group .xterm:visible").first().click();
+    await page.locator(".terminals-group").first().getByRole("button", { name: "End the search" }).click();
+    await until("nothing is marked", async () => (await marks()) === 0);
+    await pick(page, 2);
     // Another tab in the group below.
     await page.keyboard.press("Control+Shift+Enter");
     await until("four tabs", async () => (await page.getByRole("tab").count()) === 4);
@@ -121,7 +131,10 @@ export function terminalTests(bench: () => Bench): void {
   test("while the network is away the page says so, and nothing is lost", async () => {
     const proxy = await CuttingProxy.start(bench().server.address);
     try {
-      await using visitor = await bench().visit({ expected: [/WebSocket connection/, /net::ERR_/] }, proxy.origin);
+      await using visitor = await bench().visit(
+        { expected: [/WebSocket connection/, /net::ERR_/, /status of 426/] },
+        proxy.origin,
+      );
       const { page } = visitor;
       await newTerminal(page);
       const count = (from: number, to: number) => `for i in $(seq ${from} ${to}); do echo number $i; sleep 0.02; done`;

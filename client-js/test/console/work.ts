@@ -55,6 +55,19 @@ export function workTests(bench: () => Bench): void {
     await page.getByRole("dialog").getByRole("button", { name: "End process" }).click();
     await page.getByRole("row", { name: /web-server\.dev.*(SIGTERM|Ended|Terminated|TERM)/ }).waitFor();
     await visitor.pictures("processes-ended");
+    // Started again where that cannot be, then where it can: the one before is gone since the first try.
+    await page.getByRole("button", { name: /^Start again/ }).click();
+    const again = page.getByRole("dialog", { name: "Start “web-server.dev” again" });
+    await again.getByLabel("Working directory").fill("/nowhere");
+    await again.getByRole("button", { name: "Start again" }).click();
+    await again.getByRole("alert").waitFor();
+    await again.getByLabel("Working directory").fill("/tmp");
+    await again.getByRole("button", { name: "Start again" }).click();
+    await again.waitFor({ state: "detached" });
+    await page.getByRole("row", { name: /web-server\.dev.*Running/ }).waitFor();
+    await page.getByRole("button", { name: /^End it/ }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "End process" }).click();
+    await page.getByRole("row", { name: /web-server\.dev.*(SIGTERM|Ended|Terminated|TERM)/ }).waitFor();
     await page.getByRole("button", { name: "More for processes" }).click();
     await visitor.picture("processes-menu");
     await page.getByRole("menuitem", { name: "Remove all that have ended" }).click();

@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Visitor } from "../console/bench.ts";
 import { cell, code, notebook } from "../console/notebook.ts";
@@ -169,23 +169,40 @@ describe("for who is let in", () => {
     await page.getByText("kept.txt").first().waitFor();
   });
 
-  it("makes no sandbox anew that was destroyed while a notebook was open, whose file is watched", async () => {
-    const body = notebook([code("c1", "print('open')")]);
-    await ask("/api/sandboxes/drowsy/files/workspace/n.ipynb", { method: "PUT", body });
-    await using visitor = await come("/sandboxes/drowsy/#/notebooks/workspace/n.ipynb");
+  it.each([
+    {
+      what: "a notebook",
+      id: "drowsy",
+      file: "n.ipynb",
+      at: "notebooks/workspace/n.ipynb",
+      text: (word: string) => notebook([code("c1", `print('${word}')`)]),
+      shown: (page: Page) => cell(page, 1),
+    },
+    {
+      what: "a file",
+      id: "dozing",
+      file: "n.txt",
+      at: "files/workspace/n.txt",
+      text: (word: string) => `it is ${word}\n`,
+      shown: (page: Page) => page.getByRole("textbox", { name: "Text of n.txt" }),
+    },
+  ])("makes no sandbox anew that was destroyed while $what was open, which is watched", async open => {
+    const put = (word: string) =>
+      ask(`/api/sandboxes/${open.id}/files/workspace/${open.file}`, { method: "PUT", body: open.text(word) });
+    await put("open");
+    await using visitor = await come(`/sandboxes/${open.id}/#/${open.at}`);
     const { page } = visitor;
-    await cell(page, 1).getByText("print").waitFor();
+    await open.shown(page).getByText("open").waitFor();
     // What changes in the file is seen, so that it is watched now.
-    const changed = notebook([code("c1", "print('changed')")]);
-    await ask("/api/sandboxes/drowsy/files/workspace/n.ipynb", { method: "PUT", body: changed });
-    await cell(page, 1).getByText("changed").waitFor();
-    const engine = `http://${example.engine.address.replace(/\/$/, "")}/sandboxes/drowsy`;
+    await put("changed");
+    await open.shown(page).getByText("changed").waitFor();
+    const engine = `http://${example.engine.address.replace(/\/$/, "")}/sandboxes/${open.id}`;
     const headers = { authorization };
     const state = async () => ((await (await fetch(engine, { headers })).json()) as { state?: string }).state;
     expect(await state()).toBe("running");
-    expect((await ask("/api/sandboxes/drowsy", { method: "DELETE" })).status).toBe(204);
+    expect((await ask(`/api/sandboxes/${open.id}`, { method: "DELETE" })).status).toBe(204);
     await page.getByText("The sandbox sleeps").waitFor();
-    await visitor.pictures("worker-notebook-asleep");
+    await visitor.pictures(`worker-${open.id}-asleep`);
     expect(await state()).not.toBe("running");
   });
 

@@ -50,11 +50,19 @@ export const session: ReadonlySignal<Session | undefined> = sessionNow;
 /** The traffic of the last second. */
 export const traffic: ReadonlySignal<Traffic> = trafficNow;
 
+let connecting = false;
+
 /** Connects, or finds out that somebody must sign in first. Also called to try again. */
 export async function start(): Promise<void> {
+  // Two tries at once would make two clients, and one of them would be nobody's for as long as the page lives.
+  if (connecting) return;
+  connecting = true;
   accessNow.value = { is: "checking" };
   try {
-    const client = await connect(address(), { name: "sandwire-console", window: WINDOW, giveUpAfter: GIVE_UP_MS });
+    const options = { name: "sandwire-console", window: WINDOW, giveUpAfter: GIVE_UP_MS };
+    const client = await connect(address(), options).finally(() => {
+      connecting = false;
+    });
     client.onStateChange(changed => {
       stateNow.value = changed;
       // Nothing will come of this client any more: the session may have run out, and then somebody must sign in.

@@ -32,9 +32,11 @@ export interface Prompt {
 
 /** The question that is shown. */
 export type Question =
-  | { readonly kind: "confirm"; readonly ask: Confirm; answer(choice: Choice): void }
-  | { readonly kind: "prompt"; readonly ask: Prompt; answer(text: string | undefined): void };
+  /** `id`: another one for each question. */
+  | { readonly kind: "confirm"; readonly id: number; readonly ask: Confirm; answer(choice: Choice): void }
+  | { readonly kind: "prompt"; readonly id: number; readonly ask: Prompt; answer(text: string | undefined): void };
 
+let count = 0;
 const open = signal<Question | undefined>(undefined);
 
 /** The question that is shown now. */
@@ -49,7 +51,7 @@ export async function confirm(ask: Confirm): Promise<boolean> {
 export function choose(ask: Confirm): Promise<Choice> {
   refuse();
   return new Promise(resolve => {
-    open.value = { kind: "confirm", ask, answer: settle(resolve) };
+    open.value = { kind: "confirm", id: ++count, ask, answer: settle(resolve) };
   });
 }
 
@@ -57,7 +59,7 @@ export function choose(ask: Confirm): Promise<Choice> {
 export function prompt(ask: Prompt): Promise<string | undefined> {
   refuse();
   return new Promise(resolve => {
-    open.value = { kind: "prompt", ask, answer: settle(resolve) };
+    open.value = { kind: "prompt", id: ++count, ask, answer: settle(resolve) };
   });
 }
 

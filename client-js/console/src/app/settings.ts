@@ -22,12 +22,17 @@ export function remembered<T>(name: string, initial: T, valid: (value: unknown) 
   return kept;
 }
 
+/** Whether what was found is yes or no. */
+export const isBoolean = (value: unknown): value is boolean => typeof value === "boolean";
+
+/** Whether what was found is a number. */
+export const isNumber = (value: unknown): value is number => typeof value === "number";
+
 /** The choice of colours. */
 export type ThemeChoice = "system" | "dark" | "light";
 
 const isTheme = (value: unknown): value is ThemeChoice => value === "system" || value === "dark" || value === "light";
-const isBoolean = (value: unknown): value is boolean => typeof value === "boolean";
-const isFontSize = (value: unknown): value is number => typeof value === "number" && value >= 8 && value <= 32;
+const isFontSize = (value: unknown): value is number => isNumber(value) && value >= 8 && value <= 32;
 
 /** Dark, light, or as the system says. */
 export const themeChoice: Signal<ThemeChoice> = remembered("theme", "system", isTheme);

@@ -2,9 +2,9 @@
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { type Choice, type Confirm, type Prompt, question } from "../app/dialogs.ts";
-import { messageOf } from "../app/toasts.ts";
+import { messageOf, toastError } from "../app/toasts.ts";
 import { Button } from "./button.tsx";
 import { TextField } from "./field.tsx";
 import { Spinner } from "./states.tsx";
@@ -38,7 +38,7 @@ export function Dialog(props: {
     // biome-ignore lint/a11y/useKeyWithClickEvents: the click beside the dialog has Escape as its key (onCancel).
     <dialog
       ref={ref}
-      class={props.class ? `dialog ${props.class}` : "dialog"}
+      class={props.class ? `floating dialog ${props.class}` : "floating dialog"}
       data-wide={props.wide ? "true" : undefined}
       aria-labelledby={props.bare ? undefined : id}
       aria-label={props.bare ? props.title : undefined}
@@ -64,27 +64,34 @@ export function Dialog(props: {
   );
 }
 
-/** A dialog with fields. What its action rejects with is said below them, until something else is typed. */
+/**
+ * A dialog with fields. What its action rejects with is said below them, until something else is typed; when it is closed
+ * by then, as a message.
+ */
 export function FormDialog(props: {
   title: string;
   /** Name of the button that does it. */
   action: string;
   /** Whether what stands in the fields can be sent. Default: true. */
   ready?: boolean;
-  onSubmit: () => void | Promise<void>;
+  /** Does it. The signal is aborted when the dialog is closed before that is done: then nobody waits for it any more. */
+  onSubmit: (closed: AbortSignal) => void | Promise<void>;
   onClose: () => void;
   children: ComponentChildren;
 }) {
   const { ready = true, onSubmit, onClose } = props;
   const busy = useSignal(false);
   const problem = useSignal<string | undefined>(undefined);
+  const closed = useMemo(() => new AbortController(), []);
+  useEffect(() => () => closed.abort(), [closed]);
   const submit = async () => {
     if (!ready || busy.value) return;
     busy.value = true;
     try {
-      await onSubmit();
+      await onSubmit(closed.signal);
     } catch (error) {
-      problem.value = messageOf(error);
+      if (closed.signal.aborted) toastError(`${props.title}: that did not work`, error);
+      else problem.value = messageOf(error);
     } finally {
       busy.value = false;
     }
@@ -122,8 +129,9 @@ export function FormDialog(props: {
 /** Shows the question of `app/dialogs.ts`. Mounted once. */
 export function Questions() {
   const asked = question.value;
-  if (asked?.kind === "confirm") return <ConfirmDialog ask={asked.ask} answer={asked.answer} />;
-  if (asked?.kind === "prompt") return <PromptDialog ask={asked.ask} answer={asked.answer} />;
+  // Another question is another dialog, also in the place of one that nobody has answered: it begins with nothing of that.
+  if (asked?.kind === "confirm") return <ConfirmDialog key={asked.id} ask={asked.ask} answer={asked.answer} />;
+  if (asked?.kind === "prompt") return <PromptDialog key={asked.id} ask={asked.ask} answer={asked.answer} />;
   return null;
 }
 

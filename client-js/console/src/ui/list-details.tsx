@@ -59,7 +59,7 @@ export function Details(props: {
   const { onClose } = props;
   return (
     <section class="details" aria-label={props.label}>
-      <header class="details-header">
+      <header class="header details-header">
         <Button class="phone-only" kind="ghost" icon="arrowLeft" label="Back to the list" onClick={onClose} />
         <h2 class="details-name truncate mono">{props.name}</h2>
         <StatusBadge status={props.status} />

@@ -50,7 +50,7 @@ export function MenuButton(props: { label: string; items: () => readonly MenuIte
       <div
         ref={menu}
         id={id}
-        class="menu"
+        class="floating menu"
         popover="auto"
         role="menu"
         tabIndex={-1}

@@ -13,7 +13,7 @@ export function Panel(props: {
 }) {
   return (
     <section class="panel" aria-label={props.title}>
-      <header class="panel-header">
+      <header class="header panel-header">
         <h1 class="panel-title">{props.title}</h1>
         <div class="panel-lead">{props.lead}</div>
         <div class="panel-tools">{props.tools}</div>

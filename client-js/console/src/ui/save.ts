@@ -10,13 +10,3 @@ export function saveBlob(blob: Blob, name: string): void {
   // The browser has taken the bytes when the click is handled; a while later it surely does not read them any more.
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
-
-/** Copies text; whether that was allowed. */
-export async function copyText(text: string): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return false;
-  }
-}

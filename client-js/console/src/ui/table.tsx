@@ -44,6 +44,9 @@ export function Table<Row>(props: {
   useEffect(() => {
     body.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" });
   }, [props.selected]);
+  // The row that the Tab key comes to: the one that is selected, when it is not filtered out.
+  const at = shown.findIndex(row => keyOf(row) === props.selected);
+  const stop = Math.max(0, at);
   const classOf = (column: Column<Row>) => (column.wideOnly ? "desktop-only-cell" : undefined);
   return (
     <table class="table" aria-label={props.label}>
@@ -81,13 +84,7 @@ export function Table<Row>(props: {
         {shown.map((row, index) => (
           <tr
             key={keyOf(row)}
-            tabIndex={
-              onOpen
-                ? (props.selected === undefined ? index === 0 : keyOf(row) === props.selected)
-                  ? 0
-                  : -1
-                : undefined
-            }
+            tabIndex={onOpen ? (index === stop ? 0 : -1) : undefined}
             data-clickable={onOpen ? "true" : undefined}
             aria-selected={props.selected === undefined ? undefined : keyOf(row) === props.selected}
             onClick={event => {

@@ -28,7 +28,7 @@ function ToastCard(props: { toast: Toast }) {
   const { toast } = props;
   const icon = toast.tone === "danger" ? "warning" : toast.tone === "ok" ? "check" : "info";
   return (
-    <div class="toast" data-tone={toast.tone}>
+    <div class="floating toast" data-tone={toast.tone}>
       <Icon name={icon} />
       <div class="toast-text">
         {toast.text}

@@ -3,6 +3,9 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
+/** The pause of what need not be asked again while somebody looks. */
+export const ONCE = 2 ** 31 - 1;
+
 /** What the last answer was. */
 export interface Poll<T> {
   /** The newest answer. It stays while a later one fails. */
@@ -55,7 +58,8 @@ async function run(
       early = true;
     };
     await ask();
-    if (early) continue;
+    // Nor is there anything to wait for when nobody looks any more: `wake` may be the next one's by now.
+    if (early || stop.aborted) continue;
     await new Promise<void>(resolve => {
       const timer = setInterval(() => {
         if (!document.hidden) done();

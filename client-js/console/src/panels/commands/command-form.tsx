@@ -3,10 +3,12 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { remembered } from "../../app/settings.ts";
+import { parseEnv } from "../../ui/env.ts";
 import { Button, KeyHint, TextField } from "../../ui/index.ts";
+import { DirectoryField, EnvironmentField } from "../../ui/run-fields.tsx";
 import { Select } from "../../ui/select.tsx";
 import { TextArea } from "../../ui/text-area.tsx";
-import { History, parseEnv } from "./history.ts";
+import { History } from "./history.ts";
 import type { RunOptions } from "./run.ts";
 
 /** What stands in the form. */
@@ -141,13 +143,7 @@ export function CommandForm(props: {
       </div>
       {more.value && (
         <div class="commands-options">
-          <TextField
-            label="Working directory"
-            mono
-            placeholder="the workspace"
-            value={cwd}
-            onInput={value => set({ cwd: value })}
-          />
+          <DirectoryField value={cwd} onInput={value => set({ cwd: value })} />
           <TextField
             label="At most, in seconds"
             placeholder="as long as it takes"
@@ -155,15 +151,7 @@ export function CommandForm(props: {
             error={wrongTimeout}
             onInput={value => set({ timeout: value })}
           />
-          <TextArea
-            label="Environment"
-            mono
-            rows={3}
-            placeholder="NAME=value"
-            value={env}
-            error={wrongEnv}
-            onInput={value => set({ env: value })}
-          />
+          <EnvironmentField placeholder="NAME=value" value={env} onInput={value => set({ env: value })} />
           <TextArea
             label="Standard input"
             mono

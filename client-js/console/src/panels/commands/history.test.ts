@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { History, parseEnv } from "./history.ts";
+import { History } from "./history.ts";
 
 test("back and forth, and what was being written comes back", () => {
   let history = new History(["ls", "make"]).add("git status");
@@ -33,11 +33,4 @@ test("a command stands once, as the newest; empty ones are not remembered; there
   for (let i = 0; i < 500; i += 1) many = many.add(`c${i}`);
   expect(many.commands.length).toBe(200);
   expect(many.commands.at(-1)).toBe("c499");
-});
-
-test("an environment as lines", () => {
-  expect(parseEnv("A=1\n\n# no\nB_2=x=y \nEMPTY=")).toEqual({ env: { A: "1", B_2: "x=y", EMPTY: "" } });
-  expect(parseEnv("A").problem).toContain("Line 1");
-  expect(parseEnv("=x").problem).toContain("Line 1");
-  expect(parseEnv("A=1\n2B=x").problem).toContain("line 2");
 });

@@ -5,6 +5,7 @@ import { useSignal } from "@preact/signals";
 import { useCallback, useEffect, useRef } from "preact/hooks";
 import { useActions } from "../../app/actions.ts";
 import type { PanelProps } from "../../app/panels.ts";
+import { envLines } from "../../ui/env.ts";
 import { Button, EmptyState, Panel } from "../../ui/index.ts";
 import { useFrames } from "../../ui/log/use-frames.ts";
 import { CommandForm, type Draft, EMPTY_DRAFT } from "./command-form.tsx";
@@ -73,12 +74,11 @@ export default function CommandsPanel(props: PanelProps) {
     void run.start(client);
   };
   const edit = ({ command, session, cwd, env, stdin, timeout }: RunOptions) => {
-    const lines = Object.entries(env).map(([name, value]) => `${name}=${value}`);
     draft.value = {
       command,
       session,
       cwd,
-      env: lines.join("\n"),
+      env: envLines(env),
       stdin,
       timeout: timeout === undefined ? "" : String(timeout),
     };

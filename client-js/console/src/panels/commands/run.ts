@@ -3,6 +3,7 @@
 import type { Exit } from "../../../../src/kinds/command.ts";
 import type { Commands } from "../../../../src/kinds/exec.ts";
 import { type LogBounds, LogWindow } from "../../ui/log/log-window.ts";
+import { nextFrame } from "../../ui/next-frame.ts";
 
 /** What a person said about a command. */
 export interface RunOptions {
@@ -94,11 +95,4 @@ export class CommandRun {
   cancel(): void {
     this.#stop.abort();
   }
-}
-
-function nextFrame(): Promise<void> {
-  return new Promise(resolve => {
-    if (document.hidden) resolve();
-    else requestAnimationFrame(() => resolve());
-  });
 }

@@ -4,13 +4,14 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { useActions } from "../../app/actions.ts";
 import { confirm, prompt } from "../../app/dialogs.ts";
+import { useLeaveGuard } from "../../app/leave-guard.ts";
 import type { PanelProps } from "../../app/panels.ts";
 import { say } from "../../app/routes.ts";
-import { remembered } from "../../app/settings.ts";
+import { isBoolean, isNumber, remembered } from "../../app/settings.ts";
 import { toast } from "../../app/toasts.ts";
+import { copyText } from "../../ui/copy.ts";
 import { Button, EmptyState, MenuButton, type MenuItem, SplitPane } from "../../ui/index.ts";
 import { useFrames } from "../../ui/log/use-frames.ts";
-import { copyText } from "../../ui/save.ts";
 import { openTerminal } from "../terminals/open.ts";
 import { ContentView } from "./content-view.tsx";
 import { DocumentBar } from "./document-bar.tsx";
@@ -25,14 +26,14 @@ import { TransfersTray } from "./transfers-tray.tsx";
 import { opensAsDirectory, type Row } from "./tree.ts";
 import { type TreeActions, TreeView } from "./tree-view.tsx";
 import { UploadQueue } from "./uploads.ts";
-import { useUnsavedGuard, useWatchedDocument } from "./use-document.ts";
+import { useWatchedFile } from "./use-watched-file.ts";
 
 /** Files that are uploaded at once. */
 const PARALLEL = 3;
 
 /** Whether hidden files are shown, and the width of the tree. */
-const hidden = remembered("files-hidden", false, (value): value is boolean => typeof value === "boolean");
-const ratio = remembered("files-ratio", 0.26, (value): value is number => typeof value === "number");
+const hidden = remembered("files-hidden", false, isBoolean);
+const ratio = remembered("files-ratio", 0.26, isNumber);
 
 /** The panel when the workspace is known. */
 export function FilesBrowser(props: PanelProps & { workspace: string }) {
@@ -71,8 +72,10 @@ export function FilesBrowser(props: PanelProps & { workspace: string }) {
     store.setActive(active);
     return () => store.setActive(false);
   }, [store, active]);
-  useWatchedDocument(client, documents, active);
-  useUnsavedGuard(documents);
+  const current = documents.get(documents.current.value);
+  const watched = active && current?.state === "ready" ? current : undefined;
+  useWatchedFile(client, watched?.path, async () => watched && documents.check(watched.id));
+  useLeaveGuard(documents.all.value.some(document => document.dirty));
 
   // The address says which file is seen.
   const asked = props.path.length === 0 ? undefined : `/${props.path.join("/")}`;
@@ -82,7 +85,6 @@ export function FilesBrowser(props: PanelProps & { workspace: string }) {
     documents.open(asked);
     if (isWithin(store.tree.root, asked)) void store.reveal(asked);
   }, [active, asked]);
-  const current = documents.get(documents.current.value);
   useEffect(() => {
     if (!active) return;
     // What is seen now: the address may just have opened another one.
@@ -184,7 +186,7 @@ export function FilesBrowser(props: PanelProps & { workspace: string }) {
         : ([{ title: "Open", icon: "eye", keys: "Enter", run: () => open(path) }] as const)),
       { separator: true },
       { title: directory ? "Download as tar" : "Download", icon: "download", run: () => download(path) },
-      { title: "Copy the path", icon: "copy", run: () => void copyText(shown(path)) },
+      { title: "Copy the path", icon: "copy", run: () => void copyText(shown(path), undefined, shown(path)) },
       { separator: true },
       { title: "Rename…", icon: "edit", keys: "F2", run: () => actions.rename(path) },
       { title: "Move…", run: () => void operations.move(path).then(select) },
@@ -279,7 +281,7 @@ export function FilesBrowser(props: PanelProps & { workspace: string }) {
         }}
         first={
           <div class="files-side">
-            <header class="files-side-header">
+            <header class="header files-side-header">
               <nav class="files-crumbs" aria-label="Folder">
                 {breadcrumbs(root.value).map((crumb, i, all) => (
                   <span key={crumb.path}>

@@ -1,7 +1,8 @@
 /** The tabs of the open files, and below them where the file is and what can be done with it. */
 
 import { navigate } from "../../app/routes.ts";
-import { Button, formatBytes, Icon } from "../../ui/index.ts";
+import { FileTabs } from "../../ui/file-tabs.tsx";
+import { Button, formatBytes } from "../../ui/index.ts";
 import type { Document, Documents } from "./documents.ts";
 import { modeText, nameOf, parentOf, shown } from "./paths.ts";
 
@@ -14,54 +15,19 @@ export function DocumentBar(props: {
   onDownload: (path: string) => void;
 }) {
   const { documents, current } = props;
-  const all = documents.all.value;
+  const tabs = documents.all.value.map(document => ({
+    key: document.id,
+    name: shown(nameOf(document.path)),
+    path: shown(document.path),
+    current: document.id === current?.id,
+    unsaved: document.dirty,
+    show: () => documents.show(document.id),
+    close: () => props.onClose(document),
+  }));
   const editable = current?.content?.type === "text";
   return (
     <header class="files-bar">
-      <nav class="files-tabs" aria-label="Open files">
-        {all.map((document, index) => (
-          <span key={document.id} class="files-tab" data-selected={document.id === current?.id ? "true" : undefined}>
-            <button
-              type="button"
-              class="files-tab-name"
-              aria-current={document.id === current?.id ? "true" : undefined}
-              tabIndex={document.id === current?.id ? 0 : -1}
-              title={shown(document.path)}
-              onClick={() => documents.show(document.id)}
-              onAuxClick={event => {
-                if (event.button === 1) props.onClose(document);
-              }}
-              onKeyDown={event => {
-                const to = { ArrowLeft: index - 1, ArrowRight: index + 1 }[event.key];
-                const next = to === undefined ? undefined : all[(to + all.length) % all.length];
-                if (event.key === "Delete") props.onClose(document);
-                if (next === undefined) return;
-                event.preventDefault();
-                documents.show(next.id);
-                const tabs = event.currentTarget.closest("nav")?.querySelectorAll<HTMLElement>(".files-tab-name");
-                tabs?.[all.indexOf(next)]?.focus();
-              }}
-            >
-              <span class="truncate">{shown(nameOf(document.path))}</span>
-              {document.dirty && (
-                <>
-                  <span class="files-unsaved" aria-hidden="true" />
-                  <span class="visually-hidden">, not saved</span>
-                </>
-              )}
-            </button>
-            <button
-              type="button"
-              class="files-tab-close"
-              tabIndex={-1}
-              aria-label={`Close ${shown(nameOf(document.path))}`}
-              onClick={() => props.onClose(document)}
-            >
-              <Icon name="close" size={12} />
-            </button>
-          </span>
-        ))}
-      </nav>
+      <FileTabs label="Open files" panel="files" tabs={tabs} />
       {current !== undefined && (
         <div class="files-about">
           <Button

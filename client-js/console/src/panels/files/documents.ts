@@ -89,8 +89,7 @@ export class Documents {
 
   /** Closes a document, with its changes. The one that was seen before is seen then. */
   close(id: number): void {
-    const content = this.get(id)?.content;
-    if (content?.type === "image") URL.revokeObjectURL(content.url);
+    release(this.get(id)?.content);
     this.#seen = this.#seen.filter(other => other !== id);
     this.all.value = this.all.value.filter(document => document.id !== id);
     if (this.current.value === id) this.current.value = this.#seen.at(-1);
@@ -98,22 +97,7 @@ export class Documents {
 
   /** Reads the file again; changes here are lost. */
   async reload(id: number): Promise<void> {
-    const document = this.get(id);
-    if (document === undefined) return;
-    try {
-      const read = await readDocument(this.#client, document.path);
-      if (document.content?.type === "image") URL.revokeObjectURL(document.content.url);
-      this.#set(id, {
-        ...read,
-        state: "ready",
-        error: undefined,
-        dirty: false,
-        conflict: undefined,
-        revision: document.revision + 1,
-      });
-    } catch (error) {
-      this.#set(id, { state: "failed", error });
-    }
+    await this.#read(id, () => true);
   }
 
   /** The file may be another now: one without changes is read again, for others a person is asked. */
@@ -127,7 +111,7 @@ export class Documents {
       if (now.code === "FILE_NOT_FOUND" && document.state === "ready") this.#set(id, { conflict: "gone" });
     } else if ("etag" in now && (now.etag ?? "") !== document.etag) {
       if (before.dirty) this.#set(id, { conflict: "changed" });
-      else await this.reload(id);
+      else await this.#read(id, document => !document.dirty);
     } else if (before.conflict !== undefined) this.#set(id, { conflict: undefined });
   }
 
@@ -179,6 +163,29 @@ export class Documents {
     }
   }
 
+  /** Reads the file. `mayReplace` is asked when that is done: there may be changes here by then. */
+  async #read(id: number, mayReplace: (document: Document) => boolean): Promise<void> {
+    const path = this.get(id)?.path;
+    if (path === undefined) return;
+    let change: Partial<Document>;
+    try {
+      change = { ...(await readDocument(this.#client, path)), state: "ready", error: undefined };
+    } catch (error) {
+      change = { state: "failed", error };
+    }
+    const now = this.get(id);
+    if (now !== undefined && mayReplace(now)) {
+      if (change.state === "ready") {
+        release(now.content);
+        change = { ...change, dirty: false, conflict: undefined, revision: now.revision + 1 };
+      }
+      this.#set(id, change);
+      return;
+    }
+    release(change.content);
+    this.#set(id, { conflict: "changed" });
+  }
+
   #closeOldest(): void {
     if (this.all.value.length <= MOST_OPEN) return;
     const oldest = this.#seen.find(id => id !== this.current.value && this.get(id)?.dirty === false);
@@ -188,6 +195,11 @@ export class Documents {
   #set(id: number, change: Partial<Document>): void {
     this.all.value = this.all.value.map(document => (document.id === id ? { ...document, ...change } : document));
   }
+}
+
+/** A picture takes memory until its address is taken back. */
+function release(content: Content | undefined): void {
+  if (content?.type === "image") URL.revokeObjectURL(content.url);
 }
 
 async function readDocument(

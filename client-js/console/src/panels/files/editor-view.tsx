@@ -3,17 +3,17 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { useActions } from "../../app/actions.ts";
-import { confirm } from "../../app/dialogs.ts";
-import { remembered } from "../../app/settings.ts";
+import { isBoolean, remembered } from "../../app/settings.ts";
 import { toast, toastError } from "../../app/toasts.ts";
-import { Button, ErrorState, Icon, Loading, Spinner } from "../../ui/index.ts";
+import { ErrorState, Icon, Loading, Spinner } from "../../ui/index.ts";
 import type { Document, Documents } from "./documents.ts";
 import type { Editor } from "./editor.ts";
+import { FileConflict } from "./file-conflict.tsx";
 import type { LineBreak } from "./file-kind.ts";
 import { nameOf, shown } from "./paths.ts";
 
 /** Whether long lines are broken at the edge. */
-const wrap = remembered("editor-wrap", false, (value): value is boolean => typeof value === "boolean");
+const wrap = remembered("editor-wrap", false, isBoolean);
 
 /** What can be done with the texts that are open, from outside their editors. */
 export type Saves = Map<number, () => Promise<boolean>>;
@@ -138,35 +138,20 @@ export function EditorPane(props: {
     },
   ]);
 
-  const reload = async () => {
-    const yes = await confirm({
-      title: `Read ${shown(nameOf(file.path))} again?`,
-      text: "What you changed here and did not save is lost.",
-      action: "Read again",
-      danger: true,
-    });
-    if (yes) await documents.reload(id);
-  };
   const keep = async () => {
     if (await save(true)) toast(`${shown(nameOf(file.path))} was saved`, { tone: "ok" });
   };
 
   return (
     <div class="files-editor">
-      {file.conflict !== undefined && (
-        <div class="files-conflict" role="alert">
-          <Icon name="warning" />
-          <span class="files-conflict-text">
-            {file.conflict === "changed"
-              ? "The file was changed by somebody else since it was read, and you have changes that are not saved."
-              : "The file is gone."}
-          </span>
-          {file.conflict === "changed" && <Button onClick={() => void reload()}>Take theirs</Button>}
-          <Button kind="primary" onClick={() => void keep()}>
-            {file.conflict === "changed" ? "Save mine" : "Save it again"}
-          </Button>
-        </div>
-      )}
+      <FileConflict
+        class="files-conflict"
+        path={file.path}
+        conflict={file.conflict}
+        lost="What you changed here and did not save is lost."
+        onRead={() => documents.reload(id)}
+        onSave={() => void keep()}
+      />
       {readOnly !== undefined && (
         <div class="files-notice">
           <Icon name="info" />

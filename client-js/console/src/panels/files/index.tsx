@@ -2,17 +2,15 @@
 
 import type { PanelProps } from "../../app/panels.ts";
 import { ErrorState, Loading, Panel } from "../../ui/index.ts";
-import { usePoll } from "../../ui/use-poll.ts";
+import { ONCE, usePoll } from "../../ui/use-poll.ts";
 import { FilesBrowser } from "./browser.tsx";
 import "./syntax.css";
 import "./files.css";
 
-/** Asked once: the workspace does not change while the server runs. */
-const ONCE = 2 ** 31 - 1;
-
 /** The panel. */
 export default function FilesPanel(props: PanelProps) {
   const { client, active } = props;
+  // The workspace does not change while the server runs.
   const info = usePoll(active, ONCE, signal => client.info({ signal }));
   if (info.data !== undefined) return <FilesBrowser {...props} workspace={info.data.workspace} />;
   return (

@@ -16,6 +16,9 @@ const MOST_LINKS = 200;
 /** Questions that are on their way at once. */
 const PARALLEL = 8;
 
+/** A directory that is being listed. */
+type Listing = ReturnType<Trees["iterateFiles"]>;
+
 /** The tree of one root directory. */
 export class FileStore {
   readonly tree: FileTree;
@@ -25,7 +28,7 @@ export class FileStore {
   readonly #client: Trees;
   readonly #watches: Watches;
   /** What is left to list of directories with more than a page. */
-  readonly #rest = new Map<string, AsyncIterator<FileInfo>>();
+  readonly #rest = new Map<string, Listing>();
   #active = false;
 
   constructor(client: Trees, root: string) {
@@ -39,7 +42,10 @@ export class FileStore {
     if (active === this.#active) return;
     this.#active = active;
     if (active) this.refresh();
-    else this.#watches.set([]);
+    else {
+      this.#watches.set([]);
+      for (const dir of [...this.#rest.keys()]) this.#giveUp(dir);
+    }
   }
 
   /** Lists everything that is seen again. */
@@ -51,6 +57,7 @@ export class FileStore {
   toggle(path: string): void {
     if (this.tree.isOpen(path)) {
       this.tree.close(path);
+      this.#giveUp(path);
       this.#touch();
     } else this.open(path);
   }
@@ -81,10 +88,9 @@ export class FileStore {
     this.tree.loading(path);
     this.#touch();
     try {
-      const files = this.#client.iterateFiles(toWire(path))[Symbol.asyncIterator]();
-      this.#rest.delete(path);
+      const files = this.#client.iterateFiles(toWire(path));
       const { entries, more } = await take(files);
-      if (more) this.#rest.set(path, files);
+      this.#keep(path, more ? files : undefined);
       this.tree.loaded(path, entries, more);
       this.#touch();
       await this.#followLinks(path, entries);
@@ -101,7 +107,7 @@ export class FileStore {
     this.#rest.delete(path);
     try {
       const { entries, more } = await take(files);
-      if (more) this.#rest.set(path, files);
+      this.#keep(path, more ? files : undefined);
       this.tree.loadedMore(path, entries, more);
       this.#touch();
       await this.#followLinks(path, entries);
@@ -122,6 +128,20 @@ export class FileStore {
       this.tree.patch(dir, nameOf(path), undefined);
     }
     this.#touch();
+  }
+
+  /** What is left to list of a directory is listed when a person asks; while nobody looks it is of no use. */
+  #keep(path: string, files: Listing | undefined): void {
+    this.#giveUp(path);
+    if (files === undefined) return;
+    if (this.#active) this.#rest.set(path, files);
+    else void files.return();
+  }
+
+  /** A listing that is not read to its end takes a channel until it is given up. */
+  #giveUp(path: string): void {
+    void this.#rest.get(path)?.return();
+    this.#rest.delete(path);
   }
 
   async #changed(dir: string, changes: Changes): Promise<void> {
@@ -164,7 +184,7 @@ export function entryOf(info: FileInfo, name: string = fromWire(info.rawPath ?? 
   };
 }
 
-async function take(files: AsyncIterator<FileInfo>): Promise<{ entries: Entry[]; more: boolean }> {
+async function take(files: Listing): Promise<{ entries: Entry[]; more: boolean }> {
   const entries: Entry[] = [];
   while (entries.length < PAGE) {
     const next = await files.next();

@@ -7,11 +7,12 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { useActions } from "../../app/actions.ts";
 import { choose, prompt } from "../../app/dialogs.ts";
+import { useLeaveGuard } from "../../app/leave-guard.ts";
 import type { PanelProps } from "../../app/panels.ts";
 import { say } from "../../app/routes.ts";
 import { toast, toastError } from "../../app/toasts.ts";
 import { Button, EmptyState, ErrorState, Loading, Panel } from "../../ui/index.ts";
-import { usePoll } from "../../ui/use-poll.ts";
+import { ONCE, usePoll } from "../../ui/use-poll.ts";
 import { join, nameOf, normal, shown, toWire } from "../files/paths.ts";
 import { emptyCell, serializeNotebook } from "./ipynb.ts";
 import { KernelsDialog } from "./kernels-dialog.tsx";
@@ -20,10 +21,8 @@ import { NotebookView } from "./notebook-view.tsx";
 import { OpenDialog } from "./open-dialog.tsx";
 import { Notebooks } from "./store.ts";
 import { TabBar } from "./tab-bar.tsx";
-import { useLeaveGuard, useSpecs, useWatchedNotebook } from "./use-notebook.ts";
+import { isLeftUnfinished, useSpecs, useWatchedNotebook } from "./use-notebook.ts";
 
-/** Asked once: the workspace does not change while the server runs. */
-const ONCE = 2 ** 31 - 1;
 /** Names that are tried for a new one. */
 const MOST_NAMES = 50;
 
@@ -32,13 +31,14 @@ export default function NotebooksPanel(props: PanelProps) {
   const { client, active } = props;
   const notebooks = useMemo(() => new Notebooks(client), [client]);
   useEffect(() => () => notebooks.dispose(), [notebooks]);
+  // The workspace does not change while the server runs.
   const info = usePoll(active, ONCE, signal => client.info({ signal }));
   const { specs, error: wrong } = useSpecs(client, active);
   const opening = useSignal(false);
   const listing = useSignal(false);
   const current = notebooks.current.value;
   useWatchedNotebook(client, current, active);
-  useLeaveGuard(notebooks.all.value);
+  useLeaveGuard(isLeftUnfinished(notebooks.all.value));
 
   const open = (path: string) => {
     opening.value = false;

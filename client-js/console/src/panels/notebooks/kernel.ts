@@ -3,8 +3,9 @@
 import { type Signal, signal } from "@preact/signals";
 import type { CodeContext, KernelSpec } from "../../../../src/kinds/code/context.ts";
 import type { CodeEvent } from "../../../../src/kinds/code/run.ts";
+import { isAsleep } from "../../app/asleep.ts";
 import type { Client } from "../../app/client.ts";
-import { isAsleep } from "./asleep.ts";
+import { nextFrame } from "../../ui/next-frame.ts";
 import type { Cell } from "./cell.ts";
 import { displayOf } from "./outputs.ts";
 
@@ -273,11 +274,4 @@ export function contextId(path: string): string {
   for (const byte of new TextEncoder().encode(path)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   const legible = path.replace(/^\//, "").replace(/[^A-Za-z0-9._-]+/g, "_");
   return `notebook-${legible.slice(-100)}-${hash.toString(16).padStart(8, "0")}`;
-}
-
-function nextFrame(): Promise<void> {
-  return new Promise(resolve => {
-    if (document.hidden) resolve();
-    else requestAnimationFrame(() => resolve());
-  });
 }

@@ -4,9 +4,9 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { KernelSpec } from "../../../../src/kinds/code/context.ts";
 import { useActions } from "../../app/actions.ts";
-import { confirm } from "../../app/dialogs.ts";
 import { toast, toastError } from "../../app/toasts.ts";
-import { Button, ErrorState, Icon, Loading } from "../../ui/index.ts";
+import { Button, ErrorState, Loading } from "../../ui/index.ts";
+import { FileConflict } from "../files/file-conflict.tsx";
 import { nameOf, shown } from "../files/paths.ts";
 import type { Cell } from "./cell.ts";
 import { type CellActions, CellView, type Focus } from "./cell-view.tsx";
@@ -127,7 +127,14 @@ export function NotebookView(props: {
     <div class="notebooks-view syntax">
       <KernelBar notebook={notebook} specs={specs} onRunAll={runAll} onSave={() => void save()} />
       <KernelNotice notebook={notebook} specs={specs} wrong={props.wrong} />
-      <Conflict notebook={notebook} onSave={() => void save(true)} />
+      <FileConflict
+        class="notebooks-notice"
+        path={notebook.path}
+        conflict={notebook.conflict.value}
+        lost="What you changed here and did not save is lost, outputs too."
+        onRead={() => notebook.load()}
+        onSave={() => void save(true)}
+      />
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys are those of the cells in it. */}
       <div class="notebooks-cells" onKeyDown={onKeyDown}>
         {notebook.cells.value.map((cell, i) => (
@@ -157,35 +164,6 @@ export function NotebookView(props: {
           </Button>
         </div>
       </div>
-    </div>
-  );
-}
-
-function Conflict(props: { notebook: Notebook; onSave: () => void }) {
-  const { notebook } = props;
-  const conflict = notebook.conflict.value;
-  if (conflict === undefined) return null;
-  const reload = async () => {
-    const yes = await confirm({
-      title: `Read ${shown(nameOf(notebook.path))} again?`,
-      text: "What you changed here and did not save is lost, outputs too.",
-      action: "Read again",
-      danger: true,
-    });
-    if (yes) await notebook.load();
-  };
-  return (
-    <div class="notebooks-notice" data-tone="warn" role="alert">
-      <Icon name="warning" />
-      <span>
-        {conflict === "changed"
-          ? "The file was changed by somebody else since it was read, and you have changes that are not saved."
-          : "The file is gone."}
-      </span>
-      {conflict === "changed" && <Button onClick={() => void reload()}>Take theirs</Button>}
-      <Button kind="primary" onClick={props.onSave}>
-        {conflict === "changed" ? "Save mine" : "Save it again"}
-      </Button>
     </div>
   );
 }

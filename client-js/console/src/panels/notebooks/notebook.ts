@@ -67,6 +67,11 @@ export class Notebook {
     return { name: text(kernelspec?.["name"]), language: text(kernelspec?.["language"]) ?? text(info?.["name"]) };
   }
 
+  /** Whether there is something here, or comes, that the file has not. */
+  get #unsaved(): boolean {
+    return this.dirty.peek() || this.kernel.working;
+  }
+
   /** Reads the file when that was not begun yet. */
   open(): void {
     if (this.#opened) return;
@@ -76,6 +81,11 @@ export class Notebook {
 
   /** Reads the file; changes here are lost. */
   async load(): Promise<void> {
+    await this.#read(() => true);
+  }
+
+  /** Reads the file. `mayReplace` is asked when that is done: there may be changes here by then. */
+  async #read(mayReplace: () => boolean): Promise<void> {
     try {
       const stream = await this.#client.readFile(toWire(this.path), { encoding: "stream" });
       if (stream.info.size > MOST_FILE) {
@@ -85,6 +95,10 @@ export class Notebook {
       const text = await new Response(stream as ReadableStream<Uint8Array<ArrayBuffer>>).text();
       const { etag = "" } = await stream.result;
       const { raw, cells } = parseNotebook(text);
+      if (!mayReplace()) {
+        this.conflict.value = "changed";
+        return;
+      }
       this.#raw = raw;
       this.#etag = etag;
       this.#room = new Room(MOST_OUTPUT);
@@ -104,6 +118,10 @@ export class Notebook {
         if (left.includes(cell.id)) cell.problem.value = new Error(LEFT);
       }
     } catch (error) {
+      if (!mayReplace()) {
+        this.conflict.value = "changed";
+        return;
+      }
       batch(() => {
         this.error.value = error;
         this.state.value = "failed";
@@ -120,8 +138,8 @@ export class Notebook {
     if ("code" in now) {
       if (now.code === "FILE_NOT_FOUND") this.conflict.value = "gone";
     } else if (!("etag" in now) || now.etag === etag) this.conflict.value = undefined;
-    else if (this.dirty.peek() || this.kernel.working) this.conflict.value = "changed";
-    else await this.load();
+    else if (this.#unsaved) this.conflict.value = "changed";
+    else await this.#read(() => !this.#unsaved);
   }
 
   /**

@@ -4,8 +4,7 @@ import { useEffect } from "preact/hooks";
 import type { KernelSpec } from "../../../../src/kinds/code/context.ts";
 import type { Client } from "../../app/client.ts";
 import { usePoll } from "../../ui/use-poll.ts";
-import { toWire } from "../files/paths.ts";
-import { isAsleep } from "./asleep.ts";
+import { useWatchedFile } from "../files/use-watched-file.ts";
 import type { Notebook } from "./notebook.ts";
 
 /** Milliseconds between two looks at the kernel: only what others do with it, and its death, would not be known. */
@@ -20,20 +19,7 @@ export function useWatchedNotebook(client: Client, notebook: Notebook | undefine
   });
   const { refresh } = poll;
   useEffect(() => refresh(), [notebook]);
-  useEffect(() => {
-    if (!active || !ready || notebook === undefined) return undefined;
-    const stop = new AbortController();
-    const watch = async () => {
-      // Before the watch stood somebody may have changed it.
-      const changes = await client.watch(toWire(notebook.path), { recursive: false, signal: stop.signal });
-      await notebook.check();
-      for await (const _ of changes) await notebook.check();
-    };
-    watch()
-      .catch((error: unknown) => (stop.signal.aborted || isAsleep(error) ? undefined : notebook.check()))
-      .catch(() => {});
-    return () => stop.abort();
-  }, [client, notebook, active, ready]);
+  useWatchedFile(client, active && ready ? notebook?.path : undefined, async () => notebook?.check());
 }
 
 /** The kernels that are installed; nothing before they are known. */
@@ -46,15 +32,9 @@ export function useSpecs(
   return { specs: data, error };
 }
 
-/** Asks before the page is left with changes that are not saved, or with cells that run: those end with the page. */
-export function useLeaveGuard(notebooks: readonly Notebook[]): void {
-  const guarded = notebooks.some(
+/** Whether there are changes that are not saved, or cells that run: those end with the page. */
+export function isLeftUnfinished(notebooks: readonly Notebook[]): boolean {
+  return notebooks.some(
     notebook => notebook.dirty.value || notebook.cells.value.some(cell => cell.state.value !== "idle"),
   );
-  useEffect(() => {
-    if (!guarded) return undefined;
-    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
-    addEventListener("beforeunload", ask);
-    return () => removeEventListener("beforeunload", ask);
-  }, [guarded]);
 }

@@ -2,13 +2,13 @@
 
 import "./ports.css";
 import { useSignal } from "@preact/signals";
-import { useRef } from "preact/hooks";
 import { useActions } from "../../app/actions.ts";
 import { confirm, prompt } from "../../app/dialogs.ts";
 import type { PanelProps } from "../../app/panels.ts";
 import { href, navigate } from "../../app/routes.ts";
-import { remembered } from "../../app/settings.ts";
+import { isNumber, remembered } from "../../app/settings.ts";
 import { toastError } from "../../app/toasts.ts";
+import { useWanted } from "../../app/use-wanted.ts";
 import {
   Badge,
   Button,
@@ -27,7 +27,7 @@ import { type PortActions, Preview } from "./preview.tsx";
 /** Milliseconds between two looks. */
 const PAUSE = 2000;
 
-const ratio = remembered("ports-ratio", 0.42, (value): value is number => typeof value === "number");
+const ratio = remembered("ports-ratio", 0.42, isNumber);
 
 const COLUMNS: readonly Column<PortRow>[] = [
   { id: "port", title: "Port", cell: row => <span class="ports-number mono">{row.port}</span>, sort: row => row.port },
@@ -80,10 +80,7 @@ export default function PortsPanel(props: PanelProps) {
   const poll = usePoll(active, PAUSE, signal => client.listPorts({ signal }));
   const busy = useSignal(false);
   const rows = poll.data === undefined ? [] : portRows(poll.data.ports, poll.data.exposed);
-  // While another panel is shown the address is that panel's.
-  const last = useRef(props.path[0]);
-  if (active) last.current = props.path[0];
-  const wanted = parsePort(last.current ?? "");
+  const wanted = parsePort(useWanted(props) ?? "");
   const selected = rows.find(row => row.port === wanted);
 
   const expose = async (port: number, localHost: boolean) => {

@@ -1,9 +1,8 @@
 /** What a port serves, in a frame of its own origin. */
 
 import { useSignal } from "@preact/signals";
-import { toast } from "../../app/toasts.ts";
+import { copyText } from "../../ui/copy.ts";
 import { Button, EmptyState, Icon, TextField } from "../../ui/index.ts";
-import { copyText } from "../../ui/save.ts";
 import { type PortRow, previewUrl } from "./port-list.ts";
 
 /** What can be done with a port. */
@@ -34,10 +33,6 @@ export function Preview(props: { row: PortRow; busy: boolean; actions: PortActio
     shown.value = path.value;
     round.value += 1;
   };
-  const copy = async () => {
-    if (await copyText(address)) toast("The address was copied", { tone: "ok" });
-    else toast("The browser did not allow copying", { tone: "danger", detail: address });
-  };
   return (
     <section class="ports-preview" aria-label={`Preview of port ${row.port}`}>
       <header class="ports-preview-bar">
@@ -63,7 +58,12 @@ export function Preview(props: { row: PortRow; busy: boolean; actions: PortActio
             }}
           />
         </form>
-        <Button kind="ghost" icon="copy" label="Copy the address" onClick={() => void copy()} />
+        <Button
+          kind="ghost"
+          icon="copy"
+          label="Copy the address"
+          onClick={() => void copyText(address, "The address was copied", address)}
+        />
         <a
           class="button"
           data-kind="ghost"

@@ -6,6 +6,7 @@ import type { Processes } from "../../../../src/kinds/process.ts";
 import { useActions } from "../../app/actions.ts";
 import { confirm } from "../../app/dialogs.ts";
 import { toast, toastError } from "../../app/toasts.ts";
+import { copyText } from "../../ui/copy.ts";
 import {
   Button,
   Details,
@@ -22,7 +23,6 @@ import {
   tabPanelId,
 } from "../../ui/index.ts";
 import { LogPane } from "../../ui/log/log-pane.tsx";
-import { copyText } from "../../ui/save.ts";
 import type { LiveProcess } from "./live.ts";
 import { downloadLog, type LogClient, processLog } from "./process-log.ts";
 import { age, isAlive, statusText } from "./process-table.ts";
@@ -167,7 +167,11 @@ export function ProcessDetails(props: {
                 run: () => void signal(name),
               })),
               { separator: true },
-              { title: "Copy the command", icon: "copy", run: () => void copyText(process.command) },
+              {
+                title: "Copy the command",
+                icon: "copy",
+                run: () => void copyText(process.command, undefined, process.command),
+              },
               { title: "Remove…", icon: "trash", danger: true, run: () => void remove() },
             ]}
           />

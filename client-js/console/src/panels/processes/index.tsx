@@ -6,8 +6,9 @@ import { useRef } from "preact/hooks";
 import { useActions } from "../../app/actions.ts";
 import type { PanelProps } from "../../app/panels.ts";
 import { navigate } from "../../app/routes.ts";
-import { remembered } from "../../app/settings.ts";
+import { isNumber, remembered } from "../../app/settings.ts";
 import { toast, toastError } from "../../app/toasts.ts";
+import { useWanted } from "../../app/use-wanted.ts";
 import {
   Button,
   type Column,
@@ -32,7 +33,7 @@ import { age, chosen, isAlive, statusText, type Which } from "./process-table.ts
 import { StartDialog } from "./start-dialog.tsx";
 
 /** Part of the height that the table has beside the details. */
-const ratio = remembered("processes-ratio", 0.4, (value): value is number => typeof value === "number");
+const ratio = remembered("processes-ratio", 0.4, isNumber);
 
 const COLUMNS: readonly Column<LiveProcess>[] = [
   {
@@ -99,11 +100,8 @@ export default function ProcessesPanel(props: PanelProps) {
   const field = useRef<HTMLInputElement>(null);
   const all = poll.data ?? [];
   const rows = chosen(all, which.value, filter.value);
-  const [wanted] = props.path;
-  // While another panel is shown the address is that panel's.
-  const last = useRef(wanted);
-  if (active) last.current = wanted;
-  const selected = all.find(row => row.id === last.current);
+  const wanted = useWanted(props);
+  const selected = all.find(row => row.id === wanted);
 
   const start = () => {
     dialog.value = { launch: EMPTY_LAUNCH };
@@ -252,9 +250,7 @@ export default function ProcessesPanel(props: PanelProps) {
             )
           }
           gone={
-            selected === undefined && last.current !== undefined
-              ? `There is no process “${last.current}” any more.`
-              : undefined
+            selected === undefined && wanted !== undefined ? `There is no process “${wanted}” any more.` : undefined
           }
         />
       )}

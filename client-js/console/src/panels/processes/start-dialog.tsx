@@ -3,11 +3,11 @@
 import { useSignal } from "@preact/signals";
 import type { Process } from "../../../../src/kinds/process/handle.ts";
 import type { Processes } from "../../../../src/kinds/process.ts";
+import { parseEnv } from "../../ui/env.ts";
 import { idProblem } from "../../ui/id-problem.ts";
 import { FormDialog, TextField } from "../../ui/index.ts";
+import { DirectoryField, EnvironmentField, NameField } from "../../ui/run-fields.tsx";
 import { SegmentedField } from "../../ui/segmented.tsx";
-import { TextArea } from "../../ui/text-area.tsx";
-import { parseEnv } from "../commands/history.ts";
 import { type Launch, rememberLaunch } from "./launches.ts";
 
 const RESTARTS = [
@@ -32,26 +32,28 @@ export function StartDialog(props: {
   const set = (change: Partial<Launch>) => {
     launch.value = { ...launch.value, ...change };
   };
-  const wrongEnv = parseEnv(env).problem;
-  const wrongId = idProblem(id);
+  const { env: variables, problem: wrongEnv } = parseEnv(env);
 
-  const start = async () => {
-    if (props.replaces !== undefined) await props.replaces.remove({ force: true });
+  const start = async (closed: AbortSignal) => {
+    await props.replaces?.remove({ force: true }).catch((error: { code?: unknown }) => {
+      // The one before is gone already when the start was refused, and what it was refused for is mended now.
+      if (error.code !== "PROCESS_NOT_FOUND") throw error;
+    });
     const process = await props.client.startProcess(command, {
       ...(id === "" ? {} : { id }),
       ...(cwd === "" ? {} : { cwd }),
-      env: parseEnv(env).env,
+      env: variables,
       ...(restart === "never" ? {} : { restart }),
     });
     rememberLaunch({ ...launch.value, id: process.id });
-    props.onStarted(process);
+    if (!closed.aborted) props.onStarted(process);
   };
 
   return (
     <FormDialog
       title={props.replaces === undefined ? "Start a process" : `Start “${props.replaces.id}” again`}
       action={props.replaces === undefined ? "Start" : "Start again"}
-      ready={command.trim() !== "" && wrongId === undefined && wrongEnv === undefined}
+      ready={command.trim() !== "" && idProblem(id) === undefined && wrongEnv === undefined}
       onSubmit={start}
       onClose={props.onClose}
     >
@@ -67,32 +69,10 @@ export function StartDialog(props: {
         onInput={value => set({ command: value })}
       />
       <div class="field-pair">
-        <TextField
-          label="Name"
-          mono
-          placeholder="made up when empty"
-          value={id}
-          error={wrongId}
-          disabled={props.replaces !== undefined}
-          onInput={value => set({ id: value })}
-        />
-        <TextField
-          label="Working directory"
-          mono
-          placeholder="the workspace"
-          value={cwd}
-          onInput={value => set({ cwd: value })}
-        />
+        <NameField value={id} disabled={props.replaces !== undefined} onInput={value => set({ id: value })} />
+        <DirectoryField value={cwd} onInput={value => set({ cwd: value })} />
       </div>
-      <TextArea
-        label="Environment"
-        mono
-        rows={3}
-        placeholder={"NODE_ENV=production\nPORT=8080"}
-        value={env}
-        error={wrongEnv}
-        onInput={value => set({ env: value })}
-      />
+      <EnvironmentField value={env} onInput={value => set({ env: value })} />
       <SegmentedField
         label="Start again when it has ended"
         choices={RESTARTS}

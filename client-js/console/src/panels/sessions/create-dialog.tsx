@@ -2,11 +2,11 @@
 
 import { useSignal } from "@preact/signals";
 import type { Client } from "../../app/client.ts";
+import { parseEnv } from "../../ui/env.ts";
 import { idProblem } from "../../ui/id-problem.ts";
 import { FormDialog, TextField } from "../../ui/index.ts";
+import { DirectoryField, EnvironmentField, NameField } from "../../ui/run-fields.tsx";
 import { SegmentedField } from "../../ui/segmented.tsx";
-import { TextArea } from "../../ui/text-area.tsx";
-import { parseEnv } from "../commands/history.ts";
 
 const RENEWALS = [
   { value: "say", title: "Say so once" },
@@ -37,10 +37,9 @@ export function CreateDialog(props: {
   const set = (change: Partial<Form>) => {
     form.value = { ...form.value, ...change };
   };
-  const wrongId = idProblem(id);
   const { env: variables, problem: wrongEnv } = parseEnv(env);
 
-  const create = async () => {
+  const create = async (closed: AbortSignal) => {
     const session = await props.client.createSession({
       ...(id === "" ? {} : { id }),
       ...(cwd === "" ? {} : { cwd }),
@@ -48,45 +47,23 @@ export function CreateDialog(props: {
       env: variables,
       renew: renewal === "renew",
     });
-    props.onCreated(session.id);
+    if (!closed.aborted) props.onCreated(session.id);
   };
 
   return (
     <FormDialog
       title="New session"
       action="Create"
-      ready={wrongId === undefined && wrongEnv === undefined}
+      ready={idProblem(id) === undefined && wrongEnv === undefined}
       onSubmit={create}
       onClose={props.onClose}
     >
       <div class="field-pair">
-        <TextField
-          label="Name"
-          mono
-          autoFocus
-          placeholder="made up when empty"
-          value={id}
-          error={wrongId}
-          onInput={value => set({ id: value })}
-        />
+        <NameField autoFocus value={id} onInput={value => set({ id: value })} />
         <TextField label="Shell" mono placeholder="/bin/bash" value={shell} onInput={value => set({ shell: value })} />
       </div>
-      <TextField
-        label="First working directory"
-        mono
-        placeholder="the workspace"
-        value={cwd}
-        onInput={value => set({ cwd: value })}
-      />
-      <TextArea
-        label="Environment"
-        mono
-        rows={3}
-        placeholder={"NODE_ENV=production\nPORT=8080"}
-        value={env}
-        error={wrongEnv}
-        onInput={value => set({ env: value })}
-      />
+      <DirectoryField label="First working directory" value={cwd} onInput={value => set({ cwd: value })} />
+      <EnvironmentField value={env} onInput={value => set({ env: value })} />
       <SegmentedField
         label="When its shell has ended"
         choices={RENEWALS}

@@ -2,12 +2,12 @@
 
 import "./sessions.css";
 import { useSignal } from "@preact/signals";
-import { useRef } from "preact/hooks";
 import type { SessionInfo } from "../../../../src/kinds/session.ts";
 import { useActions } from "../../app/actions.ts";
 import type { PanelProps } from "../../app/panels.ts";
 import { navigate } from "../../app/routes.ts";
-import { remembered } from "../../app/settings.ts";
+import { isNumber, remembered } from "../../app/settings.ts";
+import { useWanted } from "../../app/use-wanted.ts";
 import {
   Button,
   type Column,
@@ -29,7 +29,7 @@ import { stateText } from "./session-text.ts";
 const PAUSE = 2000;
 
 /** Part of the height that the table has beside the details. */
-const ratio = remembered("sessions-ratio", 0.45, (value): value is number => typeof value === "number");
+const ratio = remembered("sessions-ratio", 0.45, isNumber);
 
 const COLUMNS: readonly Column<SessionInfo>[] = [
   {
@@ -91,11 +91,8 @@ export default function SessionsPanel(props: PanelProps) {
   const poll = usePoll(active, PAUSE, signal => client.listSessions({ signal }));
   const creating = useSignal(false);
   const all = poll.data ?? [];
-  const [wanted] = props.path;
-  // While another panel is shown the address is that panel's.
-  const last = useRef(wanted);
-  if (active) last.current = wanted;
-  const selected = all.find(session => session.id === last.current);
+  const wanted = useWanted(props);
+  const selected = all.find(session => session.id === wanted);
   const create = () => {
     creating.value = true;
   };
@@ -158,9 +155,7 @@ export default function SessionsPanel(props: PanelProps) {
             )
           }
           gone={
-            selected === undefined && last.current !== undefined
-              ? `There is no session “${last.current}” any more.`
-              : undefined
+            selected === undefined && wanted !== undefined ? `There is no session “${wanted}” any more.` : undefined
           }
         />
       )}

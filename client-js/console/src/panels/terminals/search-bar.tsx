@@ -23,7 +23,7 @@ export function SearchBar(props: { store: TerminalStore; view: TerminalView }) {
     search("previous");
   };
   return (
-    <search class="terminals-search">
+    <search class="floating terminals-search">
       <TextField
         label="Find in this terminal"
         hideLabel

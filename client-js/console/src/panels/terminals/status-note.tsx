@@ -14,13 +14,13 @@ export function StatusNote(props: { store: TerminalStore; tab: Tab; view: Termin
   return (
     <div class="terminals-notes" role="status">
       {(status.is === "attaching" || status.is === "painting") && state.value.status === "connected" && (
-        <div class="terminals-note" data-late="true">
+        <div class="floating terminals-note" data-late="true">
           <Spinner />
           <span>{status.is === "attaching" ? "Attaching…" : "Restoring the screen…"}</span>
         </div>
       )}
       {status.is === "ended" && (
-        <div class="terminals-note">
+        <div class="floating terminals-note">
           <Icon name={status.exitCode === 0 ? "check" : "warning"} />
           <span class="terminals-note-text">{ending(status)}</span>
           <Button onClick={() => store.replace(tab)}>New shell</Button>
@@ -28,7 +28,7 @@ export function StatusNote(props: { store: TerminalStore; tab: Tab; view: Termin
         </div>
       )}
       {status.is === "failed" && (
-        <div class="terminals-note" data-tone="danger">
+        <div class="floating terminals-note" data-tone="danger">
           <Icon name="warning" />
           <span class="terminals-note-text">{reason(status.error)}</span>
           {!has(status.error, "TERMINAL_NOT_FOUND") && (
@@ -41,7 +41,7 @@ export function StatusNote(props: { store: TerminalStore; tab: Tab; view: Termin
         </div>
       )}
       {tab.readOnly && status.is === "live" && (
-        <div class="terminals-note" data-quiet="true">
+        <div class="floating terminals-note" data-quiet="true">
           <Icon name="eye" />
           Read only
         </div>

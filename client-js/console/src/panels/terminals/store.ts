@@ -223,8 +223,11 @@ export class TerminalStore {
   /** Shows the field of the search, or takes it away. */
   search(on: boolean): void {
     this.#searching.value = on;
+    if (on) return;
+    // Also in those that were searched before the person came to this one.
+    for (const view of this.#views.values()) if (view.found.peek() !== undefined) view.endSearch();
     const tab = activeTab(layout.value);
-    if (!on && tab) {
+    if (tab) {
       this.view(tab).endSearch();
       this.focus();
     }

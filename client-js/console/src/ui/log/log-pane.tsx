@@ -4,11 +4,11 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { useActions } from "../../app/actions.ts";
-import { messageOf, toast } from "../../app/toasts.ts";
+import { messageOf } from "../../app/toasts.ts";
 import { Button } from "../button.tsx";
+import { copyText } from "../copy.ts";
 import { TextField } from "../field.tsx";
 import { MenuButton, type MenuItem } from "../menu.tsx";
-import { copyText } from "../save.ts";
 import { ErrorCode, Spinner } from "../states.tsx";
 import { stripAnsi } from "./ansi.ts";
 import { LogReader, type LogSource } from "./log-reader.ts";
@@ -231,8 +231,7 @@ export async function copyLog(window: LogWindow): Promise<void> {
   const text = window.entries
     .map(entry => (entry.type === "note" ? entry.text : stripAnsi(lineText(entry))))
     .join("\n");
-  if (await copyText(text)) toast("Copied", { tone: "ok" });
-  else toast("The browser did not allow copying", { tone: "danger" });
+  await copyText(text, "Copied");
 }
 
 function toggle(setting: { value: boolean }): void {

@@ -60,7 +60,7 @@ class Log implements LogSource {
 
 const lines = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `line ${from + i}\n`).join("");
 
-function open(log: Log, bounds = { bytes: 20_000, entries: 3000 }) {
+function open(log: LogSource, bounds = { bytes: 20_000, entries: 3000 }) {
   const reader = new LogReader(log, () => {}, { bounds, nextFrame: () => Promise.resolve() });
   reader.start();
   const texts = () => reader.window.entries.map(entry => (entry.type === "note" ? entry.text : lineText(entry)));
@@ -129,6 +129,38 @@ test("back to the beginning and forth to the end, each line in its place", async
   reader.follow(true);
   log.add("still live\n");
   await vi.waitFor(() => expect(texts().at(-1)).toBe("still live"));
+  reader.stop();
+});
+
+test("what is read in one direction is given up for the other, and that is no failure", async () => {
+  const log = new Log();
+  log.add(lines(0, 60_000));
+  // As the client does it: what is stopped rejects.
+  const source: LogSource = {
+    async *read(from, follow, signal) {
+      for await (const piece of log.read(from, follow, signal)) {
+        signal.throwIfAborted();
+        yield piece;
+      }
+      signal.throwIfAborted();
+    },
+  };
+  const { reader } = open(source, { bytes: 400_000, entries: 1e6 });
+  await vi.waitFor(() => expect(reader.status).toBe("live"));
+  reader.follow(false);
+  await reader.loadOlder();
+  await reader.loadOlder();
+  expect(reader.hasNewer).toBe(true);
+  const { start } = reader.window;
+  await Promise.all([reader.loadNewer(), reader.loadOlder()]);
+  expect(reader.error).toBeUndefined();
+  expect(reader.window.start).toBeLessThan(start);
+  // Nor when the newest lines are wanted meanwhile.
+  const older = reader.loadOlder();
+  reader.follow(true);
+  await older;
+  expect(reader.error).toBeUndefined();
+  await vi.waitFor(() => expect(reader.status).toBe("live"));
   reader.stop();
 });
 

@@ -3,6 +3,7 @@
  * person scrolls there, and takes no more than the window holds. While nobody wants the newest lines it stops reading.
  */
 
+import { nextFrame } from "../next-frame.ts";
 import { LOG_BOUNDS, type LogBounds, type LogStream, LogWindow } from "./log-window.ts";
 
 /** What a log gives, in order. */
@@ -179,6 +180,10 @@ export class LogReader {
         if (page.signal.aborted || !take(piece)) return false;
       }
       return !page.signal.aborted;
+    } catch (error) {
+      // Whoever stopped it reads something else now.
+      if (!page.signal.aborted) throw error;
+      return false;
     } finally {
       if (this.#page === page) this.#page = undefined;
     }
@@ -258,12 +263,4 @@ function addPiece(window: LogWindow, piece: LogPiece): void {
     const lost = piece.to - piece.from;
     window.note(`… ${lost.toLocaleString("en")} ${lost === 1 ? "byte" : "bytes"} lost …`, "warning", piece.to);
   }
-}
-
-function nextFrame(): Promise<void> {
-  return new Promise(resolve => {
-    // Nothing is painted in a hidden page, so there is nothing to wait for.
-    if (document.hidden) resolve();
-    else requestAnimationFrame(() => resolve());
-  });
 }

@@ -1,9 +1,7 @@
 /** How logs are shown, remembered in this browser. */
 
 import type { Signal } from "@preact/signals";
-import { remembered } from "../../app/settings.ts";
-
-const isBoolean = (value: unknown): value is boolean => typeof value === "boolean";
+import { isBoolean, remembered } from "../../app/settings.ts";
 
 /** Whether long lines are broken at the edge. */
 export const wrapLines: Signal<boolean> = remembered("log-wrap", true, isBoolean);

@@ -1,0 +1,1 @@
+import{S as e}from"./settings-gIZLfhCA.js";async function t(t,n,r){try{await navigator.clipboard.writeText(t),n!==void 0&&e(n,{tone:`ok`})}catch{e(`The browser did not allow copying`,{tone:`danger`,...r===void 0?{}:{detail:r}})}}export{t};

@@ -1,1 +1,0 @@
-import{O as e}from"./settings-D60J3zqk.js";import{d as t}from"./index-YjmqjzXR.js";var n=e(void 0);function r(e){n.value=e,t(`commands`)}export{n,r as t};

@@ -1,1 +1,0 @@
-function e(e,t){let n=URL.createObjectURL(e),r=document.createElement(`a`);r.href=n,r.download=t,r.click(),setTimeout(()=>URL.revokeObjectURL(n),6e4)}async function t(e){try{return await navigator.clipboard.writeText(e),!0}catch{return!1}}export{e as n,t};

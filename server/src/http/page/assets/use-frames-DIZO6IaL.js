@@ -1,1 +1,0 @@
-import{F as e,k as t,w as n}from"./settings-D60J3zqk.js";function r(){let r=n(0),i=e(()=>{let e=0;return{changed:()=>{e||=requestAnimationFrame(()=>{e=0,r.value+=1})},stop:()=>cancelAnimationFrame(e)}},[r]);return t(()=>i.stop,[i]),{frame:r.value,changed:i.changed}}export{r as t};

@@ -1,0 +1,1 @@
+import{E as e,L as t,j as n}from"./settings-gIZLfhCA.js";function r(){let r=e(0),i=t(()=>{let e=0;return{changed:()=>{e||=requestAnimationFrame(()=>{e=0,r.value+=1})},stop:()=>cancelAnimationFrame(e)}},[r]);return n(()=>i.stop,[i]),{frame:r.value,changed:i.changed}}export{r as t};
