@@ -9,7 +9,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Also where there are two cores: mostly they wait for servers, shells and browsers.
-    minWorkers: 2,
-    maxWorkers: 2,
+    maxWorkers: 3,
   },
 });
