@@ -30,7 +30,8 @@ function directory(files: number) {
   };
   // Watching has no part in this.
   const watch = () => Promise.reject(new Error("not watched"));
-  const store = new FileStore({ iterateFiles, watch } as unknown as Trees, "/w");
+  const stat = (path: string) => Promise.reject(Object.assign(new Error(path), { code: path.slice("/w/".length) }));
+  const store = new FileStore({ iterateFiles, watch, stat } as unknown as Trees, "/w");
   onTestFinished(() => store.setActive(false));
   return { store, open };
 }
@@ -55,4 +56,14 @@ test("of a large directory one listing is left open, for the rest of it, until n
   store.setActive(false);
   await loading;
   expect(open.size).toBe(0);
+});
+
+test("what cannot be looked at stays as it was known, and what is not there is gone", async () => {
+  const { store } = directory(0);
+  await store.load("/w");
+  const names = ["FILE_NOT_FOUND", "NOT_DIRECTORY", "PERMISSION_DENIED", "LOST"];
+  const entry = { type: "file", size: 0, mode: 0o644, modified: 0, target: undefined } as const;
+  for (const name of names) store.tree.patch("/w", name, { ...entry, name });
+  for (const name of names) await store.update(`/w/${name}`);
+  expect(names.filter(name => store.tree.entry(`/w/${name}`) !== undefined)).toEqual(["PERMISSION_DENIED", "LOST"]);
 });

@@ -124,7 +124,9 @@ export class FileStore {
       const entry = entryOf(await this.#client.stat(toWire(path), { followSymlinks: false }), nameOf(path));
       this.tree.patch(dir, entry.name, entry);
       if (entry.type === "symlink") await this.#followLinks(dir, [entry]);
-    } catch {
+    } catch (error) {
+      // What cannot be looked at now, as without a connection, is not gone.
+      if (!isGone(error)) return;
       this.tree.patch(dir, nameOf(path), undefined);
     }
     this.#touch();
@@ -170,6 +172,11 @@ export class FileStore {
     this.version.value += 1;
     if (this.#active) this.#watches.set(this.tree.visibleDirectories());
   }
+}
+
+function isGone(error: unknown): boolean {
+  const { code } = error as { readonly code?: unknown };
+  return code === "FILE_NOT_FOUND" || code === "NOT_DIRECTORY";
 }
 
 /** An entry of a listing. */
