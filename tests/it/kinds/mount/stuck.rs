@@ -8,8 +8,8 @@ use rustix::process::Signal;
 use sandwire::protocol::Error;
 use sandwire::protocol::kind::command::{Exit, Launch};
 use sandwire::protocol::kind::{
-    Exec, Kind, ProcessKill, ProcessStart, ProcessWait, PtyClose, PtyList, PtyOpen, SessionCreate, SessionDelete, exec,
-    process, pty, session,
+    Exec, Kind, ProcessKill, ProcessStart, ProcessWait, PtyClose, PtyList, PtyOpen, SessionCreate, SessionDelete,
+    SessionGet, exec, process, pty, session,
 };
 use sandwire::{Call, Reply};
 use sandwire_tests::wait::DEADLINE;
@@ -22,7 +22,7 @@ use crate::kinds::event;
 async fn mounted(client: &Client) -> Store {
     let store = Store::start(None);
     store.make("mute");
-    for number in 0..12 {
+    for number in 0..13 {
         store.put(&format!("mute/deep{number}/file"), b"x");
     }
     mount(client, &of(&store, "mute", "data")).await;
@@ -57,11 +57,13 @@ fn short(session: Option<&str>, cwd: Option<&str>, text: &str) -> exec::Params {
     exec::Params { timeout_ms: Some(1500), ..command(session, cwd, text) }
 }
 
-/// Returns when that process waits for s3fs.
+/// Returns when that process waits for s3fs, or behind another one that does: nothing ends that, in the latter case not even
+/// a signal that it has already.
 async fn waits(pid: u32) {
+    let read = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
     wait_for("the process to wait for the store", || {
-        std::fs::read_to_string(format!("/proc/{pid}/wchan"))
-            .is_ok_and(|it| it.contains("fuse") || it == "request_wait_answer")
+        let stat = read("stat");
+        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('D')) || read("wchan") == "request_wait_answer"
     })
     .await;
 }
@@ -112,6 +114,7 @@ async fn what_cannot_be_killed_is_given_up_and_nobody_else_waits() {
     for id in ["inside", "enters", "reads", "lent", "fed", "late", "other"] {
         ask::<SessionDelete>(&client, &session::Delete { id: id.into(), grace_ms: Some(0) }).await.unwrap();
     }
+    ask::<PtyClose>(&client, &pty::Close { id: "inside".into(), grace_ms: Some(0) }).await.unwrap();
     wait_for("all of it to be gone", || server.started().is_empty()).await;
 }
 
@@ -155,8 +158,10 @@ async fn sessions(server: &Server, client: &Client) {
         assert_eq!(heard(client, session, "echo $A-").await, "-\n");
     };
     let deleted = async {
-        let call = client.open::<Exec>(&command(Some("deleted"), None, "touch entering; cd data/deep3")).unwrap();
+        let call = client.open::<Exec>(&command(Some("deleted"), None, "touch entering; cd data/deep12")).unwrap();
         wait_for("the command", || workspace.join("entering").exists()).await;
+        let get = session::Get { id: "deleted".into() };
+        waits(ask::<SessionGet>(client, &get).await.unwrap().pid.unwrap()).await;
         let delete = session::Delete { id: "deleted".into(), grace_ms: Some(0) };
         answered(ask::<SessionDelete>(client, &delete)).await.unwrap();
         assert_eq!(answered(collect(&call)).await.result.unwrap_err().code, Code::Timeout);
@@ -185,7 +190,8 @@ async fn sessions(server: &Server, client: &Client) {
         let session = Some("inside".to_owned());
         let start = process::Start { run, session: session.clone(), ..process::Start::default() };
         let started = answered(ask::<ProcessStart>(client, &start)).await.unwrap();
-        let terminal = client.open::<PtyOpen>(&pty::Open { session, ..pty::Open::default() }).unwrap();
+        let terminal =
+            client.open::<PtyOpen>(&pty::Open { id: Some("inside".into()), session, ..pty::Open::default() }).unwrap();
         assert!(matches!(answered(event(&terminal)).await, pty::Down::Attached { .. }));
         terminal.cancel();
         // It may have ended: s3fs still knows the bucket's own directory.
