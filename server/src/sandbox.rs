@@ -29,6 +29,12 @@ use activity::Activity;
 
 use crate::config::Settings;
 
+/// Time that what was killed has, when the server ends, before buckets are taken away under it.
+const KILLED: Duration = Duration::from_secs(1);
+
+/// Time that it has once they are.
+const LAST: Duration = Duration::from_secs(5);
+
 /// The sandbox that this server serves.
 #[derive(Debug)]
 pub(crate) struct Sandbox {
@@ -124,14 +130,30 @@ impl Sandbox {
 
     /// Ends everything: TERM, and KILL after this time.
     pub(crate) async fn shutdown(&self, grace: Duration) {
-        tokio::join!(
-            self.processes.shutdown(grace),
-            self.terminals.shutdown(grace),
-            self.sessions.shutdown(grace),
-            self.kernels.shutdown(grace),
-        );
+        let ends = async {
+            tokio::join!(
+                self.processes.shutdown(grace),
+                self.terminals.shutdown(grace),
+                self.sessions.shutdown(grace),
+                self.kernels.shutdown(grace),
+            );
+        };
+        tokio::pin!(ends);
+        let ended = tokio::time::timeout(grace.saturating_add(KILLED), &mut ends).await.is_ok();
         // After those that may have files open there.
-        self.mounts.shutdown(grace).await;
+        let unmount = self.mounts.shutdown(grace);
+        if ended {
+            return unmount.await;
+        }
+        // What waits for a store that is gone cannot be killed, and ends with its mount.
+        tokio::pin!(unmount);
+        tokio::select! {
+            () = &mut ends => return unmount.await,
+            () = &mut unmount => {}
+        }
+        if tokio::time::timeout(LAST, ends).await.is_err() {
+            tracing::warn!("commands are left that no signal ends");
+        }
     }
 }
 

@@ -7,6 +7,12 @@
 //! A bucket whose store is gone keeps those waiting who use it, and nobody else. So a command whose directory or program is in
 //! one is started without waiting for the store: `process.start` and `pty.open` are answered first then, and
 //! `INVALID_PROCESS_CWD` or `COMMAND_NOT_FOUND` is how the command ends.
+//!
+//! No signal ends what waits for such a store. Who asks for its end is answered all the same, some seconds after KILL: an `exec`
+//! whose time is over, `process.kill` and `pty.close` end with `TIMEOUT`, and the process and the terminal stay listed until
+//! they have ended. A session gives up a shell that waits so, and what it knew is lost. All of it ends when the store answers,
+//! with `mount.remove`, or with the server. Of searches, trees, backups and watches only a part may be in buckets at once: more
+//! wait there, or get `LIMIT_EXCEEDED`, and there are places for those elsewhere.
 
 use serde::{Deserialize, Serialize};
 

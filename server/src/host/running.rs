@@ -229,7 +229,7 @@ impl Supervised {
     async fn watch(self, mut outputs: Outputs, stop: Arc<Stop>, talk: Arc<Talk>) -> Ended {
         let read =
             async { while outputs.next_with(|output, bytes| talk.take(output, bytes)).await.is_ok_and(|more| more) {} };
-        let (exit, ()) = tokio::join!(self.run.wait(&stop), read);
+        let (exit, ()) = tokio::join!(self.run.wait_long(&stop), read);
         self.over.cancel();
         if let Err(error) = reap::kill_orphans().await {
             tracing::warn!(sandbox = %self.id, %error, "what is left of a sandbox cannot be listed");

@@ -37,7 +37,7 @@ pub(super) async fn serve(
         Some(place) => {
             let held = channel.until_cancelled(place.turn()).await?;
             let asked = Asked { stdin, merge_stderr, timeout, grace, renew: params.renew };
-            let (command, outputs, stdin) = held.begin(&params.run, &asked).await?;
+            let (command, outputs, stdin) = channel.until_cancelled(held.begin(&params.run, &asked)).await?;
             (Command::InSession(Box::new(command)), outputs, stdin)
         }
     };

@@ -52,7 +52,7 @@ pub(super) async fn signal(params: SignalParams, _: &Channel<ProcessSignal>, con
 pub(super) async fn kill(params: Kill, channel: &Channel<ProcessKill>, context: &Context) -> Result<Info, Error> {
     let process = context.sandbox.processes.process(&params.id)?;
     let grace = params.grace_ms.map(Duration::from_millis);
-    channel.until_cancelled(async { Ok(process.kill(grace).await) }).await
+    channel.until_cancelled(process.kill(grace)).await
 }
 
 pub(super) async fn wait(params: Wait, channel: &Channel<ProcessWait>, context: &Context) -> Result<Info, Error> {

@@ -10,6 +10,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use sandwire_protocol::{Code, Error};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::fs::backup::MAX_BACKUPS;
+use super::fs::{MAX_LONG, MAX_SEARCHES};
+
 /// Operations on files at once in one bucket, and by what may come past several of them.
 const EACH: usize = 4;
 
@@ -17,6 +20,18 @@ const EACH: usize = 4;
 /// other threads are for files that always answer.
 const ALL: usize = 12;
 const _: () = assert!(ALL < crate::run::BLOCKING_THREADS);
+
+/// Searches and trees at once in one bucket, and by what may come past several of them. They have threads of their own.
+const EACH_LONG: usize = 4;
+
+/// Searches and trees at once in all of them together, and of those the searches by content. The other places are for files
+/// that always answer.
+const ALL_LONG: usize = 12;
+const CONTENT: usize = 5;
+
+/// Backups at once in all of them together.
+const BACKUPS: usize = 1;
+const _: () = assert!(ALL_LONG + BACKUPS < MAX_LONG && CONTENT < MAX_SEARCHES && BACKUPS < MAX_BACKUPS);
 
 /// Symbolic links followed for one path, as the kernel's own limit.
 const MAX_LINKS: usize = 40;
@@ -26,23 +41,59 @@ const MAX_LINKS: usize = 40;
 pub(crate) struct Buckets {
     /// How many there are: nothing else is looked at where there is none.
     count: AtomicUsize,
-    points: RwLock<BTreeMap<PathBuf, Arc<Semaphore>>>,
-    walks: Arc<Semaphore>,
-    all: Arc<Semaphore>,
+    points: RwLock<BTreeMap<PathBuf, Arc<Places>>>,
+    walks: Arc<Places>,
+    all: Arc<Places>,
+    content: Arc<Semaphore>,
+    backups: Arc<Semaphore>,
+}
+
+/// Places for operations on files.
+#[derive(Debug)]
+struct Places {
+    short: Arc<Semaphore>,
+    long: Arc<Semaphore>,
 }
 
 /// How an operation on files gets its thread.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Passage(Option<[Arc<Semaphore>; 2]>);
+pub(crate) struct Passage(Option<Way>);
+
+/// Through which places, one after the other.
+#[derive(Clone, Debug)]
+struct Way {
+    own: Arc<Places>,
+    all: Arc<Places>,
+    content: Arc<Semaphore>,
+    backups: Arc<Semaphore>,
+}
+
+/// Work on files that has a thread of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Long {
+    /// A search by name, a tree.
+    Usual,
+    /// A search by content.
+    Content,
+    Backup,
+}
 
 impl Default for Buckets {
     fn default() -> Self {
         Self {
             count: AtomicUsize::new(0),
             points: RwLock::default(),
-            walks: Arc::new(Semaphore::new(EACH)),
-            all: Arc::new(Semaphore::new(ALL)),
+            walks: Arc::new(Places::new(EACH, EACH_LONG)),
+            all: Arc::new(Places::new(ALL, ALL_LONG)),
+            content: Arc::new(Semaphore::new(CONTENT)),
+            backups: Arc::new(Semaphore::new(BACKUPS)),
         }
+    }
+}
+
+impl Places {
+    fn new(short: usize, long: usize) -> Places {
+        Places { short: Arc::new(Semaphore::new(short)), long: Arc::new(Semaphore::new(long)) }
     }
 }
 
@@ -50,7 +101,7 @@ impl Buckets {
     /// One is about to be mounted there: a directory as it really is.
     pub(super) fn add(&self, point: &Path) {
         let mut points = self.points.write().unwrap_or_else(PoisonError::into_inner);
-        points.insert(point.to_owned(), Arc::new(Semaphore::new(EACH)));
+        points.insert(point.to_owned(), Arc::new(Places::new(EACH, EACH_LONG)));
         self.count.store(points.len(), Ordering::Release);
     }
 
@@ -76,15 +127,19 @@ impl Buckets {
         if !self.any() {
             return Passage::default();
         }
+        let way = |own| {
+            let (all, content, backups) = (Arc::clone(&self.all), Arc::clone(&self.content), Arc::clone(&self.backups));
+            Way { own, all, content, backups }
+        };
         let mut above = false;
         for path in paths {
             match self.find(path) {
-                Found::Within(own) => return Passage(Some([own, Arc::clone(&self.all)])),
+                Found::Within(own) => return Passage(Some(way(own))),
                 Found::Above => above = true,
                 Found::Apart => {}
             }
         }
-        Passage((above && deep).then(|| [Arc::clone(&self.walks), Arc::clone(&self.all)]))
+        Passage((above && deep).then(|| way(Arc::clone(&self.walks))))
     }
 
     /// Follows the path as the kernel would, up to the first mount on its way.
@@ -124,7 +179,7 @@ impl Buckets {
 
 /// How a path stands to the mounts.
 enum Found {
-    Within(Arc<Semaphore>),
+    Within(Arc<Places>),
     Above,
     Apart,
 }
@@ -163,13 +218,33 @@ impl Passage {
         }
     }
 
-    async fn places(&self) -> Option<[OwnedSemaphorePermit; 2]> {
-        let [own, all] = self.0.as_ref()?;
-        // Neither is ever closed. In this order, who waits for a bucket keeps none of the places of all.
-        let own = Arc::clone(own).acquire_owned().await.ok()?;
-        let all = Arc::clone(all).acquire_owned().await.ok()?;
-        Some([own, all])
+    /// Waits until so many others that work for long in the same bucket have been answered. The places are to be kept until
+    /// the work has its answer.
+    pub(crate) async fn long(&self, work: Long) -> Vec<OwnedSemaphorePermit> {
+        let Some(way) = &self.0 else { return Vec::new() };
+        match work {
+            Long::Usual => taken([&way.own.long, &way.all.long]).await,
+            Long::Content => taken([&way.own.long, &way.all.long, &way.content]).await,
+            Long::Backup => taken([&way.backups]).await,
+        }
     }
+
+    async fn places(&self) -> Vec<OwnedSemaphorePermit> {
+        match &self.0 {
+            Some(way) => taken([&way.own.short, &way.all.short]).await,
+            None => Vec::new(),
+        }
+    }
+}
+
+/// A place of each. In the order from one bucket to all of them, who waits for a bucket keeps none of the places of all.
+async fn taken<const N: usize>(places: [&Arc<Semaphore>; N]) -> Vec<OwnedSemaphorePermit> {
+    let mut taken = Vec::with_capacity(N);
+    for place in places {
+        // None is ever closed.
+        taken.extend(Arc::clone(place).acquire_owned().await);
+    }
+    taken
 }
 
 /// Work that may wait for long, and is not to take one of the few blocking threads: on a thread of its own. Where the
@@ -244,7 +319,7 @@ mod tests {
                 })
             })
             .collect();
-        while buckets.all.available_permits() > ALL - EACH {
+        while buckets.all.short.available_permits() > ALL - EACH {
             tokio::task::yield_now().await;
         }
         // Others do not wait, and who gives up has its place only for as long as its work.
@@ -254,6 +329,6 @@ mod tests {
         for task in waiting {
             assert!(task.await.unwrap().unwrap());
         }
-        assert_eq!(buckets.all.available_permits(), ALL);
+        assert_eq!(buckets.all.short.available_permits(), ALL);
     }
 }

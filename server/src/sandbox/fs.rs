@@ -38,13 +38,16 @@ pub(crate) use path::PathPolicy;
 #[cfg(test)]
 use watch::Watching;
 
-use super::buckets::{Buckets, Passage};
+use super::buckets::{Buckets, Long, Passage};
 
 /// Searches and trees at once. Each has a thread of its own, also while its reader does not read.
 pub(crate) const MAX_LONG: usize = 32;
 
 /// Watches at once.
 pub(crate) const MAX_WATCHES: usize = 40;
+
+/// Of those the ones that may come to a bucket.
+const BUCKET_WATCHES: usize = 30;
 
 /// Searches by content at once, each with a compiled pattern and a long line.
 pub(crate) const MAX_SEARCHES: usize = 10;
@@ -58,6 +61,7 @@ pub(crate) struct Files {
     hub: Arc<watch::Hub>,
     long: Arc<Semaphore>,
     watches: Arc<Semaphore>,
+    bucket_watches: Arc<Semaphore>,
     searches: Arc<Semaphore>,
     backups: Arc<Semaphore>,
 }
@@ -72,6 +76,7 @@ impl Files {
             hub: Arc::new(watch::Hub::default()),
             long: Arc::new(Semaphore::new(MAX_LONG)),
             watches: Arc::new(Semaphore::new(MAX_WATCHES)),
+            bucket_watches: Arc::new(Semaphore::new(BUCKET_WATCHES)),
             searches: Arc::new(Semaphore::new(MAX_SEARCHES)),
             backups: Arc::new(Semaphore::new(backup::MAX_BACKUPS)),
         }
@@ -91,10 +96,22 @@ impl Files {
         self.buckets.passage(paths.iter().map(PathBuf::as_path), deep)
     }
 
-    /// A place for work that keeps a thread for as long as its reader or sender takes.
-    fn long_work(&self) -> Result<OwnedSemaphorePermit, Error> {
-        place(&self.long, "searches and trees", MAX_LONG)
+    /// A place for work that keeps a thread for as long as its reader or sender takes. What may come to a bucket waits for
+    /// others there first: so a bucket that is gone takes no place from who works elsewhere.
+    async fn long_work(&self, path: &ByteString, work: Long) -> Result<LongPlace, Error> {
+        self.long_place(self.passage([path], true).long(work).await)
     }
+
+    fn long_place(&self, bucket: Vec<OwnedSemaphorePermit>) -> Result<LongPlace, Error> {
+        Ok(LongPlace { _own: place(&self.long, "searches and trees", MAX_LONG)?, _bucket: bucket })
+    }
+}
+
+/// A place of work on files that has a thread of its own.
+#[derive(Debug)]
+struct LongPlace {
+    _own: OwnedSemaphorePermit,
+    _bucket: Vec<OwnedSemaphorePermit>,
 }
 
 /// One of so many places.

@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use self::failure::Redact;
 use self::progress::Reading;
 use self::target::{Taken, Target};
+use super::buckets::{apart, apart_for};
 use super::fs::Files;
 use super::handed::Handed;
 use super::process::run::{self, Host, Outputs, Run, Spec, Started};
@@ -115,11 +116,19 @@ impl Checkout {
         let checked_out = self.check_out(begun, stop).await;
         if checked_out.is_err() {
             let target = Arc::clone(&self.target);
-            blocking(move || {
-                target.clear();
-                Ok(())
-            })
-            .await?;
+            if self.host.buckets.lead(&target.path) {
+                // Not waited for, and in its place until then.
+                apart(move || {
+                    target.clear();
+                    drop(self);
+                });
+            } else {
+                blocking(move || {
+                    target.clear();
+                    Ok(())
+                })
+                .await?;
+            }
         }
         checked_out
     }
@@ -211,9 +220,9 @@ async fn end_rest(run: &Run) {
     }
 }
 
-/// Work on files, where it may block.
+/// Work on files, where it may wait for a bucket: on a thread of its own.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
-    match tokio::task::spawn_blocking(work).await {
+    match apart_for(work).await {
         Ok(result) => result,
         Err(error) => Err(Error::new(Code::Internal, format!("the work on files was abandoned: {error}"))),
     }

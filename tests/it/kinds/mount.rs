@@ -3,6 +3,7 @@
 mod gone;
 mod refused;
 mod store;
+mod stuck;
 
 use std::path::Path;
 

@@ -31,19 +31,20 @@ pub(crate) async fn read(params: Read, channel: &Channel<FileRead>, context: &Co
 
 pub(crate) async fn write(params: Write, channel: &Channel<FileWrite>, context: &Context) -> Result<Written, Error> {
     let mut writer = files(context).write(params)?;
+    let may_wait = writer.may_wait();
     loop {
         let item = match channel.recv().now_or_never() {
             Some(item) => item,
             None => {
                 if writer.in_place() {
-                    writer.flush().await?;
+                    or_cancelled(channel, may_wait, writer.flush()).await?;
                 }
                 channel.recv().await
             }
         };
         match content(item?)? {
-            Some(bytes) => writer.push(bytes).await?,
-            None => return writer.finish().await,
+            Some(bytes) => or_cancelled(channel, may_wait, writer.push(bytes)).await?,
+            None => return or_cancelled(channel, may_wait, writer.finish()).await,
         }
     }
 }
@@ -53,7 +54,7 @@ pub(crate) async fn tree_read(
     channel: &Channel<kind::TreeRead>,
     context: &Context,
 ) -> Result<TreeEnd, Error> {
-    let mut reader = files(context).tree_read(params)?;
+    let mut reader = channel.until_cancelled(files(context).tree_read(params)).await?;
     loop {
         let room = channel.reserve().await?;
         let Some(bytes) = channel.until_cancelled(async { Ok(reader.next(room).await) }).await? else { break };
@@ -69,13 +70,22 @@ pub(crate) async fn tree_write(
     channel: &Channel<kind::TreeWrite>,
     context: &Context,
 ) -> Result<TreeEnd, Error> {
-    let mut writer = files(context).tree_write(params)?;
+    let mut writer = channel.until_cancelled(files(context).tree_write(params)).await?;
     while let Some(bytes) = content(channel.recv().await?)? {
         if !channel.until_cancelled(async { Ok(writer.push(bytes).await) }).await? {
             break;
         }
     }
     channel.until_cancelled(writer.finish()).await
+}
+
+/// A step of writing. Who gives up waits for its end, unless that may take as long as a bucket does.
+async fn or_cancelled<T>(
+    channel: &Channel<FileWrite>,
+    may_wait: bool,
+    step: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    if may_wait { channel.until_cancelled(step).await } else { step.await }
 }
 
 /// The next bytes of the content; `None` at its end.

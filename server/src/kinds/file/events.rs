@@ -13,7 +13,7 @@ pub(crate) async fn search(
     channel: &Channel<FileSearch>,
     context: &Context,
 ) -> Result<SearchEnd, Error> {
-    let mut found = files(context).search(params)?;
+    let mut found = channel.until_cancelled(files(context).search(params)).await?;
     while let Some(result) = channel.until_cancelled(async { Ok(found.next().await) }).await? {
         channel.event(result).await?;
     }

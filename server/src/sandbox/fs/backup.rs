@@ -12,10 +12,9 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use sandwire_protocol::kind::backup::{Compression, Create, Created, Down, Restore, Restored};
 use sandwire_protocol::kind::file::{TreeEnd, TreeRead};
-use sandwire_protocol::{Code, Error};
+use sandwire_protocol::{ByteString, Code, Error};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use super::Files;
 use super::blocking::{Counts, Long, Stop, StopOnDrop};
 use super::error::failed_io;
 use super::globs::Globs;
@@ -24,6 +23,8 @@ use super::tree_read::{Output, QUEUE};
 use super::tree_write::QUEUE as RECEIVED;
 use super::tree_write::archive::Input;
 use super::tree_write::unpack::Unpack;
+use super::{Files, LongPlace};
+use crate::sandbox::buckets::Long as Bucket;
 use compress::{Compressor, levels};
 use seal::{Sealing, Unsealed};
 use staging::Staging;
@@ -69,6 +70,8 @@ pub(crate) struct Restorer {
     counts: Arc<Counts>,
     task: Long<Restored>,
     stop: StopOnDrop,
+    /// Whether it may have to wait for a bucket: then who gives up does not wait for its end.
+    may_wait: bool,
 }
 
 impl Restorer {
@@ -88,24 +91,32 @@ impl Restorer {
     }
 
     /// Everything came: the result, once the directory is what the archive says. Told to stop by `gave_up`, it still says
-    /// what has become of it, once nothing is left of what was begun.
+    /// what has become of it, once nothing is left of what was begun; in a bucket it does not wait for that.
     pub(crate) async fn finish(self, gave_up: impl Future<Output = ()>) -> Result<Restored, Error> {
-        let Self { pieces, task, stop, .. } = self;
-        // When it has ended already, its result says why.
-        drop(pieces.send(None).await);
-        let end = task.end();
+        let Self { pieces, task, stop, may_wait, .. } = self;
+        let end = async {
+            // When it has ended already, its result says why.
+            drop(pieces.send(None).await);
+            task.end().await
+        };
         tokio::pin!(end);
         tokio::select! {
             result = &mut end => return result,
             () = gave_up => drop(stop),
         }
+        if may_wait {
+            return Err(Error::new(Code::Cancelled, "the opener gave up"));
+        }
         end.await
     }
 
-    /// Gives up. Returns once nothing is left of what was begun.
+    /// Gives up. Returns once nothing is left of what was begun; in a bucket it does not wait for that.
     pub(crate) async fn abandon(self) {
-        let Self { pieces, task, stop, .. } = self;
+        let Self { pieces, task, stop, may_wait, .. } = self;
         drop((pieces, stop));
+        if may_wait {
+            return;
+        }
         if let Ok(restored) = task.end().await {
             tracing::warn!(?restored, "a backup was restored although its opener gave up");
         }
@@ -123,7 +134,7 @@ impl Files {
         let globs = Globs::new(&[], &params.exclude)?;
         let compression = params.compression.unwrap_or_default();
         let level = level(compression, params.level)?;
-        let places = self.backup_places().await?;
+        let places = self.backup_places(&params.path).await?;
         let (sender, pieces) = mpsc::channel(QUEUE);
         let stop = Stop::default();
         let guard = stop.guard();
@@ -149,7 +160,8 @@ impl Files {
     /// Begins to restore one.
     pub(crate) async fn backup_restore(&self, params: Restore) -> Result<Restorer, Error> {
         let wanted = params.sha256.as_deref().map(digest).transpose()?;
-        let places = self.backup_places().await?;
+        let may_wait = self.passage([&params.path], true).may_wait();
+        let places = self.backup_places(&params.path).await?;
         let (pieces, receiver) = mpsc::channel(RECEIVED);
         let stop = Stop::default();
         let guard = stop.guard();
@@ -177,14 +189,15 @@ impl Files {
             let replaced = staging.commit()?;
             Ok(Restored { entries: end.entries, bytes: end.bytes, replaced })
         })?;
-        Ok(Restorer { pieces, counts, task, stop: guard })
+        Ok(Restorer { pieces, counts, task, stop: guard, may_wait })
     }
 
-    /// A place among backups, waited for, and one among trees.
-    async fn backup_places(&self) -> Result<(OwnedSemaphorePermit, OwnedSemaphorePermit), Error> {
+    /// A place among trees, and one among backups, waited for.
+    async fn backup_places(&self, path: &ByteString) -> Result<(LongPlace, OwnedSemaphorePermit), Error> {
+        let bucket = self.passage([path], true).long(Bucket::Backup).await;
         let backup = Arc::clone(&self.backups).acquire_owned().await;
         let backup = backup.map_err(|_| Error::new(Code::Draining, "no backups are taken any more"))?;
-        Ok((backup, self.long_work()?))
+        Ok((self.long_place(bucket)?, backup))
     }
 }
 

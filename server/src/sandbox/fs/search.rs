@@ -23,6 +23,7 @@ use super::info::describe_entry;
 use super::path::Need;
 use super::walk::{Entry, Rules, Step, Walk};
 use super::{Files, MAX_SEARCHES, place};
+use crate::sandbox::buckets::Long as Bucket;
 
 /// Results found and not yet taken.
 const QUEUE: usize = 64;
@@ -66,12 +67,11 @@ impl Found {
 
 impl Files {
     /// Begins to search. Errors in the parameters are told here, those of the directory by [`Found::end`].
-    pub(crate) fn search(&self, params: Search) -> Result<Found, Error> {
+    pub(crate) async fn search(&self, params: Search) -> Result<Found, Error> {
         let globs = Globs::new(&params.include, &params.exclude)?;
-        let place = match params.pattern {
-            Some(_) => Some(place(&self.searches, "searches by content", MAX_SEARCHES)?),
-            None => None,
-        };
+        let by_content = params.pattern.is_some();
+        let long = self.long_work(&params.path, if by_content { Bucket::Content } else { Bucket::Usual }).await?;
+        let content = by_content.then(|| place(&self.searches, "searches by content", MAX_SEARCHES)).transpose()?;
         let matcher = params.pattern.as_deref().map(|pattern| compile(pattern, &params)).transpose()?;
         let limit = params.limit.unwrap_or(DEFAULT_LIMIT);
         let context = params.context.unwrap_or(0);
@@ -82,12 +82,11 @@ impl Files {
             let text = format!("context is {context}; at most {MAX_CONTEXT} lines are possible");
             return Err(Error::new(Code::ValidationFailed, text).with("parameter", "context"));
         }
-        let place = (place, self.long_work()?);
         let (sender, results) = mpsc::channel(QUEUE);
         let stop = Stop::default();
         let guard = stop.guard();
         let files = self.clone();
-        let task = Long::start(place, move || {
+        let task = Long::start((long, content), move || {
             let end = SearchEnd::default();
             let mut work = Work { sender, stop, limit: u64::from(limit), end };
             work.walk(&files, &params, globs, matcher.as_ref(), context as usize)?;

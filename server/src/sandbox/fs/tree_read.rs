@@ -15,6 +15,7 @@ use super::Files;
 use super::blocking::{Long, Stop, StopOnDrop};
 use super::error::failed_io;
 use super::globs::Globs;
+use crate::sandbox::buckets::Long as Bucket;
 use pack::Archive;
 
 /// Pieces made and not yet taken.
@@ -53,9 +54,9 @@ impl TreeReader {
 
 impl Files {
     /// Begins to archive a directory or a single file.
-    pub(crate) fn tree_read(&self, params: TreeRead) -> Result<TreeReader, Error> {
+    pub(crate) async fn tree_read(&self, params: TreeRead) -> Result<TreeReader, Error> {
         let globs = Globs::new(&params.include, &params.exclude)?;
-        let place = self.long_work()?;
+        let place = self.long_work(&params.path, Bucket::Usual).await?;
         let (sender, pieces) = mpsc::channel(QUEUE);
         let stop = Stop::default();
         let guard = stop.guard();

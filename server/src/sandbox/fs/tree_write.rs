@@ -14,6 +14,7 @@ pub(super) mod unpack;
 use super::blocking::{Long, Stop, StopOnDrop};
 use super::path::{Need, reopen};
 use super::{Files, error};
+use crate::sandbox::buckets::Long as Bucket;
 use archive::Input;
 use unpack::Unpack;
 
@@ -45,12 +46,12 @@ impl TreeWriter {
 
 impl Files {
     /// Begins to unpack.
-    pub(crate) fn tree_write(&self, params: TreeWrite) -> Result<TreeWriter, Error> {
+    pub(crate) async fn tree_write(&self, params: TreeWrite) -> Result<TreeWriter, Error> {
         if params.owners && !rustix::process::geteuid().is_root() {
             let text = "owners can only be taken when the server is root";
             return Err(Error::new(Code::PermissionDenied, text).with("parameter", "owners"));
         }
-        let place = self.long_work()?;
+        let place = self.long_work(&params.path, Bucket::Usual).await?;
         let (pieces, mut receiver) = mpsc::channel(QUEUE);
         let stop = Stop::default();
         let guard = stop.guard();

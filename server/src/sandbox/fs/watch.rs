@@ -20,7 +20,7 @@ mod target;
 use super::blocking::Stop;
 use super::error::refused;
 use super::globs::Globs;
-use super::{Files, MAX_WATCHES, blocking, place};
+use super::{BUCKET_WATCHES, Files, MAX_WATCHES, blocking, place};
 use crate::sandbox::buckets::Passage;
 pub(super) use hub::Hub;
 use hub::{Raw, RawChange, Subscription};
@@ -61,10 +61,11 @@ impl Files {
             let text = format!("debounce_ms is {debounce}; at most {MAX_DEBOUNCE} is possible");
             return Err(Error::new(Code::ValidationFailed, text).with("parameter", "debounce_ms"));
         }
-        let place = place(&self.watches, "watches", MAX_WATCHES)?;
+        let passage = self.passage([&params.path], true);
+        let bucket = passage.may_wait().then(|| place(&self.bucket_watches, "watches of buckets", BUCKET_WATCHES));
+        let place = (bucket.transpose()?, place(&self.watches, "watches", MAX_WATCHES)?);
         let globs = Globs::new(&params.include, &params.exclude)?;
         let subscription = self.hub.subscribe(&params.path)?;
-        let passage = self.passage([&params.path], true);
         let mut target = Target::new(self.clone(), params, globs);
         let id = subscription.id;
         let target = blocking::run(&passage, move |stop| target.establish(id, stop).map(|()| target)).await?;

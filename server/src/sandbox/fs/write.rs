@@ -88,6 +88,11 @@ impl Writer {
         Ok(())
     }
 
+    /// Whether it may have to wait for a bucket.
+    pub(crate) fn may_wait(&self) -> bool {
+        self.passage.may_wait()
+    }
+
     /// Whether bytes written so far may be seen at once: then they should not wait for a full batch.
     pub(crate) fn in_place(&self) -> bool {
         matches!(self.params.how, Some(WriteMode::Append | WriteMode::Patch))

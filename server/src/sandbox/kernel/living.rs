@@ -29,6 +29,9 @@ const FIRST_WORDS: usize = 4 << 10;
 /// Time that a bridge has beyond what its kernel has, before it is killed itself.
 pub(super) const BRIDGE: Duration = Duration::from_secs(5);
 
+/// The same for one whose kernel has not come up.
+const UNBORN: Duration = Duration::from_secs(1);
+
 /// Time that code of ours has in a kernel that has just begun.
 const PREPARES: Duration = Duration::from_secs(30);
 
@@ -250,11 +253,13 @@ impl Living {
     /// Asks it to end, kills it when it does not, and waits for that.
     pub(super) async fn end(mut self, grace: Duration) {
         self.control.end(grace);
+        // A bridge that did not come up may not even have begun: to enter its directory takes as long as a store does.
+        let bridge = if self.pid == 0 { UNBORN } else { BRIDGE };
         let gone = async {
             while !matches!(self.next(PIECE).await, Ok(Said::Gone(_)) | Err(_)) {}
             self.death().await;
         };
-        if tokio::time::timeout(grace.saturating_add(BRIDGE), gone).await.is_err() {
+        if tokio::time::timeout(grace.saturating_add(bridge), gone).await.is_err() {
             tracing::warn!(pid = self.run.pid(), "a kernel's bridge does not end, and is killed");
             self.control.stop.request(Duration::ZERO);
             self.death().await;

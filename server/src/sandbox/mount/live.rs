@@ -218,7 +218,7 @@ async fn supervise(
             }
         }
     };
-    let (exit, ()) = tokio::join!(run.wait(&stop), read);
+    let (exit, ()) = tokio::join!(run.wait_long(&stop), read);
     let exit = exit.unwrap_or_else(|error| {
         tracing::warn!(%error, "how s3fs ended is not known");
         Exit::default()

@@ -245,7 +245,7 @@ impl Registry {
                 )
                 .with("id", id));
             }
-            process.kill(None).await;
+            process.kill(None).await?;
         }
         self.table.forget(&process);
         Ok(())

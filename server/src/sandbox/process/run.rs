@@ -22,7 +22,7 @@ use super::pipe::{Look, Pipes, READ, Stdin, pipe};
 use super::reap::{Child, Reaper};
 use super::signal::Signal;
 use super::spawn::{self, Confinement, Stdio};
-use super::stop::Stop;
+use super::stop::{Stop, in_vain};
 use super::tree::Tree;
 use crate::sandbox::buckets::Buckets;
 use crate::sandbox::variables::Variables;
@@ -255,16 +255,39 @@ impl Run {
     }
 
     /// Waits for the end: its own, or after the timeout or `stop` the end of the whole tree. From then on the outputs
-    /// deliver what is there and end.
+    /// deliver what is there and end. What no signal ends is not waited for.
     ///
     /// # Errors
-    /// `INTERNAL_ERROR` when the kernel does not give the status: none is made up.
+    /// `TIMEOUT` when it was killed and does not end; `INTERNAL_ERROR` when the kernel does not give the status: none is
+    /// made up.
     pub(crate) async fn wait(&self, stop: &Stop) -> Result<Exit, Error> {
+        // The timeout is of this run alone: what asks for `stop` may want no further run either.
+        let timeout = Stop::new();
+        let late = async {
+            tokio::select! {
+                () = stop.in_vain() => {}
+                () = timeout.in_vain() => {}
+            }
+        };
+        tokio::select! {
+            biased;
+            exit = self.end(stop, &timeout) => exit,
+            () = late => Err(in_vain(&format!("the command {:?}", self.shown), self.pid())),
+        }
+    }
+
+    /// As [`Run::wait`], for as long as it takes.
+    ///
+    /// # Errors
+    /// `INTERNAL_ERROR` when the kernel does not give the status.
+    pub(crate) async fn wait_long(&self, stop: &Stop) -> Result<Exit, Error> {
+        self.end(stop, &Stop::new()).await
+    }
+
+    async fn end(&self, stop: &Stop, timeout: &Stop) -> Result<Exit, Error> {
         let over = self.over.clone().drop_guard();
         let status = self.child.wait();
         tokio::pin!(status);
-        // The timeout is of this run alone: what asks for `stop` may want no further run either.
-        let timeout = Stop::new();
         let ended = tokio::select! {
             status = &mut status => Some(status),
             () = stop.requested() => None,
@@ -275,7 +298,7 @@ impl Run {
         };
         let status = match ended {
             Some(status) => status,
-            None => tokio::join!(status, self.end_tree(stop, &timeout)).0,
+            None => tokio::join!(status, self.end_tree(stop, timeout)).0,
         };
         let status = status.map_err(|error| {
             Error::new(Code::Internal, format!("the exit status of process {} is lost: {error}", self.pid()))

@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
+use sandwire_protocol::{Code, Error};
 use tokio::sync::watch;
 use tokio::time::Instant;
+
+/// Time that what was killed has to end, before nobody waits for it any more. It may wait for a file system that does not
+/// answer, as a bucket whose store is gone: no signal ends that.
+pub(crate) const IN_VAIN: Duration = Duration::from_secs(3);
 
 /// Shared by who asks and who ends. The first request asks for TERM; each may bring KILL nearer, none puts it off.
 #[derive(Debug)]
@@ -50,6 +55,21 @@ impl Stop {
             }
         }
     }
+
+    /// Resolves when it was time for KILL so long ago that what has not ended by then does not end by that.
+    pub(crate) async fn in_vain(&self) {
+        self.overdue().await;
+        tokio::time::sleep(IN_VAIN).await;
+    }
+}
+
+/// That what was killed has not ended.
+pub(crate) fn in_vain(what: &str, pid: u32) -> Error {
+    let text = format!(
+        "{what} was killed, and has not ended: it waits for a file system that does not answer, as a bucket whose store is \
+         gone; it ends once that answers, or with `mount.remove`"
+    );
+    Error::new(Code::Timeout, text).with("pid", pid)
 }
 
 fn far() -> Instant {

@@ -20,9 +20,7 @@ use super::list::{Entries, Entry, environment_of, marker_in, marker_of, snapshot
 use super::reap::Child;
 use super::signal::Signal;
 use super::spawn;
-
-/// Time that a tree has to vanish after KILL. A process in uninterruptible sleep may take for ever.
-const GIVE_UP: Duration = Duration::from_secs(10);
+use super::stop::IN_VAIN;
 
 /// Pauses between looks at a tree that should vanish.
 const LOOK_FIRST: Duration = Duration::from_millis(1);
@@ -117,11 +115,12 @@ impl Tree {
         Ok(())
     }
 
-    /// TERM when `gently`; when `overdue` resolves, KILL again and again; returns when nothing of it is left.
+    /// TERM when `gently`; when `overdue` resolves, KILL again and again; returns when nothing of it is left, or false when
+    /// something does not end by that.
     ///
     /// # Errors
     /// As [`Tree::signal`].
-    pub(crate) async fn terminate(&mut self, gently: bool, overdue: impl Future<Output = ()>) -> io::Result<()> {
+    pub(crate) async fn terminate(&mut self, gently: bool, overdue: impl Future<Output = ()>) -> io::Result<bool> {
         self.end(if gently { &[Signal::TERM, Signal::CONT] } else { &[] }, overdue).await
     }
 
@@ -129,32 +128,32 @@ impl Tree {
     ///
     /// # Errors
     /// As [`Tree::signal`].
-    pub(crate) async fn hang_up(&mut self, overdue: impl Future<Output = ()>) -> io::Result<()> {
+    pub(crate) async fn hang_up(&mut self, overdue: impl Future<Output = ()>) -> io::Result<bool> {
         self.end(&[Signal::HUP, Signal::CONT], overdue).await
     }
 
-    async fn end(&mut self, first: &[Signal], overdue: impl Future<Output = ()>) -> io::Result<()> {
+    async fn end(&mut self, first: &[Signal], overdue: impl Future<Output = ()>) -> io::Result<bool> {
         if !first.is_empty() {
             // A stopped process sees the signal only when it goes on: hence CONT.
             if self.signal(first).await? == 0 {
-                return Ok(());
+                return Ok(true);
             }
             tokio::select! {
-                vanished = self.vanished() => return vanished,
+                vanished = self.vanished() => return vanished.map(|()| true),
                 () = overdue => {}
             }
         }
-        let give_up = Instant::now() + GIVE_UP;
+        let give_up = Instant::now() + IN_VAIN;
         let mut pause = LOOK_FIRST;
         while self.signal(&[Signal::KILL]).await? > 0 {
             if Instant::now() > give_up {
                 tracing::warn!(leader = self.leader.pid(), "processes are left after KILL");
-                break;
+                return Ok(false);
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LOOK_LAST);
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn vanished(&mut self) -> io::Result<()> {

@@ -162,10 +162,10 @@ impl Registry {
     /// Ends a terminal and forgets it.
     ///
     /// # Errors
-    /// `TERMINAL_NOT_FOUND`.
+    /// `TERMINAL_NOT_FOUND`, those of [`Terminal::close`]: then it is not forgotten.
     pub(crate) async fn close(&self, id: &str, grace: Option<Duration>) -> Result<Info, Error> {
         let terminal = self.terminal(id)?;
-        let info = terminal.close(grace.unwrap_or(GRACE)).await;
+        let info = terminal.close(grace.unwrap_or(GRACE)).await?;
         self.forget(&terminal);
         Ok(info)
     }
@@ -187,7 +187,12 @@ impl Registry {
             table.draining = true;
             table.terminals.values().cloned().collect()
         };
-        futures_util::future::join_all(terminals.iter().map(|terminal| terminal.close(grace))).await;
+        futures_util::future::join_all(terminals.iter().map(|terminal| async move {
+            if let Err(error) = terminal.close(grace).await {
+                tracing::warn!(%error, "a terminal is left");
+            }
+        }))
+        .await;
     }
 
     /// Forgets this very terminal, not a later one of the same id.

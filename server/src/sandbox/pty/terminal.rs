@@ -20,7 +20,7 @@ use super::viewer::Viewer;
 use crate::sandbox::machine::now_ms;
 use crate::sandbox::process::owner::Leader;
 use crate::sandbox::process::run::Run;
-use crate::sandbox::process::stop::Stop;
+use crate::sandbox::process::stop::{IN_VAIN, Stop, in_vain};
 
 /// How long viewers none of which reads may stop the program.
 pub(crate) const STALL: Duration = Duration::from_secs(10);
@@ -126,7 +126,7 @@ impl Terminal {
     pub(crate) async fn serve(&self) {
         let Some(master) = self.master() else { return };
         let exit = tokio::select! {
-            exit = self.run.wait(&self.stop) => exit,
+            exit = self.run.wait_long(&self.stop) => exit,
             never = self.pump(&master) => match never {},
         };
         self.drain(&master).await;
@@ -416,7 +416,10 @@ impl Terminal {
 
     /// Ends it: HUP for the whole tree, as when a line is hung up, and KILL for what is left of it after this time.
     /// Returns when it has ended. Once begun it goes on, even if nobody waits for it.
-    pub(crate) async fn close(self: &Arc<Self>, grace: Duration) -> Info {
+    ///
+    /// # Errors
+    /// `TIMEOUT` when its first program was killed and does not end.
+    pub(crate) async fn close(self: &Arc<Self>, grace: Duration) -> Result<Info, Error> {
         if self.lives() {
             let terminal = Arc::clone(self);
             let hung_up = tokio::spawn(async move {
@@ -428,9 +431,11 @@ impl Terminal {
             if hung_up.await.is_err() {
                 self.stop.request(Duration::ZERO);
             }
-            self.wait().await;
+            if tokio::time::timeout(IN_VAIN, self.wait()).await.is_err() {
+                return Err(in_vain(&format!("the terminal {:?}", self.id), self.pid()).with("id", self.id.as_str()));
+            }
         }
-        self.info()
+        Ok(self.info())
     }
 
     /// Waits for its end.

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 use sandwire_protocol::kind::command::{Launch, Limits};
@@ -23,17 +23,23 @@ use crate::sandbox::process::tree::Moment;
 use crate::sandbox::variables::is_name;
 
 impl Held {
-    /// Begins a command.
+    /// Begins a command. Dropped before its end, the shell is good for no other and is killed by the next.
     ///
     /// # Errors
-    /// `VALIDATION_FAILED`, `INVALID_PROCESS_CWD`, `SESSION_TERMINATED`, those of starting a shell.
+    /// `VALIDATION_FAILED`, `INVALID_PROCESS_CWD`, `SESSION_TERMINATED`, those of starting a shell; `TIMEOUT` when that, or to
+    /// enter the directory, waits for a bucket for longer than the command may take.
     pub(crate) async fn begin(
         mut self,
         launch: &Launch,
         asked: &Asked,
     ) -> Result<(Command, Outputs, Option<Stdin>), Error> {
         check(launch)?;
-        self.shell(asked.renew).await?;
+        let timeout = asked.timeout.or(self.session.timeout);
+        if self.starts_in_bucket() {
+            within(timeout, self.shell(asked.renew)).await?;
+        } else {
+            self.shell(asked.renew).await?;
+        }
         let mut setting = Setting { nonce: nonce()?, rearm: self.inner.rearm, ..Setting::default() };
         if let Some(cwd) = &launch.cwd {
             let from = self.directory();
@@ -83,7 +89,7 @@ impl Held {
             since,
             used,
             started,
-            timeout: asked.timeout.or(self.session.timeout),
+            timeout,
             grace: asked.grace,
             outputs: Mutex::new([Some(stdout), stderr].into_iter().flatten().collect()),
             stdin: stdin.as_ref().map(|(_, name)| name.clone()),
@@ -93,10 +99,16 @@ impl Held {
             held: tokio::sync::Mutex::new(self),
         };
         let stdin = match stdin {
-            Some((pipe, name)) => command.open_stdin(pipe, &name).await?,
+            Some((pipe, name)) => within(timeout, command.open_stdin(pipe, &name)).await?,
             None => None,
         };
         Ok((command, outputs, stdin))
+    }
+
+    /// Whether its shells begin in a bucket, which may take as long as the store does.
+    fn starts_in_bucket(&self) -> bool {
+        let host = &self.session.host;
+        self.session.launch.cwd.as_ref().is_some_and(|cwd| host.buckets.lead(&host.workspace.join(cwd)))
     }
 
     /// Rings for a command.
@@ -169,6 +181,15 @@ fn text(launch: &Launch, dialect: Dialect) -> Vec<u8> {
         Some(command) => command.as_bytes().to_vec(),
         None => launch.argv.iter().map(word).collect::<Vec<_>>().join(&b' '),
     }
+}
+
+/// The work, when it takes no longer than that.
+async fn within<T>(time: Option<Duration>, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let Some(time) = time else { return work.await };
+    tokio::time::timeout(time, work).await.unwrap_or_else(|_late| {
+        let text = format!("the session's shell did not come to begin the command within {} ms", time.as_millis());
+        Err(Error::new(Code::Timeout, text))
+    })
 }
 
 /// Begins with the letter that the shell looks for.

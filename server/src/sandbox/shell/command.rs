@@ -21,7 +21,7 @@ use super::session::{Held, unwritable};
 use crate::sandbox::process::pipe::Stdin;
 use crate::sandbox::process::run::Run;
 use crate::sandbox::process::signal::Signal;
-use crate::sandbox::process::stop::Stop;
+use crate::sandbox::process::stop::{IN_VAIN, Stop, in_vain};
 use crate::sandbox::process::tree::{Moment, Tree};
 
 /// Pause between attempts to make a shell give up its command, and how many there are after the time of grace before the
@@ -64,6 +64,8 @@ pub(super) enum Outcome {
     Died(Exit),
     /// It was gone before it began.
     Deaf(Exit),
+    /// The shell was killed, and has not ended.
+    Stuck,
 }
 
 impl Held {
@@ -220,7 +222,7 @@ impl Command {
     /// From then on the outputs deliver what is there and end.
     ///
     /// # Errors
-    /// `INVALID_PROCESS_CWD`; `INTERNAL_ERROR` when the shell cannot be heard.
+    /// `INVALID_PROCESS_CWD`; `TIMEOUT` when the shell was killed and does not end; `INTERNAL_ERROR` when it cannot be heard.
     pub(crate) async fn wait(&self, stop: &Stop) -> Result<Exit, Error> {
         let over = self.over.clone().drop_guard();
         let mut held = self.held.lock().await;
@@ -246,6 +248,9 @@ impl Command {
                 None => self.end(outcome, [stop, &timeout, closing]).await?,
             }
         };
+        if matches!(outcome, Outcome::Stuck) {
+            held.lost(&Exit::default());
+        }
         held.used(true);
         let used = held.inner.living.as_ref().map(Living::used);
         for output in self.outputs.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
@@ -283,6 +288,10 @@ impl Command {
             },
             Outcome::Died(exit) => Exit { shell_ended: true, usage: self.beyond(exit.usage), ..exit },
             Outcome::Deaf(exit) => return Err(held.tell_end(&exit)),
+            Outcome::Stuck => {
+                let id = session.id.as_str();
+                return Err(in_vain(&format!("the shell of the session {id:?}"), self.pid()).with("id", id));
+            }
         };
         let duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         Ok(Exit { duration_us, timed_out: timeout.is_requested(), ..exit })
@@ -320,18 +329,21 @@ impl Command {
             loop {
                 self.abort().await;
                 if is_overdue() {
-                    self.terminate(&mut tree, false, overdue()).await;
-                    attempts += 1;
+                    let gone = self.terminate(&mut tree, false, overdue()).await;
+                    // What is left then, the shell waits for in vain.
+                    attempts = if gone { attempts + 1 } else { ATTEMPTS.max(attempts + 1) };
                 } else if let Err(error) = tree.reach(&[Signal::TERM, Signal::CONT], &mut reached).await {
                     tracing::warn!(%error, "what a command of a session has started could not be listed");
                 }
-                if attempts == ATTEMPTS {
+                if attempts >= ATTEMPTS {
                     tracing::warn!(
                         pid = self.pid(),
                         "the shell of a session did not give up its command; it is killed"
                     );
                     // It may have ended by itself.
                     let _gone = self.run.signal(Signal::KILL, Target::Leader).await;
+                    tokio::time::sleep(IN_VAIN).await;
+                    return Ok(Outcome::Stuck);
                 }
                 tokio::select! {
                     () = tokio::time::sleep(PAUSE) => {}
@@ -342,17 +354,19 @@ impl Command {
         let outcome = tokio::select! {
             biased;
             outcome = &mut outcome => outcome,
-            never = insist => never,
+            stuck = insist => stuck,
         }?;
         // What it left behind, as a job in the background.
         self.terminate(&mut self.tree(), !is_overdue(), overdue()).await;
         Ok(outcome)
     }
 
-    async fn terminate(&self, tree: &mut Tree, gently: bool, overdue: impl Future<Output = ()>) {
-        if let Err(error) = tree.terminate(gently, overdue).await {
+    /// Whether nothing of it is left, as far as that is known.
+    async fn terminate(&self, tree: &mut Tree, gently: bool, overdue: impl Future<Output = ()>) -> bool {
+        tree.terminate(gently, overdue).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "what a command of a session has started could not be listed");
-        }
+            true
+        })
     }
 }
 

@@ -38,7 +38,9 @@ impl Held {
         self.tell(&mut setting, b"")?;
         let status = match self.outcome(&setting.nonce).await? {
             Outcome::Done(status) => status,
-            Outcome::NoDirectory | Outcome::Left(_) | Outcome::Died(_) | Outcome::Deaf(_) => return Err(no_shell()),
+            Outcome::NoDirectory | Outcome::Left(_) | Outcome::Died(_) | Outcome::Deaf(_) | Outcome::Stuck => {
+                return Err(no_shell());
+            }
         };
         if status != 0 {
             return Err(Error::new(Code::NotSupported, "the program `env` is needed to hand an environment on"));

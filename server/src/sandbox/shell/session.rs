@@ -20,7 +20,7 @@ use crate::sandbox::buckets::Buckets;
 use crate::sandbox::machine::now_ms;
 use crate::sandbox::process::launch::default_shell;
 use crate::sandbox::process::run::{Host, Run};
-use crate::sandbox::process::stop::Stop;
+use crate::sandbox::process::stop::{IN_VAIN, Stop};
 use crate::sandbox::process::tree::Moment;
 use crate::sandbox::process::user::Credentials;
 use crate::sandbox::queue::{Queue, Turn};
@@ -214,8 +214,10 @@ impl Held {
             if busy {
                 // Whoever began a command in it went away without waiting for its end.
                 living.kill().await;
-                let exit = living.died().await?;
-                self.lost(&exit);
+                // What no signal ends is not waited for.
+                let exit =
+                    tokio::time::timeout(IN_VAIN, living.died()).await.unwrap_or_else(|_late| Ok(Exit::default()));
+                self.lost(&exit?);
             } else {
                 match living.death() {
                     None => return Ok(()),
@@ -272,8 +274,10 @@ impl Held {
     pub(super) fn tell_end(&self, exit: &Exit) -> Error {
         let id = &self.session.id;
         self.session.seen().exit = None;
+        let unknown = exit.code.is_none() && exit.signal.is_none();
+        let how = if unknown { "was killed and has not ended" } else { "has ended" };
         let text = format!(
-            "the shell of the session {id:?} has ended, and what it knew is lost; the next command gets a fresh one"
+            "the shell of the session {id:?} {how}, and what it knew is lost; the next command gets a fresh one"
         );
         ended(Error::new(Code::SessionTerminated, text).with("id", id.as_str()), exit)
     }

@@ -55,10 +55,10 @@ async fn every_operation_respects_it() {
     }
     for name in ["out", "in/escape", ".", "..", "/"] {
         denied(files.list(List { path: path(name), ..List::default() }).await);
-        denied(files.tree_read(TreeRead { path: path(name), ..TreeRead::default() }).unwrap().end().await);
-        denied(files.search(file::Search { path: path(name), ..file::Search::default() }).unwrap().end().await);
+        denied(files.tree_read(TreeRead { path: path(name), ..TreeRead::default() }).await.unwrap().end().await);
+        denied(files.search(file::Search { path: path(name), ..file::Search::default() }).await.unwrap().end().await);
         denied(files.watch(Watch { path: path(name), ..Watch::default() }).await);
-        denied(files.tree_write(file::TreeWrite { path: path(name), owners: false }).unwrap().finish().await);
+        denied(files.tree_write(file::TreeWrite { path: path(name), owners: false }).await.unwrap().finish().await);
     }
     denied(files.mkdir(Mkdir { path: path("out/d"), ..Mkdir::default() }).await);
     denied(files.mkdir(Mkdir { path: path("in/escape/d/e"), parents: true, ..Mkdir::default() }).await);
@@ -133,7 +133,7 @@ async fn a_race_of_links_wins_nothing() {
                 pattern: Some("secret".into()),
                 ..file::Search::default()
             });
-            let mut found = found.unwrap();
+            let mut found = found.await.unwrap();
             assert_eq!(found.next().await, None);
         }
         drop(files.chmod(Chmod { path: name, mode: 0o644, ..Chmod::default() }).await);

@@ -6,7 +6,7 @@ use sandwire_protocol::kind::file::{Search, SearchDown, SearchEnd};
 use super::*;
 
 async fn search(files: &Files, params: Search) -> Result<(Vec<SearchDown>, SearchEnd), Error> {
-    let mut found = files.search(Search { path: path("."), ..params })?;
+    let mut found = files.search(Search { path: path("."), ..params }).await?;
     let mut results = Vec::new();
     while let Some(result) = found.next().await {
         results.push(result);
@@ -78,7 +78,7 @@ async fn the_same_as_grep() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join("protocol/src");
     let expected = shell(&root, "grep -rnI 'pub struct' . | sed 's|^\\./||' | LC_ALL=C sort");
     let params = Search { path: root.as_path().into(), pattern: Some("pub struct".into()), ..Search::default() };
-    let mut found = files.search(params).unwrap();
+    let mut found = files.search(params).await.unwrap();
     let mut lines = Vec::new();
     while let Some(SearchDown::Line { path, line, text, .. }) = found.next().await {
         lines.push(format!("{path}:{line}:{text}"));
@@ -91,7 +91,7 @@ async fn the_same_as_grep() {
 async fn a_search_that_nobody_waits_for_stops() {
     let (_dir, files) = workspace();
     let params = Search { path: path("/proc/self/../.."), pattern: Some("x".into()), ..Search::default() };
-    let mut found = files.search(params).unwrap();
+    let mut found = files.search(params).await.unwrap();
     assert!(found.next().await.is_some());
     // The runtime would wait for its thread at the end of the test.
     drop(found);

@@ -14,7 +14,7 @@ const TREE: &str = "mkdir -p t/empty t/sub; echo a > t/a; head -c 300000 /dev/ur
     echo bytes > $'t/caf\\xe9\\xff'; echo text > t/größe; touch -d '@-5.25' t/none; touch -d @1500000000.123456789 t/sub t/empty";
 
 async fn pack(files: &Files, params: TreeRead) -> Result<(Vec<u8>, TreeEnd), Error> {
-    let mut reader = files.tree_read(params)?;
+    let mut reader = files.tree_read(params).await?;
     let mut all = Vec::new();
     while let Some(piece) = reader.next(50_000).await {
         all.extend_from_slice(&piece);
@@ -23,7 +23,7 @@ async fn pack(files: &Files, params: TreeRead) -> Result<(Vec<u8>, TreeEnd), Err
 }
 
 async fn unpack(files: &Files, to: &str, archive: &[u8]) -> Result<TreeEnd, Error> {
-    let mut writer = files.tree_write(TreeWrite { path: path(to), owners: false })?;
+    let mut writer = files.tree_write(TreeWrite { path: path(to), owners: false }).await?;
     for piece in archive.chunks(7000) {
         if !writer.push(Bytes::copy_from_slice(piece)).await {
             break;
@@ -179,7 +179,7 @@ async fn a_file_that_changes_does_not_break_the_archive() {
     let (dir, files) = workspace();
     for (name, command) in [("shrinks", "truncate -s 1000 t/1"), ("grows", "head -c 9000000 /dev/zero >> t/1")] {
         shell(dir.path(), "rm -rf t; mkdir t; head -c 5000000 /dev/urandom > t/1; echo after > t/2");
-        let mut reader = files.tree_read(TreeRead { path: path("t"), ..TreeRead::default() }).unwrap();
+        let mut reader = files.tree_read(TreeRead { path: path("t"), ..TreeRead::default() }).await.unwrap();
         let mut archive = reader.next(1000).await.unwrap().to_vec();
         shell(dir.path(), command);
         while let Some(piece) = reader.next(100_000).await {

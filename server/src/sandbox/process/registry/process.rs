@@ -16,7 +16,7 @@ use super::super::owner::Leader;
 use super::super::pipe::Stdin;
 use super::super::run::{self, Host, Run, Spec, Started};
 use super::super::signal::Signal;
-use super::super::stop::Stop;
+use super::super::stop::{Stop, in_vain};
 use super::{Forgetter, within};
 
 /// Default of `grace_ms`.
@@ -236,15 +236,25 @@ impl Process {
     }
 
     /// Ends it and what is left of its tree, and waits for that. When this is dropped, the process ends all the same.
-    pub(crate) async fn kill(&self, grace: Option<Duration>) -> Info {
+    ///
+    /// # Errors
+    /// `TIMEOUT` when it was killed and does not end.
+    pub(crate) async fn kill(&self, grace: Option<Duration>) -> Result<Info, Error> {
         self.stop(grace);
-        let info = self.ended().await;
+        let info = tokio::select! {
+            biased;
+            info = self.ended() => info,
+            () = self.stop.in_vain() => {
+                let pid = self.present().pid();
+                return Err(in_vain(&format!("the process {:?}", self.id), pid).with("id", self.id.as_str()));
+            }
+        };
         // A command that ended by itself may have left processes behind.
         let mut tree = Arc::clone(&self.present()).tree();
         if let Err(error) = tree.terminate(!self.stop.is_overdue(), self.stop.overdue()).await {
             tracing::warn!(%error, "what a process left behind could not be listed");
         }
-        info
+        Ok(info)
     }
 
     /// Writes to standard input as fast as the process reads. One that has stopped reading takes everything and ignores
@@ -404,7 +414,7 @@ impl Supervisor {
             }
             Ok::<(), Error>(())
         };
-        let (exit, read) = tokio::join!(run.wait(&self.process.stop), read);
+        let (exit, read) = tokio::join!(run.wait_long(&self.process.stop), read);
         if let Err(error) = read {
             tracing::warn!(%error, "the output of a process was lost");
         }

@@ -128,7 +128,7 @@ async fn ids_and_numbers_are_bounded() {
     registry.start(bash("two", "sleep 1000")).unwrap();
     assert_eq!(code(registry.start(bash("three", "true"))), Code::LimitExceeded);
     assert_eq!(registry.running(), 2);
-    registry.process("two").unwrap().kill(None).await;
+    registry.process("two").unwrap().kill(None).await.unwrap();
     registry.start(bash("three", "sleep 1000")).unwrap();
     registry.shutdown(Duration::ZERO).await;
     assert_eq!(registry.running(), 0);
@@ -194,9 +194,9 @@ async fn signals_kills_and_waits() {
     assert!(stats.processes >= 1 && stats.memory_bytes > 0);
     let process = registry.process("x").unwrap();
     assert_eq!(code(process.wait(Some(10)).await), Code::Timeout);
-    let info = process.kill(None).await;
+    let info = process.kill(None).await.unwrap();
     assert_eq!(info.exit.unwrap().signal.as_deref(), Some("SIGTERM"));
-    assert_eq!(process.kill(Some(Duration::ZERO)).await.state, State::Exited, "again is no error");
+    assert_eq!(process.kill(Some(Duration::ZERO)).await.unwrap().state, State::Exited, "again is no error");
     assert_eq!(code(registry.signal("x", "HUP", Target::Group).await), Code::ProcessExited);
     assert_eq!(code(registry.stats("x").await), Code::ProcessExited);
 }
@@ -210,7 +210,7 @@ async fn a_later_kill_can_be_harder() {
     let process = registry.process("x").unwrap();
     process.stop(Some(Duration::from_secs(1000)));
     registry.wait_log(&WaitLog { pattern: "no".into(), ..up }).await.unwrap();
-    let info = process.kill(Some(Duration::ZERO)).await;
+    let info = process.kill(Some(Duration::ZERO)).await.unwrap();
     assert_eq!(info.exit.unwrap().signal.as_deref(), Some("SIGKILL"));
 }
 
@@ -224,7 +224,7 @@ async fn kill_also_ends_what_an_ended_one_left() {
     while registry.stats("daemon").await.map_or(0, |stats| stats.processes) == 0 {
         tokio::task::yield_now().await;
     }
-    process.kill(Some(Duration::ZERO)).await;
+    process.kill(Some(Duration::ZERO)).await.unwrap();
     assert_eq!(code(registry.stats("daemon").await), Code::ProcessExited);
 }
 
@@ -263,7 +263,7 @@ async fn a_writer_that_nobody_reads_ends_with_the_process() {
     let process = registry.process("x").unwrap();
     let written = process.write_stdin(&vec![b'\n'; 4 << 20]).await;
     assert_eq!(code(written), Code::ProcessExited);
-    process.kill(Some(Duration::ZERO)).await;
+    process.kill(Some(Duration::ZERO)).await.unwrap();
 }
 
 #[tokio::test]
@@ -283,7 +283,7 @@ async fn restarts_follow_the_policy() {
     while always.info().restarts < 3 {
         tokio::task::yield_now().await;
     }
-    let info = always.kill(None).await;
+    let info = always.kill(None).await.unwrap();
     assert_eq!(info.state, State::Exited, "what was asked for is not undone");
     let slow = Restart { policy: RestartPolicy::Always, max: None, backoff_ms: Some(1_000_000) };
     registry.start(Start { restart: Some(slow), ..bash("slow", "true") }).unwrap();
@@ -291,7 +291,7 @@ async fn restarts_follow_the_policy() {
     while slow.info().state != State::Restarting {
         tokio::task::yield_now().await;
     }
-    assert_eq!(slow.kill(None).await.exit.unwrap().code, Some(0));
+    assert_eq!(slow.kill(None).await.unwrap().exit.unwrap().code, Some(0));
 }
 
 #[tokio::test]

@@ -164,7 +164,7 @@ async fn ids_are_checked_used_once_and_found_again() {
     let (other, _) = registry.open(&shell()).unwrap();
     let ids: Vec<String> = registry.list().into_iter().map(|info| info.id).collect();
     assert_eq!(ids, ["one", &other.id]);
-    first.close(Duration::from_secs(2)).await;
+    first.close(Duration::from_secs(2)).await.unwrap();
     let (second, created) = registry.open(&Open { reuse: true, ..named("one") }).unwrap();
     assert!(created && second.pid() != first.pid(), "an ended one is replaced");
     registry.shutdown(Duration::from_secs(2)).await;
