@@ -33,7 +33,7 @@ use crate::config::Settings;
 const KILLED: Duration = Duration::from_secs(1);
 
 /// Time that it has once they are.
-const LAST: Duration = Duration::from_secs(5);
+const LAST: Duration = Duration::from_secs(10);
 
 /// The sandbox that this server serves.
 #[derive(Debug)]

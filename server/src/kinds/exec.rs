@@ -37,7 +37,10 @@ pub(super) async fn serve(
         Some(place) => {
             let held = channel.until_cancelled(place.turn()).await?;
             let asked = Asked { stdin, merge_stderr, timeout, grace, renew: params.renew };
-            let (command, outputs, stdin) = channel.until_cancelled(held.begin(&params.run, &asked)).await?;
+            let may_wait = held.may_wait(&params.run);
+            let begin = held.begin(&params.run, &asked);
+            let (command, outputs, stdin) =
+                if may_wait { channel.until_cancelled(begin).await? } else { begin.await? };
             (Command::InSession(Box::new(command)), outputs, stdin)
         }
     };

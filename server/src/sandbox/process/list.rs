@@ -52,6 +52,15 @@ impl Entry {
     }
 }
 
+/// Whether a thread of it is in uninterruptible sleep: then no signal ends it.
+pub(super) fn waits_in_kernel(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads.into_iter().any(|thread| {
+        let line = fs::read(thread.path().join("stat")).unwrap_or_default();
+        memchr::memrchr(b')', &line).is_some_and(|at| line.get(at..).is_some_and(|rest| rest.starts_with(b") D")))
+    })
+}
+
 /// All processes, by pid.
 pub(super) type Entries = BTreeMap<i32, Entry>;
 

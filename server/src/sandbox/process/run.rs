@@ -22,7 +22,7 @@ use super::pipe::{Look, Pipes, READ, Stdin, pipe};
 use super::reap::{Child, Reaper};
 use super::signal::Signal;
 use super::spawn::{self, Confinement, Stdio};
-use super::stop::{Stop, in_vain};
+use super::stop::{Stop, in_vain, stuck};
 use super::tree::Tree;
 use crate::sandbox::buckets::Buckets;
 use crate::sandbox::variables::Variables;
@@ -263,16 +263,21 @@ impl Run {
     pub(crate) async fn wait(&self, stop: &Stop) -> Result<Exit, Error> {
         // The timeout is of this run alone: what asks for `stop` may want no further run either.
         let timeout = Stop::new();
-        let late = async {
+        let in_vain_killed = async {
             tokio::select! {
-                () = stop.in_vain() => {}
-                () = timeout.in_vain() => {}
+                () = stop.overdue() => {}
+                () = timeout.overdue() => {}
+            }
+            stuck(self.pid()).await;
+            // Its number may be another's by now.
+            if self.child.is_reaped() {
+                std::future::pending().await
             }
         };
         tokio::select! {
             biased;
             exit = self.end(stop, &timeout) => exit,
-            () = late => Err(in_vain(&format!("the command {:?}", self.shown), self.pid())),
+            () = in_vain_killed => Err(in_vain(&format!("the command {:?}", self.shown), self.pid())),
         }
     }
 

@@ -6,9 +6,14 @@ use sandwire_protocol::{Code, Error};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Time that what was killed has to end, before nobody waits for it any more. It may wait for a file system that does not
-/// answer, as a bucket whose store is gone: no signal ends that.
-pub(crate) const IN_VAIN: Duration = Duration::from_secs(3);
+use super::list::waits_in_kernel;
+
+/// Time that what was killed has to end, before it is looked whether it can.
+pub(super) const IN_VAIN: Duration = Duration::from_secs(3);
+
+/// How often in a row it then waits within the kernel, and the pause between looks.
+const LOOKS: usize = 5;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Shared by who asks and who ends. The first request asks for TERM; each may bring KILL nearer, none puts it off.
 #[derive(Debug)]
@@ -55,11 +60,16 @@ impl Stop {
             }
         }
     }
+}
 
-    /// Resolves when it was time for KILL so long ago that what has not ended by then does not end by that.
-    pub(crate) async fn in_vain(&self) {
-        self.overdue().await;
-        tokio::time::sleep(IN_VAIN).await;
+/// Resolves when what was killed just now does not end by that: it may wait for a file system that does not answer, as a
+/// bucket whose store is gone. What only takes its time is waited for without an end.
+pub(crate) async fn stuck(pid: u32) {
+    tokio::time::sleep(IN_VAIN).await;
+    let mut looks = 0;
+    while looks < LOOKS {
+        tokio::time::sleep(PAUSE).await;
+        looks = if waits_in_kernel(pid) { looks + 1 } else { 0 };
     }
 }
 

@@ -16,11 +16,14 @@ use rustix::process::{Pid, PidfdFlags};
 use sandwire_protocol::kind::process::Stats;
 use tokio::time::Instant;
 
-use super::list::{Entries, Entry, environment_of, marker_in, marker_of, snapshot};
+use super::list::{Entries, Entry, environment_of, marker_in, marker_of, snapshot, waits_in_kernel};
 use super::reap::Child;
 use super::signal::Signal;
 use super::spawn;
 use super::stop::IN_VAIN;
+
+/// Time that a tree has to vanish after KILL.
+const GIVE_UP: Duration = Duration::from_secs(10);
 
 /// Pauses between looks at a tree that should vanish.
 const LOOK_FIRST: Duration = Duration::from_millis(1);
@@ -143,17 +146,25 @@ impl Tree {
                 () = overdue => {}
             }
         }
-        let give_up = Instant::now() + IN_VAIN;
+        let killed = Instant::now();
         let mut pause = LOOK_FIRST;
-        while self.signal(&[Signal::KILL]).await? > 0 {
-            if Instant::now() > give_up {
+        loop {
+            let members = self.members().await?;
+            if members.is_empty() {
+                return Ok(true);
+            }
+            for member in &members {
+                send(member, &[Signal::KILL]);
+            }
+            let stuck = |member: &Entry| u32::try_from(member.pid).is_ok_and(waits_in_kernel);
+            let waited = killed.elapsed();
+            if waited > GIVE_UP || (waited > IN_VAIN && members.iter().all(stuck)) {
                 tracing::warn!(leader = self.leader.pid(), "processes are left after KILL");
                 return Ok(false);
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LOOK_LAST);
         }
-        Ok(true)
     }
 
     async fn vanished(&mut self) -> io::Result<()> {

@@ -20,7 +20,7 @@ use super::viewer::Viewer;
 use crate::sandbox::machine::now_ms;
 use crate::sandbox::process::owner::Leader;
 use crate::sandbox::process::run::Run;
-use crate::sandbox::process::stop::{IN_VAIN, Stop, in_vain};
+use crate::sandbox::process::stop::{Stop, in_vain, stuck};
 
 /// How long viewers none of which reads may stop the program.
 pub(crate) const STALL: Duration = Duration::from_secs(10);
@@ -431,8 +431,13 @@ impl Terminal {
             if hung_up.await.is_err() {
                 self.stop.request(Duration::ZERO);
             }
-            if tokio::time::timeout(IN_VAIN, self.wait()).await.is_err() {
-                return Err(in_vain(&format!("the terminal {:?}", self.id), self.pid()).with("id", self.id.as_str()));
+            tokio::select! {
+                biased;
+                () = self.wait() => {}
+                () = stuck(self.pid()) => {
+                    let what = format!("the terminal {:?}", self.id);
+                    return Err(in_vain(&what, self.pid()).with("id", self.id.as_str()));
+                }
             }
         }
         Ok(self.info())

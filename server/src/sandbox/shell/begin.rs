@@ -23,6 +23,18 @@ use crate::sandbox::process::tree::Moment;
 use crate::sandbox::variables::is_name;
 
 impl Held {
+    /// Whether to begin that command may take as long as the store of a bucket does.
+    pub(crate) fn may_wait(&self, launch: &Launch) -> bool {
+        let host = &self.session.host;
+        if !host.buckets.any() {
+            return false;
+        }
+        let first = self.session.launch.cwd.as_ref().map(|cwd| host.workspace.join(cwd));
+        let now = self.directory();
+        let to = launch.cwd.as_ref().map(|cwd| now.join(cwd));
+        [first, Some(now), to].into_iter().flatten().any(|path| host.buckets.lead(&path))
+    }
+
     /// Begins a command. Dropped before its end, the shell is good for no other and is killed by the next.
     ///
     /// # Errors
@@ -35,11 +47,9 @@ impl Held {
     ) -> Result<(Command, Outputs, Option<Stdin>), Error> {
         check(launch)?;
         let timeout = asked.timeout.or(self.session.timeout);
-        if self.starts_in_bucket() {
-            within(timeout, self.shell(asked.renew)).await?;
-        } else {
-            self.shell(asked.renew).await?;
-        }
+        // Where nothing blocks for long, who gives up waits for the beginning, so that the session stays what it is.
+        let most = timeout.filter(|_| self.may_wait(launch));
+        within(most, self.shell(asked.renew)).await?;
         let mut setting = Setting { nonce: nonce()?, rearm: self.inner.rearm, ..Setting::default() };
         if let Some(cwd) = &launch.cwd {
             let from = self.directory();
@@ -99,16 +109,10 @@ impl Held {
             held: tokio::sync::Mutex::new(self),
         };
         let stdin = match stdin {
-            Some((pipe, name)) => within(timeout, command.open_stdin(pipe, &name)).await?,
+            Some((pipe, name)) => within(most, command.open_stdin(pipe, &name)).await?,
             None => None,
         };
         Ok((command, outputs, stdin))
-    }
-
-    /// Whether its shells begin in a bucket, which may take as long as the store does.
-    fn starts_in_bucket(&self) -> bool {
-        let host = &self.session.host;
-        self.session.launch.cwd.as_ref().is_some_and(|cwd| host.buckets.lead(&host.workspace.join(cwd)))
     }
 
     /// Rings for a command.

@@ -21,7 +21,7 @@ use super::session::{Held, unwritable};
 use crate::sandbox::process::pipe::Stdin;
 use crate::sandbox::process::run::Run;
 use crate::sandbox::process::signal::Signal;
-use crate::sandbox::process::stop::{IN_VAIN, Stop, in_vain};
+use crate::sandbox::process::stop::{Stop, in_vain, stuck};
 use crate::sandbox::process::tree::{Moment, Tree};
 
 /// Pause between attempts to make a shell give up its command, and how many there are after the time of grace before the
@@ -342,7 +342,7 @@ impl Command {
                     );
                     // It may have ended by itself.
                     let _gone = self.run.signal(Signal::KILL, Target::Leader).await;
-                    tokio::time::sleep(IN_VAIN).await;
+                    stuck(self.pid()).await;
                     return Ok(Outcome::Stuck);
                 }
                 tokio::select! {

@@ -20,7 +20,7 @@ use crate::sandbox::buckets::Buckets;
 use crate::sandbox::machine::now_ms;
 use crate::sandbox::process::launch::default_shell;
 use crate::sandbox::process::run::{Host, Run};
-use crate::sandbox::process::stop::{IN_VAIN, Stop};
+use crate::sandbox::process::stop::{Stop, stuck};
 use crate::sandbox::process::tree::Moment;
 use crate::sandbox::process::user::Credentials;
 use crate::sandbox::queue::{Queue, Turn};
@@ -214,10 +214,14 @@ impl Held {
             if busy {
                 // Whoever began a command in it went away without waiting for its end.
                 living.kill().await;
-                // What no signal ends is not waited for.
-                let exit =
-                    tokio::time::timeout(IN_VAIN, living.died()).await.unwrap_or_else(|_late| Ok(Exit::default()));
-                self.lost(&exit?);
+                let pid = living.run().pid();
+                let exit = tokio::select! {
+                    biased;
+                    exit = living.died() => exit?,
+                    // What no signal ends is not waited for.
+                    () = stuck(pid) => Exit::default(),
+                };
+                self.lost(&exit);
             } else {
                 match living.death() {
                     None => return Ok(()),

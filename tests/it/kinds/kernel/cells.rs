@@ -160,7 +160,8 @@ async fn a_cell_has_variables_of_its_own_and_its_context_has_some() {
 async fn cells_of_one_context_wait_for_each_other_and_contexts_do_not() {
     let (_server, client) = served().await;
     let (one, other) = (context(&client).await, context(&client).await);
-    let mut first_cell = one.run("order = [1]\nprint('runs', end='', flush=True)\ninput()").with_input().spawn().unwrap();
+    let mut first_cell =
+        one.run("order = [1]\nprint('runs', end='', flush=True)\ninput()").with_input().spawn().unwrap();
     sees(&mut first_cell, "runs").await;
     let waiting: Vec<_> = (2..5).map(|number| one.run(format!("order.append({number})")).spawn().unwrap()).collect();
     let given_up = one.run("order.append('given up')").spawn().unwrap();

@@ -16,7 +16,7 @@ use super::super::owner::Leader;
 use super::super::pipe::Stdin;
 use super::super::run::{self, Host, Run, Spec, Started};
 use super::super::signal::Signal;
-use super::super::stop::{Stop, in_vain};
+use super::super::stop::{Stop, in_vain, stuck};
 use super::{Forgetter, within};
 
 /// Default of `grace_ms`.
@@ -244,8 +244,12 @@ impl Process {
         let info = tokio::select! {
             biased;
             info = self.ended() => info,
-            () = self.stop.in_vain() => {
+            pid = async {
+                self.stop.overdue().await;
                 let pid = self.present().pid();
+                stuck(pid).await;
+                pid
+            } => {
                 return Err(in_vain(&format!("the process {:?}", self.id), pid).with("id", self.id.as_str()));
             }
         };
