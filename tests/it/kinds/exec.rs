@@ -81,11 +81,11 @@ async fn grace_is_the_time_between_term_and_kill() {
     let gentle = "trap 'echo gently; exit 7' TERM; echo up; while :; do sleep 0.02; done";
     let gone = || server.started().is_empty() && server.zombies() == 0;
     // Who ends on TERM says its own code, and that its time was over.
-    let (out, _, exit) = run(&client, &Params { timeout_ms: Some(300), ..shell(gentle) }).await;
+    let (out, _, exit) = run(&client, &Params { timeout_ms: Some(1500), ..shell(gentle) }).await;
     let exit = exit.unwrap();
     assert_eq!((out.as_slice(), exit.code, exit.timed_out), (b"up\ngently\n".as_slice(), Some(7), true));
     // Without grace there is no TERM to be trapped.
-    let hard = Params { timeout_ms: Some(300), grace_ms: Some(0), ..shell(gentle) };
+    let hard = Params { timeout_ms: Some(1500), grace_ms: Some(0), ..shell(gentle) };
     let (out, _, exit) = run(&client, &hard).await;
     let exit = exit.unwrap();
     assert_eq!((out.as_slice(), exit.signal.as_deref(), exit.timed_out), (b"up\n".as_slice(), Some("SIGKILL"), true));

@@ -209,9 +209,9 @@ async fn a_cell_is_interrupted_by_event_by_call_by_dropping_and_by_its_time() {
     assert_eq!(late.error.unwrap().name, "KeyboardInterrupt");
     assert_eq!((late.ran.timed_out, late.ran.kernel_died, late.ran.status), (true, false, Status::Error));
     assert_eq!(value(&kernel, "mark").await, "1");
-    // One that makes nothing of it has ended well.
+    // One that makes nothing of it has ended well. It has the time to come so far, also on a busy machine.
     let caught = "try: time.sleep(1000)\nexcept KeyboardInterrupt: print('caught')";
-    let caught = kernel.run(caught).timeout(Duration::from_millis(300)).run().await.unwrap();
+    let caught = kernel.run(caught).timeout(Duration::from_secs(3)).run().await.unwrap();
     assert_eq!((&*caught.text(), caught.ran.timed_out, caught.ran.status), ("caught\n", false, Status::Ok));
     // One that comes before the kernel has begun with the cell is not lost.
     for round in 0..20 {

@@ -82,7 +82,7 @@ async fn one_that_does_not_heed_the_interrupt_is_killed_and_that_is_said() {
     let kernel = context(&client).await;
     let code = "import signal, subprocess, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n\
                 subprocess.Popen(['sleep', '1000'])\nprint('deaf', flush=True)\ntime.sleep(1000)";
-    let result = kernel.run(code).timeout(Duration::from_millis(1000)).run().await.unwrap();
+    let result = kernel.run(code).timeout(Duration::from_secs(3)).run().await.unwrap();
     assert_eq!((result.ran.status, result.ran.timed_out, result.ran.kernel_died), (Status::Aborted, true, true));
     assert_eq!(result.ran.exit.as_ref().unwrap().signal.as_deref(), Some("SIGKILL"));
     assert_eq!(result.text(), "deaf\n");

@@ -148,7 +148,7 @@ async fn all_who_wait_are_told_and_a_time_that_is_over_changes_nothing() {
     let exit = ended(&client, "timed").await.exit.unwrap();
     assert!(exit.timed_out && exit.signal.as_deref() == Some("SIGTERM"), "{exit:?}");
     let hard =
-        Start { timeout_ms: Some(100), grace_ms: Some(50), ..named("hard", "trap '' TERM; sleep 600; sleep 600") };
+        Start { timeout_ms: Some(1500), grace_ms: Some(50), ..named("hard", "trap '' TERM; sleep 600; sleep 600") };
     start(&client, hard).await;
     let exit = ended(&client, "hard").await.exit.unwrap();
     assert!(exit.timed_out && exit.signal.as_deref() == Some("SIGKILL"), "{exit:?}");
