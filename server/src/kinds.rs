@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use metrics::counter;
-use sandwire_link::Incoming;
-use sandwire_protocol::kind::{self, Open};
+use sandwire_link::{Channel, Incoming};
+use sandwire_protocol::kind::{self, Kind, Open};
 use sandwire_protocol::{Code, Error};
 
 use crate::auth::Access;
@@ -33,6 +33,16 @@ pub(crate) struct Context {
     pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) access: Arc<Access>,
     pub(crate) server: Arc<Server>,
+}
+
+/// Waits for work that must not be left half done. Who gives up waits for its end, too, unless that may take as long as a
+/// bucket does.
+async fn or_cancelled<K: Kind, T>(
+    channel: &Channel<K>,
+    may_wait: bool,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    if may_wait { channel.until_cancelled(work).await } else { work.await }
 }
 
 /// Serves a channel that a client opened, in a task of its own, or refuses it.

@@ -9,8 +9,8 @@ use sandwire_protocol::kind::command::{Exit, Output, Target};
 use sandwire_protocol::kind::exec::{Down, Params, Up};
 use sandwire_protocol::{Code, Error};
 
-use super::Context;
 use super::session::Placed;
+use super::{Context, or_cancelled};
 use crate::sandbox::process::pipe::Stdin;
 use crate::sandbox::process::run::{self, Outputs, Run, Spec, Started};
 use crate::sandbox::process::signal::Signal;
@@ -38,9 +38,8 @@ pub(super) async fn serve(
             let held = channel.until_cancelled(place.turn()).await?;
             let asked = Asked { stdin, merge_stderr, timeout, grace, renew: params.renew };
             let may_wait = held.may_wait(&params.run);
-            let begin = held.begin(&params.run, &asked);
-            let (command, outputs, stdin) =
-                if may_wait { channel.until_cancelled(begin).await? } else { begin.await? };
+            let begin = held.begin(&params.run, &asked, may_wait);
+            let (command, outputs, stdin) = or_cancelled(channel, may_wait, begin).await?;
             (Command::InSession(Box::new(command)), outputs, stdin)
         }
     };

@@ -274,6 +274,19 @@ pub(crate) async fn apart_for<T: Send + 'static>(work: impl FnOnce() -> T + Send
     told.await.map_err(|_| std::io::Error::other("the work was abandoned"))
 }
 
+/// The same, for work that may fail by itself.
+///
+/// # Errors
+/// Its own; `INTERNAL_ERROR` when it panicked.
+pub(crate) async fn apart_trying<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match apart_for(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::new(Code::Internal, error.to_string())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use self::failure::Redact;
 use self::progress::Reading;
 use self::target::{Taken, Target};
-use super::buckets::{apart, apart_for};
+use super::buckets::{apart, apart_trying};
 use super::fs::Files;
 use super::handed::Handed;
 use super::process::run::{self, Host, Outputs, Run, Spec, Started};
@@ -85,7 +85,7 @@ impl Checkouts {
         let path = files.target(&ByteString::new(wanted.into_os_string().into_vec())).await?;
         let source = asked.url.is_at(&path);
         let taken = Arc::clone(&self.taken);
-        let target = blocking(move || Target::take(path, &taken)).await?;
+        let target = apart_trying(move || Target::take(path, &taken)).await?;
         if source {
             // git would make the directory, and find in it the empty repository that it just began.
             let text = format!("{} is new or empty: there is no repository there", asked.url.shown);
@@ -123,7 +123,7 @@ impl Checkout {
                     drop(self);
                 });
             } else {
-                blocking(move || {
+                apart_trying(move || {
                     target.clear();
                     Ok(())
                 })
@@ -217,14 +217,6 @@ async fn first(outputs: &mut Outputs) -> Result<Vec<u8>, Error> {
 async fn end_rest(run: &Run) {
     if let Err(error) = run.tree().terminate(false, std::future::ready(())).await {
         tracing::warn!(%error, "what a checkout began could not be looked for");
-    }
-}
-
-/// Work on files, where it may wait for a bucket: on a thread of its own.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
-    match apart_for(work).await {
-        Ok(result) => result,
-        Err(error) => Err(Error::new(Code::Internal, format!("the work on files was abandoned: {error}"))),
     }
 }
 

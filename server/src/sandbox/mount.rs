@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::live::Live;
 use self::point::{Point, Unmounted, Way};
-use super::buckets::apart_for;
+use super::buckets::apart_trying;
 use super::fs::Files;
 use super::machine::now_ms;
 use super::process::run::{self, Host, Spec};
@@ -108,12 +108,12 @@ impl Mounts {
         }
         let real = files.target(path).await?;
         let mut place = self.place(real.clone())?;
-        let point = blocking(move || Point::prepare(real)).await?;
+        let point = apart_trying(move || Point::prepare(real)).await?;
         let made = self.mount(&asked, &point, stop).await;
         let live = match made {
             Ok(live) => live,
             Err(error) => {
-                blocking(move || {
+                apart_trying(move || {
                     point.clear();
                     Ok(())
                 })
@@ -265,13 +265,13 @@ impl Mounts {
         }
         mount.live.end(patience).await;
         let (point, there) = (mount.point.clone(), mount.point.path.clone());
-        let still = blocking(move || Ok(point::is_mounted(&there))).await?;
+        let still = apart_trying(move || Ok(point::is_mounted(&there))).await?;
         if still {
             let shown = path.display().to_string();
             let message = format!("{shown} is still mounted; see what uses it, or call `umount -l {shown}` as root");
             return Err(Error::new(Code::BucketUnmount, message).with("path", shown));
         }
-        blocking(move || {
+        apart_trying(move || {
             point.clear();
             Ok(())
         })
@@ -291,7 +291,8 @@ impl Mounts {
             Error::new(Code::BucketUnmount, format!("{shown} cannot be unmounted: {text}")).with("path", shown)
         };
         let own = path.to_owned();
-        let done = blocking(move || Ok(point::unmount(&own, way))).await?.map_err(|error| failed(error.to_string()))?;
+        let done =
+            apart_trying(move || Ok(point::unmount(&own, way))).await?.map_err(|error| failed(error.to_string()))?;
         if done != Unmounted::Forbidden {
             return Ok(done);
         }
@@ -303,7 +304,7 @@ impl Mounts {
         drop(outputs);
         let exit = run.wait(&Stop::new()).await?;
         let own = path.to_owned();
-        let still = blocking(move || Ok(point::is_mounted(&own))).await?;
+        let still = apart_trying(move || Ok(point::is_mounted(&own))).await?;
         match (still, exit.success()) {
             (false, _) => Ok(Unmounted::Gone),
             (true, false) if way == Way::Whole => Ok(Unmounted::Busy),
@@ -410,12 +411,4 @@ fn can_mount(point: &Point) -> Result<(), Error> {
             ))
             .with("errno", errno)
     })
-}
-
-/// Work that may block, on a thread of its own: it is the remedy when those for files are all taken.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
-    match apart_for(work).await {
-        Ok(result) => result,
-        Err(error) => Err(Error::new(Code::Internal, error.to_string())),
-    }
 }

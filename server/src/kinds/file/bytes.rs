@@ -8,7 +8,7 @@ use sandwire_protocol::kind::{self, FileRead, FileWrite, NoEvent};
 use sandwire_protocol::{Code, Error};
 
 use super::files;
-use crate::kinds::Context;
+use crate::kinds::{Context, or_cancelled};
 
 /// The only stream of these kinds.
 const CONTENT: u8 = 0;
@@ -77,15 +77,6 @@ pub(crate) async fn tree_write(
         }
     }
     channel.until_cancelled(writer.finish()).await
-}
-
-/// A step of writing. Who gives up waits for its end, unless that may take as long as a bucket does.
-async fn or_cancelled<T>(
-    channel: &Channel<FileWrite>,
-    may_wait: bool,
-    step: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    if may_wait { channel.until_cancelled(step).await } else { step.await }
 }
 
 /// The next bytes of the content; `None` at its end.

@@ -35,7 +35,8 @@ impl Held {
         [first, Some(now), to].into_iter().flatten().any(|path| host.buckets.lead(&path))
     }
 
-    /// Begins a command. Dropped before its end, the shell is good for no other and is killed by the next.
+    /// Begins a command, of which [`Held::may_wait`] was asked. Dropped before its end, the shell is good for no other and is
+    /// killed by the next.
     ///
     /// # Errors
     /// `VALIDATION_FAILED`, `INVALID_PROCESS_CWD`, `SESSION_TERMINATED`, those of starting a shell; `TIMEOUT` when that, or to
@@ -44,11 +45,12 @@ impl Held {
         mut self,
         launch: &Launch,
         asked: &Asked,
+        may_wait: bool,
     ) -> Result<(Command, Outputs, Option<Stdin>), Error> {
         check(launch)?;
         let timeout = asked.timeout.or(self.session.timeout);
         // Where nothing blocks for long, who gives up waits for the beginning, so that the session stays what it is.
-        let most = timeout.filter(|_| self.may_wait(launch));
+        let most = timeout.filter(|_| may_wait);
         within(most, self.shell(asked.renew)).await?;
         let mut setting = Setting { nonce: nonce()?, rearm: self.inner.rearm, ..Setting::default() };
         if let Some(cwd) = &launch.cwd {

@@ -2,6 +2,7 @@
 
 import { type Signal, signal } from "@preact/signals";
 import type { Trees } from "../../../../src/kinds/tree.ts";
+import type { Conflict } from "./file-conflict.tsx";
 import { imageType, type LineBreak, MOST_IMAGE, MOST_TEXT, PART, textOf, textOfPart } from "./file-kind.ts";
 import { isWithin, nameOf, toWire } from "./paths.ts";
 
@@ -30,7 +31,7 @@ export interface Document {
   readonly dirty: boolean;
   readonly saving: boolean;
   /** The file is another now, or gone, and there are changes here: a person must say which one holds. */
-  readonly conflict?: "changed" | "gone" | undefined;
+  readonly conflict?: Conflict | undefined;
   /** Grows when the content was read anew: the editor takes it. */
   readonly revision: number;
 }

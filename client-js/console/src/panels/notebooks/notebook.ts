@@ -3,6 +3,7 @@
 import { batch, type Signal, signal } from "@preact/signals";
 import type { KernelSpec } from "../../../../src/kinds/code/context.ts";
 import type { Client } from "../../app/client.ts";
+import type { Conflict } from "../files/file-conflict.tsx";
 import { toWire } from "../files/paths.ts";
 import { Cell } from "./cell.ts";
 import { type CellType, emptyCell, type JsonObject, parseNotebook, serializeNotebook } from "./ipynb.ts";
@@ -31,7 +32,7 @@ export class Notebook {
   readonly dirty: Signal<boolean> = signal(false);
   readonly saving: Signal<boolean> = signal(false);
   /** The file is another now, or gone, and there are changes here: a person must say which one holds. */
-  readonly conflict: Signal<"changed" | "gone" | undefined> = signal(undefined);
+  readonly conflict: Signal<Conflict | undefined> = signal(undefined);
   /** Whether it was just made: then its first cell gets the keys as soon as it is seen. */
   fresh = false;
   readonly #client: Client;
