@@ -5,6 +5,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts", "console/**/*.test.ts"],
+    globalSetup: "test/harness/temporary.ts",
     // Real servers, shells and browsers on a busy machine; what hangs fails, what is slow does not.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -56,6 +56,9 @@ export function keysAndSizesTests(bench: () => Bench): void {
     const { page } = visitor;
     await visitor.connectedOnPhone();
     await newTerminalByTouch();
+    // However long the name of the directory is: a phone has few columns.
+    await page.keyboard.type("PS1='$ '\n");
+    await shows(page, /^\$$/m);
     await page.keyboard.type("sleep 100000\n");
     await shows(page, /sleep 100000$/m);
     await page.getByRole("toolbar", { name: "Keys" }).getByRole("button", { name: "Ctrl-C" }).tap();

@@ -1,6 +1,6 @@
 /** Sessions: made, used from the commands and a terminal, their shells killed, and deleted. */
 
-import { rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { CuttingProxy } from "../harness/proxy.ts";
@@ -12,6 +12,7 @@ export function sessionTests(bench: () => Bench): void {
   test("a session is made, its state lasts, and its shell's death is told", async () => {
     await using visitor = await bench().visit();
     const { page } = visitor;
+    const folder = mkdtempSync(join(bench().server.workspace, "session-"));
     await visitor.go("Sessions");
     await page.getByText("No sessions").waitFor();
     await visitor.pictures("sessions-empty");
@@ -24,12 +25,12 @@ export function sessionTests(bench: () => Bench): void {
     await dialog.getByRole("button", { name: "Create" }).click();
     // What the server refuses is said where it was asked.
     await dialog.getByRole("alert").waitFor();
-    await dialog.getByLabel("First working directory").fill("/tmp");
+    await dialog.getByLabel("First working directory").fill(folder);
     await dialog.getByLabel("Environment").fill("GREETING=hello");
     await visitor.pictures("sessions-create");
     await dialog.getByRole("button", { name: "Create" }).click();
     await dialog.waitFor({ state: "detached" });
-    await page.getByRole("row", { name: /work.*\/tmp.*Idle/ }).waitFor();
+    await page.getByRole("row", { name: new RegExp(`work.*${folder}.*Idle`) }).waitFor();
     const details = page.getByRole("region", { name: "Session work" });
     await details.getByText("It waits for a command.").waitFor();
     await visitor.pictures("sessions");
@@ -54,7 +55,7 @@ export function sessionTests(bench: () => Bench): void {
     await first.getByText("in the session work").waitFor();
     await first.getByText("Exited 0").waitFor();
     await (await run("say world; pwd")).getByText("hello, world", { exact: true }).waitFor();
-    await page.getByText("/tmp/made", { exact: true }).waitFor();
+    await page.getByText(`${folder}/made`, { exact: true }).waitFor();
     await run("rm -f gate; mkfifo gate; cat gate");
     const waiting = page.getByRole("article", { name: /cat gate$/ });
     await waiting.getByText("Running").waitFor();
@@ -62,13 +63,13 @@ export function sessionTests(bench: () => Bench): void {
     await queued.getByText("Waiting for its turn").waitFor();
     await visitor.pictures("sessions-commands");
     await visitor.go("Sessions");
-    await page.getByRole("row", { name: /work.*\/tmp\/made.*Busy/ }).click();
+    await page.getByRole("row", { name: new RegExp(`work.*${folder}/made.*Busy`) }).click();
     await page.getByText("A command runs in it. Another one waits.").waitFor();
     await visitor.pictures("sessions-busy");
     await visitor.go("Commands");
     // Not in the session: it is busy.
     await page.getByLabel("Where it runs").selectOption({ label: "shell of its own" });
-    await (await run("echo opened > /tmp/made/gate")).getByText("Exited 0").waitFor();
+    await (await run(`echo opened > ${folder}/made/gate`)).getByText("Exited 0").waitFor();
     await page
       .getByRole("article", { name: /after the gate/ })
       .getByText("Exited 0")
@@ -76,11 +77,11 @@ export function sessionTests(bench: () => Bench): void {
 
     // A terminal begins where the session is.
     await visitor.go("Sessions");
-    await page.getByRole("row", { name: /work.*\/tmp\/made.*Idle/ }).click();
+    await page.getByRole("row", { name: new RegExp(`work.*${folder}/made.*Idle`) }).click();
     await details.getByRole("button", { name: /^Open a terminal/ }).click();
     await ready(page);
     await enter(page, "echo $GREETING from $PWD");
-    await shows(page, /^hello from \/tmp\/made$/m);
+    await shows(page, new RegExp(`^hello from ${folder}/made$`, "m"));
 
     // Its shell is killed: the run says so, the session says so, and the next one has a fresh shell.
     await visitor.go("Commands");

@@ -50,8 +50,11 @@ pub(super) async fn serve(
     let mut given_up = None;
     let (exit, delivered) = {
         let deliver = deliver(channel, &mut outputs, params.report_start.then(|| command.pid()));
-        let ends =
-            async { tokio::join!(command.wait(&stop), async { deliver.await.inspect_err(|_| stop.request(grace)) }) };
+        // Always in this order: the end tells the delivery, which is then looked at next, without another turn of the
+        // runtime, and of a thread that it would wake for it.
+        let ends = async {
+            tokio::join!(biased; command.wait(&stop), async { deliver.await.inspect_err(|_| stop.request(grace)) })
+        };
         let listen = listen(channel, &command, stdin);
         tokio::pin!(ends, listen);
         loop {
