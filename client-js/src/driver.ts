@@ -6,7 +6,7 @@ import { completeUrl, dial, type Next } from "./dial.ts";
 import { AbortError, ConnectionError, messageOf, RefusedError, type SandwireError } from "./error.ts";
 import { Link } from "./link.ts";
 import type { ConnectOptions } from "./options.ts";
-import { after, monotonic, onWakeUp, randomBytes, runtime, type WebSocketLike } from "./platform.ts";
+import { after, monotonic, onWakeUp, randomBytes, runtime, stopwatch, type WebSocketLike } from "./platform.ts";
 import type { LaneError } from "./protocol/error.ts";
 import { HELLO } from "./protocol/frame/header.ts";
 import { encodeHello, type GoAway, type Reset, type Welcome } from "./protocol/frame/payload.ts";
@@ -41,12 +41,6 @@ const ASLEEP = "asleep";
 const CONNECT_TIMEOUT = 10_000;
 const GIVE_UP_AFTER = 600_000;
 
-/** A HELLO that waits for its WELCOME. */
-interface Greeting {
-  resolve(): void;
-  reject(error: SandwireError): void;
-}
-
 /** Drives one lane over its connections. Made by {@link Driver.start}. */
 export class Driver implements Opener, Owner {
   readonly #options: ConnectOptions;
@@ -59,11 +53,14 @@ export class Driver implements Opener, Owner {
   /** Names the lane to the server, and proves that it is ours. */
   #token: Uint8Array = randomBytes(TOKEN_BYTES);
   #connection: Connection | undefined;
-  #greeting: Greeting | undefined;
+  /** Ends the wait of a HELLO for its WELCOME, well or with an error. */
+  #greeted: ((error?: SandwireError) => void) | undefined;
   /** Whether the server greeted on the present connection. */
   #welcomed = false;
   /** HELLOs said in this lane. */
   #hellos = 0;
+  /** The lane's age in milliseconds, as long as no HELLO of it was answered. */
+  #age: (() => number) | undefined = stopwatch();
   #helloAt = 0;
   /** Connections that the server greeted. */
   #connections = 0;
@@ -129,9 +126,9 @@ export class Driver implements Opener, Owner {
 
   /** Figures of the connection. */
   get stats(): Stats {
-    const { retained, channels } = this.#link.with(lane => ({ retained: lane.retained, channels: lane.channels }));
+    const { retained, channels } = this.#link.with(lane => lane);
     return {
-      ...(this.#rtt !== undefined && { rtt: this.#rtt }),
+      rtt: this.#rtt,
       bytesUp: this.#traffic.up,
       bytesDown: this.#traffic.down,
       connections: this.#connections,
@@ -155,7 +152,7 @@ export class Driver implements Opener, Owner {
   reconnect(): void {
     if (this.#connection) {
       this.#connection.drop();
-      this.#lost("a new connection was asked for");
+      this.#lost("a new one was asked for");
     }
     this.#hurry?.();
   }
@@ -220,7 +217,7 @@ export class Driver implements Opener, Owner {
   #greet(transport: Transport): void {
     const { name = "sandwire-js", scopes } = this.#options;
     const link = this.#link;
-    const { received, sent } = link.with(lane => ({ received: lane.received, sent: lane.sent }));
+    const { received, sent } = link.with(lane => lane);
     this.#hellos += 1;
     this.#progress = received + sent;
     const payload = encodeHello({
@@ -228,6 +225,7 @@ export class Driver implements Opener, Owner {
       token: this.#token,
       received,
       attempt: this.#hellos,
+      age_ms: this.#age?.(),
       client: name,
       window: this.#window,
       scopes,
@@ -243,9 +241,9 @@ export class Driver implements Opener, Owner {
   /** Of {@link Owner}. */
   handleWelcome({ resumed, received, bootId, server, maxChannels }: Welcome): void {
     const connection = this.#connection;
-    if (this.#greeting !== undefined) {
+    if (this.#greeted !== undefined) {
       if (!resumed && this.#hellos > 1 && this.#link.with(lane => lane.sent) > 0) {
-        this.#replaceLane("the server does not know it any more");
+        this.#replaceLane("the server does not know it");
       }
       try {
         connection?.attach(this.#link, received);
@@ -258,13 +256,14 @@ export class Driver implements Opener, Owner {
       }
     }
     this.#welcomed = true;
+    this.#age = undefined;
     this.#redialling = false;
     this.#rtt ??= monotonic() - this.#helloAt;
     connection?.ping();
     this.#connections += 1;
     this.bootId = bootId;
     this.#link.with(lane => lane.setMaxChannels(maxChannels));
-    this.#greeting?.resolve();
+    this.#greeted?.();
     this.states.set({
       status: "connected",
       bootId,
@@ -279,7 +278,7 @@ export class Driver implements Opener, Owner {
     const reason = message ? `${code}: ${message}` : code;
     if (lane === CONNECTION) {
       // What runs in this lane still ends there.
-      this.states.set({ status: "draining", reason, ...(deadlineMs !== undefined && { deadlineMs }) });
+      this.states.set({ status: "draining", reason, deadlineMs });
     } else if (code === ASLEEP) {
       this.#newLane(ASLEEP);
       this.states.set({ status: ASLEEP, reason });
@@ -295,8 +294,8 @@ export class Driver implements Opener, Owner {
   /** The server does not let us have the lane: no other connection would change that. */
   #refused(code: string, reason: string): void {
     this.#connection?.close(1000, "");
-    if (this.#greeting === undefined) this.#finish(reason);
-    else this.#greeting.reject(new RefusedError(reason, {}, code));
+    if (this.#greeted === undefined) this.#finish(reason);
+    else this.#greeted(new RefusedError(reason, {}, code));
   }
 
   /** Of {@link Owner}. */
@@ -336,7 +335,7 @@ export class Driver implements Opener, Owner {
     const connection = this.#connection;
     this.#connection = undefined;
     this.#kept = keep ? connection?.release() : undefined;
-    this.#greeting?.reject(new ConnectionError(reason));
+    this.#greeted?.(new ConnectionError(reason));
     this.#recover(reason);
   }
 
@@ -401,14 +400,12 @@ export class Driver implements Opener, Owner {
         this.#connection?.drop();
         this.#lost("the server did not greet");
       });
-      const settled = <A extends unknown[]>(settle: (...args: A) => void) => {
-        return (...args: A) => {
-          stop();
-          this.#greeting = undefined;
-          settle(...args);
-        };
+      this.#greeted = error => {
+        stop();
+        this.#greeted = undefined;
+        if (error) reject(error);
+        else resolve();
       };
-      this.#greeting = { resolve: settled(resolve), reject: settled(reject) };
       this.#greet(transport);
     });
   }
@@ -430,6 +427,7 @@ export class Driver implements Opener, Owner {
   #newLane(reason: string): void {
     this.#replaceLane(reason);
     this.#token = randomBytes(TOKEN_BYTES);
+    this.#age = stopwatch();
     this.#hellos = 0;
   }
 
@@ -447,7 +445,7 @@ export class Driver implements Opener, Owner {
     this.states.set({ status: "closed", reason });
     this.states.finish();
     this.#link.fail(reason);
-    this.#greeting?.reject(closedError(reason));
+    this.#greeted?.(closedError(reason));
     this.#ending.abort(closedError(reason));
     this.#hurry?.();
   }

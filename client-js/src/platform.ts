@@ -77,6 +77,16 @@ export function monotonic(): number {
   return runtime.performance?.now() ?? Date.now();
 }
 
+/**
+ * Begins to measure; what it returns says how many milliseconds ago that was, and not less. Of two clocks the one that shows
+ * more: one may stand still while the machine sleeps, the other may be set back.
+ */
+export function stopwatch(): () => number {
+  const steady = monotonic();
+  const wall = Date.now();
+  return () => Math.ceil(Math.max(monotonic() - steady, Date.now() - wall));
+}
+
 /** Random bytes that nobody can guess. */
 export function randomBytes(length: number): Uint8Array {
   return runtime.crypto.getRandomValues(new Uint8Array(length));

@@ -32,7 +32,7 @@ export type State =
       /** What the server said, for a person. */
       readonly reason: string;
       /** Milliseconds that open operations had left when this state began, when the server said it. */
-      readonly deadlineMs?: number;
+      readonly deadlineMs?: number | undefined;
     }
   /**
    * Only through a relay: the sandbox was stopped, as it idled or was destroyed. What was open has failed with an
@@ -45,7 +45,7 @@ export type State =
 /** Figures of a client's connection. */
 export interface Stats {
   /** Last measured round trip, in milliseconds; absent before the first. */
-  readonly rtt?: number;
+  readonly rtt?: number | undefined;
   /** Bytes of frames sent, on all connections. */
   readonly bytesUp: number;
   /** Bytes of frames received, on all connections. */

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::client::{Builder, Shared};
 use crate::error::Error;
 use crate::state::State;
+use crate::stopwatch::Stopwatch;
 
 /// A direct client has one lane, with this number.
 const LANE: u32 = 1;
@@ -69,6 +70,8 @@ pub(crate) struct Driver {
     connections: u32,
     /// HELLOs said; see [`Hello::attempt`].
     hellos: u64,
+    /// Since the lane's token was drawn, as long as no HELLO was answered; see [`Hello::age_ms`].
+    age: Option<Stopwatch>,
 }
 
 impl Driver {
@@ -81,8 +84,9 @@ impl Driver {
         let shared =
             Arc::new(Shared { link: Mutex::new(link.clone()), state: state_receiver, command: command_sender });
         let shared_by = Arc::downgrade(&shared);
-        let token = draw_token()?;
-        let mut driver = Self { builder, link, token, shared: shared_by, state, command, connections: 0, hellos: 0 };
+        let (token, age) = (draw_token()?, Some(Stopwatch::start()));
+        let mut driver =
+            Self { builder, link, token, shared: shared_by, state, command, connections: 0, hellos: 0, age };
         let mut connection = driver.greet().await?;
         connection.attach(LANE, &driver.link, 0).map_err(|error| driver.failed(error.to_string()))?;
         Ok((FirstRun { driver, connection }, shared))
@@ -105,6 +109,7 @@ impl Driver {
             token: self.token.clone(),
             received: self.link.received(),
             attempt: self.hellos,
+            age_ms: self.age.as_ref().map(Stopwatch::ms),
             client: self.builder.name.clone(),
             window: Some(self.builder.window),
             scopes: self.builder.scopes.clone(),
@@ -123,6 +128,7 @@ impl Driver {
         let welcome = tokio::time::timeout(self.builder.target.timeout, self.await_welcome(&mut connection))
             .await
             .map_err(|_| self.failed("the server did not greet".to_owned()))??;
+        self.age = None;
         // Of a lane that no server has heard of, nothing is lost.
         if !welcome.resumed && self.link.sent() > 0 && self.hellos > 1 {
             self.replace_lane("the server was started anew, or kept it no longer");
@@ -159,6 +165,7 @@ impl Driver {
     }
 
     fn welcomed(&mut self, welcome: Welcome) {
+        self.age = None;
         self.connections += 1;
         self.link.set_max_channels(welcome.max_channels as usize);
         self.state.send_replace(State::Connected { boot_id: welcome.boot_id, connections: self.connections });
@@ -184,7 +191,7 @@ impl Driver {
     /// The same under a new token: should the server not know that the old lane is over, it must not go on with it.
     fn begin_anew(&mut self, reason: &str) -> Result<(), Error> {
         self.replace_lane(reason);
-        self.token = draw_token()?;
+        (self.token, self.age) = (draw_token()?, Some(Stopwatch::start()));
         self.hellos = 0;
         Ok(())
     }

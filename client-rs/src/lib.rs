@@ -82,6 +82,7 @@ mod error;
 pub mod kinds;
 mod sign_in;
 mod state;
+mod stopwatch;
 
 pub use client::{Builder, Client};
 pub use error::Error;

@@ -159,6 +159,10 @@ pub struct Hello {
     /// connection that is lost, and is refused: a later connection has the lane. Default: 0, which is never refused.
     #[serde(skip_serializing_if = "is_zero")]
     pub attempt: u64,
+    /// Milliseconds since the client drew the token, as long as no HELLO of this lane was answered by WELCOME: R-HELLO-11.
+    /// Default: one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<u64>,
     /// Name and version of the client, for logs.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub client: String,
@@ -188,8 +192,8 @@ pub struct Hello {
 pub struct Welcome {
     /// The version that both use from here on.
     pub version: u32,
-    /// Whether the lane that HELLO named was there and goes on. When false it is a new one: what an earlier
-    /// connection sent in it is lost.
+    /// Whether the lane that HELLO named goes on: it was there, or nothing of it had come yet (R-HELLO-11). When false it
+    /// is a new one: what an earlier connection sent in it is lost.
     pub resumed: bool,
     /// Counted frames of this lane that the server has received.
     pub received: u64,

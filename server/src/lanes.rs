@@ -15,6 +15,7 @@ use tokio::task::AbortHandle;
 
 use crate::auth::{Access, Grant};
 use crate::config::Settings;
+use crate::late::Late;
 
 /// Bounds of lanes.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +55,7 @@ pub(crate) struct Entry {
 pub(crate) struct Greeting {
     pub(crate) key: LaneKey,
     pub(crate) entry: Entry,
+    /// As in WELCOME.
     pub(crate) resumed: bool,
 }
 
@@ -61,9 +63,18 @@ pub(crate) struct Greeting {
 #[derive(Clone, Debug)]
 pub(crate) struct Lanes {
     bounds: Bounds,
+    /// Since when lanes are kept here.
+    since: Instant,
     budgets: Budgets,
-    entries: Arc<Mutex<BTreeMap<LaneKey, Entry>>>,
+    kept: Arc<Mutex<Kept>>,
     generations: Arc<AtomicU64>,
+}
+
+/// What is kept of lanes.
+#[derive(Debug)]
+struct Kept {
+    entries: BTreeMap<LaneKey, Entry>,
+    late: Late,
 }
 
 impl Bounds {
@@ -83,7 +94,8 @@ impl Lanes {
     /// No lanes yet.
     pub(crate) fn new(bounds: Bounds) -> Self {
         let budgets = Budgets { retained: Budget::new(bounds.retained), growth: Budget::new(GROWTH) };
-        Self { bounds, budgets, entries: Arc::default(), generations: Arc::default() }
+        let kept = Kept { entries: BTreeMap::new(), late: Late::new(bounds.ttl) };
+        Self { bounds, since: Instant::now(), budgets, kept: Arc::new(Mutex::new(kept)), generations: Arc::default() }
     }
 
     /// Their bounds.
@@ -93,7 +105,7 @@ impl Lanes {
 
     /// How many there are, parked ones included.
     pub(crate) fn len(&self) -> usize {
-        self.lock().len()
+        self.lock().entries.len()
     }
 
     /// Finds the lane that a HELLO names, or makes it.
@@ -104,21 +116,20 @@ impl Lanes {
     pub(crate) fn greet(&self, hello: &Hello, access: &Access) -> Result<Greeting, Error> {
         let access = access.narrow(&Grant::of(hello))?;
         let key: LaneKey = Sha256::digest(&hello.token).into();
-        let mut entries = self.lock();
+        let mut kept = self.lock();
         if self.bounds.ttl.is_zero()
-            && let Some(old) = entries.remove(&key)
+            && let Some(old) = kept.remove(&key)
         {
             // Its connection is lost, though this side may not have noticed: no lane outlives its connection here.
             old.link.fail("its connection was lost, and the setting `lane_ttl` is 0");
         }
-        if let Some(entry) = entries.get_mut(&key) {
+        if let Some(entry) = kept.entries.get_mut(&key) {
             if !access.covers(&entry.access) {
                 let message = "the lane may do more than this connection: use the token that it was opened with";
                 return Err(Error::new(Code::PermissionDenied, message));
             }
             if hello.attempt != 0 && hello.attempt <= entry.attempt {
-                let message = "this HELLO was delayed: a later connection has the lane";
-                return Err(Error::new(Code::ValidationFailed, message));
+                return Err(delayed("a later connection has the lane"));
             }
             entry.attempt = entry.attempt.max(hello.attempt);
             entry.generation = self.next_generation();
@@ -127,7 +138,10 @@ impl Lanes {
             }
             return Ok(Greeting { key, entry: entry.clone(), resumed: true });
         }
-        if entries.len() >= self.bounds.lanes && !evict(&mut entries) {
+        if kept.late.is_late(&key, hello.attempt) {
+            return Err(delayed("the lane is over"));
+        }
+        if kept.entries.len() >= self.bounds.lanes && !kept.evict() {
             return Err(limit("max_lanes", self.bounds.lanes));
         }
         let config = Config {
@@ -140,14 +154,22 @@ impl Lanes {
         let link = loop {
             match Link::with_budgets(Role::Server, config, &self.budgets) {
                 Some(link) => break link,
-                None if evict(&mut entries) => {}
+                None if kept.evict() => {}
                 None => return Err(limit("retained_bytes", self.bounds.retained)),
             }
         };
         let (access, generation) = (Arc::new(access), self.next_generation());
         let entry = Entry { link, access, generation, attempt: hello.attempt, parked: None };
-        entries.insert(key, entry.clone());
-        Ok(Greeting { key, entry, resumed: false })
+        kept.entries.insert(key, entry.clone());
+        let resumed = self.never_had(hello) && kept.late.begin(key, Instant::now());
+        Ok(Greeting { key, entry, resumed })
+    }
+
+    /// Whether a lane that is not here cannot have been here, by its age: R-HELLO-11. One in which
+    /// anything ran would be here still.
+    fn never_had(&self, hello: &Hello) -> bool {
+        let Some(age) = hello.age_ms.filter(|_| hello.attempt > 1).map(Duration::from_millis) else { return false };
+        age < self.since.elapsed() && age < self.bounds.ttl
     }
 
     /// A number that no connection of any lane has had: a lane may end and be made again under the same token while an
@@ -159,16 +181,16 @@ impl Lanes {
     /// The connection of this generation is lost. The lane ends when no other comes in time.
     pub(crate) fn park(&self, key: LaneKey, entry: &Entry) {
         let generation = entry.generation;
-        let mut entries = self.lock();
+        let mut kept = self.lock();
         // A lane that goes on elsewhere is none of this connection's business: one task a lane, not one a connection.
-        let Some(entry) = entries.get_mut(&key).filter(|entry| entry.generation == generation) else { return };
+        let Some(entry) = kept.entries.get_mut(&key).filter(|entry| entry.generation == generation) else { return };
         let lanes = self.clone();
         let end = tokio::spawn(async move {
             tokio::time::sleep(lanes.bounds.ttl).await;
             let expired = {
-                let mut entries = lanes.lock();
-                match entries.get(&key) {
-                    Some(entry) if entry.generation == generation => entries.remove(&key),
+                let mut kept = lanes.lock();
+                match kept.entries.get(&key) {
+                    Some(entry) if entry.generation == generation => kept.remove(&key),
                     Some(_) | None => None,
                 }
             };
@@ -195,25 +217,37 @@ impl Lanes {
 
     /// All lanes' links.
     pub(crate) fn links(&self) -> Vec<Link> {
-        self.lock().values().map(|entry| entry.link.clone()).collect()
+        self.lock().entries.values().map(|entry| entry.link.clone()).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<LaneKey, Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Ends the lane that has been without a connection for longest, of those in which nothing is open and nothing under way:
-/// nobody loses anything by it. False when there is none.
-fn evict(entries: &mut BTreeMap<LaneKey, Entry>) -> bool {
-    let idle = entries.iter().filter(|(_, entry)| entry.link.is_delivered());
-    let oldest = idle.filter_map(|(key, entry)| Some((entry.parked.as_ref()?.0, *key))).min();
-    let Some(entry) = oldest.and_then(|(_, key)| entries.remove(&key)) else { return false };
-    entry.link.fail("others needed its place");
-    if let Some((_, end)) = entry.parked {
-        end.abort();
+impl Kept {
+    fn remove(&mut self, key: &LaneKey) -> Option<Entry> {
+        let entry = self.entries.remove(key)?;
+        self.late.end(key, entry.attempt, Instant::now());
+        Some(entry)
     }
-    true
+
+    /// Ends the lane that has been without a connection for longest, of those in which nothing is open and nothing under
+    /// way: nobody loses anything by it. False when there is none.
+    fn evict(&mut self) -> bool {
+        let idle = self.entries.iter().filter(|(_, entry)| entry.link.is_delivered());
+        let oldest = idle.filter_map(|(key, entry)| Some((entry.parked.as_ref()?.0, *key))).min();
+        let Some(entry) = oldest.and_then(|(_, key)| self.remove(&key)) else { return false };
+        entry.link.fail("others needed its place");
+        if let Some((_, end)) = entry.parked {
+            end.abort();
+        }
+        true
+    }
+}
+
+fn delayed(why: &str) -> Error {
+    Error::new(Code::ValidationFailed, format!("this HELLO was delayed: {why}"))
 }
 
 fn limit(name: &str, value: usize) -> Error {
@@ -240,6 +274,32 @@ mod tests {
         assert!(lanes.greet(&hello(3), &access).unwrap().resumed);
         assert!(lanes.greet(&hello(0), &access).unwrap().resumed, "a client that does not count");
         assert_eq!(lanes.len(), 1);
+    }
+
+    /// R-HELLO-11 of the protocol.
+    #[tokio::test]
+    async fn a_lane_that_cannot_have_been_here_goes_on() {
+        let ttl = Duration::from_secs(60);
+        let old = Instant::now().checked_sub(Duration::from_secs(3600)).unwrap();
+        let lanes = |since, ttl| Lanes { since, ..Lanes::new(Bounds { ttl, ..Bounds::of(&Settings::default()) }) };
+        let resumed = |lanes: &Lanes, token: u8, age_ms| {
+            let hello = Hello { version: 1, token: vec![token; 16], attempt: 2, age_ms, ..Hello::default() };
+            lanes.greet(&hello, &Access::full("local")).unwrap().resumed
+        };
+        let serving = lanes(old, ttl);
+        assert!(resumed(&serving, 1, Some(59_999)));
+        assert!(!resumed(&serving, 2, Some(60_000)), "it may have been here for its time, and have ended");
+        assert!(!resumed(&serving, 3, None), "it was answered once: it was here");
+        assert!(
+            !resumed(&lanes(Instant::now(), ttl), 4, Some(59_999)),
+            "it may have been at the server before this one"
+        );
+        assert!(!resumed(&lanes(old, Duration::ZERO), 5, Some(0)), "lanes end with their connections");
+        // The first HELLO comes when all is over.
+        serving.end(&Sha256::digest([1; 16]).into(), "the client ended it");
+        let first = Hello { version: 1, token: vec![1; 16], attempt: 1, ..Hello::default() };
+        let Err(error) = serving.greet(&first, &Access::full("local")) else { panic!("it began the lane again") };
+        assert_eq!(error.code, Code::ValidationFailed);
     }
 
     /// R-HELLO-10: on a relay's connection each client has what its own HELLO says, also of a lane that is there.
@@ -304,7 +364,7 @@ mod tests {
 
     impl Lanes {
         fn entry(&self, key: &LaneKey) -> Entry {
-            self.lock().get(key).cloned().unwrap()
+            self.lock().entries.get(key).cloned().unwrap()
         }
     }
 }

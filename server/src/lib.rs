@@ -12,6 +12,7 @@ mod host;
 mod http;
 mod kinds;
 mod lanes;
+mod late;
 mod logging;
 mod run;
 mod sandbox;

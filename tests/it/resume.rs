@@ -76,6 +76,28 @@ async fn a_quiet_command_outlives_a_silent_network_and_an_open_is_not_run_twice(
     assert_eq!(std::fs::read_to_string(server.workspace().join("runs")).unwrap(), "run\nrun\n");
 }
 
+/// R-HELLO-11: whether the server has heard of the lane or not.
+#[tokio::test]
+async fn a_first_connection_that_is_cut_anywhere_loses_nothing() {
+    let server = Server::start();
+    let proxy = Proxy::start(server.address()).await.unwrap();
+    let mut survived = 0;
+    for direction in [Direction::Up, Direction::Down] {
+        for byte in (10..700).step_by(10) {
+            proxy.cut_after(direction, byte, Cut::Reset);
+            // The first connection is tried once: whoever asked for it hears that there is none.
+            let Ok(client) = Client::connect(server::url(proxy.address())).await else { continue };
+            let runs = format!("runs-{direction:?}-{byte}");
+            let (output, _, exit) = run(&client, &shell(&format!("echo run >> {runs}; cat {runs}; exit 5"))).await;
+            let code = exit.unwrap_or_else(|error| panic!("{direction:?}, cut behind {byte} bytes: {error}")).code;
+            assert_eq!((&*output, code), ("run\n".as_bytes(), Some(5)), "{direction:?}, cut behind {byte} bytes");
+            survived += 1;
+        }
+        proxy.keep_whole();
+    }
+    assert!(survived > 50, "only {survived} came beyond the upgrade");
+}
+
 #[tokio::test]
 async fn a_lane_that_is_gone_says_what_is_known_and_never_a_code() {
     let server = Server::builder().args(["--lane-ttl", "0s"]).start();

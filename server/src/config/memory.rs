@@ -6,6 +6,7 @@ use super::Settings;
 use crate::auth::{MAX_GRANT, MAX_SESSIONS, MAX_TICKETS};
 use crate::http::{MAX_HEAD, proxy};
 use crate::lanes::GROWTH;
+use crate::late;
 use crate::sandbox::buffer;
 use crate::sandbox::fs::backup::MAX_BACKUPS;
 use crate::sandbox::fs::{MAX_LONG, MAX_SEARCHES, MAX_WATCHES, pieces};
@@ -107,7 +108,7 @@ impl Settings {
     fn lanes(&self) -> u64 {
         // The last frame of each goes a little beyond what it may retain.
         let each = (MAX_DATA + MAX_GRANT) as u64 + self.max_channels_per_lane() as u64 * REFUSED;
-        (self.retained_bytes() + GROWTH) as u64 + self.max_lanes() as u64 * each
+        (self.retained_bytes() + GROWTH) as u64 + self.max_lanes() as u64 * each + late::MEMORY
     }
 
     fn channels(&self) -> u64 {

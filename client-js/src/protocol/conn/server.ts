@@ -71,12 +71,26 @@ export class ServerConn extends Conn {
 
 /** Reads HELLO. Throws a {@link ValueError}. */
 export function decodeHello(bytes: Uint8Array): Hello {
-  const { window, ...same } = decodeKnown(bytes, { version: 0, received: 0, attempt: 0, client: "", window: -1 });
+  const { window, age_ms, ...same } = decodeKnown(bytes, {
+    version: 0,
+    received: 0,
+    attempt: 0,
+    age_ms: -1,
+    client: "",
+    window: -1,
+  });
   const { token = new Uint8Array(), scopes } = decodeFields(bytes);
   if (!(token instanceof Uint8Array)) throw new ValueError("the field token has a wrong type");
   const names = Array.isArray(scopes) && scopes.every(scope => typeof scope === "string");
   if (!names && scopes !== undefined && scopes !== null) throw new ValueError("the field scopes has a wrong type");
-  return { ...same, token, window: window < 0 ? undefined : window, scopes: names ? scopes : undefined };
+  const given = (value: number) => (value < 0 ? undefined : value);
+  return {
+    ...same,
+    token,
+    age_ms: given(age_ms),
+    window: given(window),
+    scopes: names ? scopes : undefined,
+  };
 }
 
 /** Writes WELCOME. */

@@ -13,6 +13,8 @@ export interface Hello {
   readonly received: number;
   /** Counts the HELLOs of this lane, from 1: one that is delivered late takes the lane from no later connection. */
   readonly attempt: number;
+  /** The lane's age in milliseconds, as long as no HELLO of it was answered by WELCOME (R-HELLO-11). */
+  readonly age_ms?: number | undefined;
   /** Name and version of the client, for logs; empty for none. At most 256 bytes. */
   readonly client: string;
   /** Bytes that the server may send on each channel before the first CREDIT; at least 65536, which is the default. */
@@ -25,7 +27,7 @@ export interface Hello {
 export interface Welcome {
   /** The version that both use from here on. */
   readonly version: number;
-  /** Whether the lane that HELLO named was there and goes on. When false it is a new one. */
+  /** Whether the lane that HELLO named goes on: it was there, or nothing of it had come. When false it is a new one. */
   readonly resumed: boolean;
   /** Counted frames of this lane that the server has received. */
   readonly received: number;

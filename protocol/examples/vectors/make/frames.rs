@@ -132,6 +132,7 @@ fn hello_and_welcome(make: &mut Maker) {
         token: vec![0xff; 64],
         received: 1 << 40,
         attempt: 3,
+        age_ms: Some(1500),
         client: "sandwire-rs/0.1.0".to_owned(),
         window: Some(256 << 10),
         scopes: Some(vec!["exec".to_owned(), "file-read".to_owned()]),
