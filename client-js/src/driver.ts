@@ -152,7 +152,7 @@ export class Driver implements Opener, Owner {
   reconnect(): void {
     if (this.#connection) {
       this.#connection.drop();
-      this.#lost("a new one was asked for");
+      this.#lost("a new connection was asked for");
     }
     this.#hurry?.();
   }

@@ -160,7 +160,7 @@ pub struct Hello {
     #[serde(skip_serializing_if = "is_zero")]
     pub attempt: u64,
     /// Milliseconds since the client drew the token, as long as no HELLO of this lane was answered by WELCOME: R-HELLO-11.
-    /// Default: one was.
+    /// Absent when one was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub age_ms: Option<u64>,
     /// Name and version of the client, for logs.

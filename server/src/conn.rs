@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use sandwire_link::{Closed, Connection, Handle, Inbound, Link, Socket};
 use sandwire_protocol::frame::{Body, CONNECTION, Frame, GoAway, Hello, Welcome};
@@ -15,10 +16,12 @@ use crate::kinds;
 use crate::lanes::{Entry, LaneKey};
 use crate::server::{Phase, Server};
 
-/// Serves a connection whose upgrade is done, until it ends; at the latest when the session ends that it belongs to.
-pub(crate) async fn serve(server: Arc<Server>, socket: Socket, access: Access, session: Option<Open>) {
+/// Serves a connection whose upgrade was asked for at `since` and is done, until it ends; at the latest when the session ends
+/// that it belongs to.
+pub(crate) async fn serve(server: Arc<Server>, socket: Socket, access: Access, session: Option<Open>, since: Instant) {
     let connection = Connection::new(socket, Role::Server, server.lanes_per_connection).await;
-    let mut served = Served { server, access, lanes: BTreeMap::new(), handle: connection.handle(), relay: false };
+    let mut served =
+        Served { server, access, lanes: BTreeMap::new(), handle: connection.handle(), relay: false, since };
     let closed = served.run(connection, session).await;
     tracing::info!(reason = %closed, lanes = served.lanes.len(), "disconnected");
     for (key, entry) in served.lanes.into_values() {
@@ -33,6 +36,8 @@ struct Served {
     handle: Handle,
     /// Whether the peer is a relay: it said so, or it carried more than one lane.
     relay: bool,
+    /// No later than its client could say anything.
+    since: Instant,
 }
 
 impl Served {
@@ -84,7 +89,7 @@ impl Served {
     }
 
     async fn greet(&mut self, connection: &mut Connection, lane: u32, hello: &Hello) {
-        let greeting = match self.server.lanes.greet(hello, &self.access) {
+        let greeting = match self.server.lanes.greet(&self.aged(hello), &self.access) {
             Ok(greeting) => greeting,
             Err(error) => return self.refuse(lane, &error).await,
         };
@@ -121,6 +126,15 @@ impl Served {
         }
     }
 
+    /// With the lane's age as it may be by now: HELLO was on its way for no longer than the connection is there. How long it was
+    /// on its way to a relay, nobody knows.
+    fn aged(&self, hello: &Hello) -> Hello {
+        let relayed = self.relay || hello.relayed || !self.lanes.is_empty();
+        let up = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let age_ms = hello.age_ms.filter(|_| !relayed).map(|age| age.saturating_add(up).saturating_add(1));
+        Hello { age_ms, ..hello.clone() }
+    }
+
     /// What waits behind a relay nobody sees here: little may be on its way there.
     fn pace(&mut self, hello: &Hello, link: &Link) {
         if !self.relay && (hello.relayed || !self.lanes.is_empty()) {
@@ -146,7 +160,7 @@ impl Served {
         tracing::info!(lane, code = error.name(), %error, "lane broken");
         connection.detach(lane);
         if let Some((key, _)) = self.lanes.remove(&lane) {
-            self.server.lanes.end(&key, error.name());
+            self.server.lanes.expel(&key, error.name());
         }
         let go_away = GoAway { reason: error.name().to_owned(), message: error.to_string(), deadline_ms: None };
         self.handle.go_away(lane, &go_away).await;
@@ -158,7 +172,7 @@ impl Served {
     /// Nothing goes on for who has signed out.
     fn sign_out(&mut self) {
         for (key, _) in std::mem::take(&mut self.lanes).into_values() {
-            self.server.lanes.end(&key, "the browser's session was signed out");
+            self.server.lanes.expel(&key, "the browser's session was signed out");
         }
         self.handle.close(1008, "SIGNED_OUT: sign in again");
     }

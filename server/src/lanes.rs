@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use sandwire_link::{Budget, Budgets, Link};
 use sandwire_protocol::frame::Hello;
 use sandwire_protocol::lane::{Config, Role};
-use sandwire_protocol::limits::INITIAL_WINDOW;
+use sandwire_protocol::limits::{DEAD_AFTER, INITIAL_WINDOW};
 use sandwire_protocol::{Code, Error};
 use sha2::{Digest, Sha256};
 use tokio::task::AbortHandle;
@@ -47,6 +47,8 @@ pub(crate) struct Entry {
     generation: u64,
     /// The last HELLO of the lane, as [`Hello::attempt`] counts them.
     attempt: u64,
+    /// It is not the lane that its client means, which the client may not have heard: no frame of that lane is for this one.
+    anew: bool,
     /// While no connection has it: since when, and the task that ends it in time.
     parked: Option<(Instant, AbortHandle)>,
 }
@@ -63,8 +65,6 @@ pub(crate) struct Greeting {
 #[derive(Clone, Debug)]
 pub(crate) struct Lanes {
     bounds: Bounds,
-    /// Since when lanes are kept here.
-    since: Instant,
     budgets: Budgets,
     kept: Arc<Mutex<Kept>>,
     generations: Arc<AtomicU64>,
@@ -73,6 +73,8 @@ pub(crate) struct Lanes {
 /// What is kept of lanes.
 #[derive(Debug)]
 struct Kept {
+    /// Since when no lane has ended but by its client's will, or by its time.
+    since: Instant,
     entries: BTreeMap<LaneKey, Entry>,
     late: Late,
 }
@@ -94,8 +96,10 @@ impl Lanes {
     /// No lanes yet.
     pub(crate) fn new(bounds: Bounds) -> Self {
         let budgets = Budgets { retained: Budget::new(bounds.retained), growth: Budget::new(GROWTH) };
-        let kept = Kept { entries: BTreeMap::new(), late: Late::new(bounds.ttl) };
-        Self { bounds, since: Instant::now(), budgets, kept: Arc::new(Mutex::new(kept)), generations: Arc::default() }
+        // Longer than any connection that may bring a HELLO stays silent.
+        let late = Late::new(bounds.ttl.max(2 * DEAD_AFTER));
+        let kept = Kept { since: Instant::now(), entries: BTreeMap::new(), late };
+        Self { bounds, budgets, kept: Arc::new(Mutex::new(kept)), generations: Arc::default() }
     }
 
     /// Their bounds.
@@ -136,7 +140,8 @@ impl Lanes {
             if let Some((_, end)) = entry.parked.take() {
                 end.abort();
             }
-            return Ok(Greeting { key, entry: entry.clone(), resumed: true });
+            let resumed = !entry.anew || entry.link.received() > 0;
+            return Ok(Greeting { key, entry: entry.clone(), resumed });
         }
         if kept.late.is_late(&key, hello.attempt) {
             return Err(delayed("the lane is over"));
@@ -159,17 +164,18 @@ impl Lanes {
             }
         };
         let (access, generation) = (Arc::new(access), self.next_generation());
-        let entry = Entry { link, access, generation, attempt: hello.attempt, parked: None };
+        let again = hello.attempt > 1;
+        let resumed = again && self.never_had(hello, &kept) && kept.late.begin(key, Instant::now());
+        let entry = Entry { link, access, generation, attempt: hello.attempt, anew: again && !resumed, parked: None };
         kept.entries.insert(key, entry.clone());
-        let resumed = self.never_had(hello) && kept.late.begin(key, Instant::now());
         Ok(Greeting { key, entry, resumed })
     }
 
-    /// Whether a lane that is not here cannot have been here, by its age: R-HELLO-11. One in which
-    /// anything ran would be here still.
-    fn never_had(&self, hello: &Hello) -> bool {
-        let Some(age) = hello.age_ms.filter(|_| hello.attempt > 1).map(Duration::from_millis) else { return false };
-        age < self.since.elapsed() && age < self.bounds.ttl
+    /// Whether a lane that is not here cannot have been here, by its age: R-HELLO-11. One in which anything ran would be here
+    /// still.
+    fn never_had(&self, hello: &Hello, kept: &Kept) -> bool {
+        let age = hello.age_ms.map(Duration::from_millis);
+        age.is_some_and(|age| age < kept.since.elapsed() && age < self.bounds.ttl)
     }
 
     /// A number that no connection of any lane has had: a lane may end and be made again under the same token while an
@@ -202,7 +208,14 @@ impl Lanes {
         entry.parked = Some((Instant::now(), end.abort_handle()));
     }
 
-    /// Ends a lane now.
+    /// Ends a lane against its client's will. Should the client not hear of it, nobody is to take the lane for one that never
+    /// was.
+    pub(crate) fn expel(&self, key: &LaneKey, reason: &str) {
+        self.lock().since = Instant::now();
+        self.end(key, reason);
+    }
+
+    /// Ends a lane now, as its client wants it.
     pub(crate) fn end(&self, key: &LaneKey, reason: &str) {
         let entry = self.lock().remove(key);
         if let Some(entry) = entry {
@@ -266,7 +279,8 @@ mod tests {
         let lanes = Lanes::new(Bounds::of(&Settings::default()));
         let access = Access::full("local");
         let hello = |attempt| Hello { version: 1, token: vec![7; 16], attempt, ..Hello::default() };
-        assert!(!lanes.greet(&hello(2), &access).unwrap().resumed);
+        assert!(!lanes.greet(&hello(1), &access).unwrap().resumed);
+        assert!(lanes.greet(&hello(2), &access).unwrap().resumed);
         for late in [1, 2] {
             let Err(error) = lanes.greet(&hello(late), &access) else { panic!("HELLO {late} took the lane") };
             assert_eq!(error.code, Code::ValidationFailed);
@@ -281,9 +295,15 @@ mod tests {
     async fn a_lane_that_cannot_have_been_here_goes_on() {
         let ttl = Duration::from_secs(60);
         let old = Instant::now().checked_sub(Duration::from_secs(3600)).unwrap();
-        let lanes = |since, ttl| Lanes { since, ..Lanes::new(Bounds { ttl, ..Bounds::of(&Settings::default()) }) };
+        let lanes = |since, ttl| {
+            let lanes = Lanes::new(Bounds { ttl, ..Bounds::of(&Settings::default()) });
+            lanes.lock().since = since;
+            lanes
+        };
         let resumed = |lanes: &Lanes, token: u8, age_ms| {
-            let hello = Hello { version: 1, token: vec![token; 16], attempt: 2, age_ms, ..Hello::default() };
+            // Each is one more.
+            let attempt = 2 + lanes.lock().entries.values().map(|entry| entry.attempt).max().unwrap_or_default();
+            let hello = Hello { version: 1, token: vec![token; 16], attempt, age_ms, ..Hello::default() };
             lanes.greet(&hello, &Access::full("local")).unwrap().resumed
         };
         let serving = lanes(old, ttl);
@@ -295,11 +315,18 @@ mod tests {
             "it may have been at the server before this one"
         );
         assert!(!resumed(&lanes(old, Duration::ZERO), 5, Some(0)), "lanes end with their connections");
+        // The answer may not have been heard.
+        assert!(
+            resumed(&serving, 1, Some(59_999)) && !resumed(&serving, 2, Some(60_000)) && !resumed(&serving, 3, None)
+        );
         // The first HELLO comes when all is over.
         serving.end(&Sha256::digest([1; 16]).into(), "the client ended it");
         let first = Hello { version: 1, token: vec![1; 16], attempt: 1, ..Hello::default() };
         let Err(error) = serving.greet(&first, &Access::full("local")) else { panic!("it began the lane again") };
         assert_eq!(error.code, Code::ValidationFailed);
+        // A lane may have been ended that its client does not know to be over.
+        serving.expel(&Sha256::digest([3; 16]).into(), "signed out");
+        assert!(!resumed(&serving, 6, Some(59_999)));
     }
 
     /// R-HELLO-10: on a relay's connection each client has what its own HELLO says, also of a lane that is there.

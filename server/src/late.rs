@@ -15,8 +15,8 @@ pub(crate) const MEMORY: u64 = MOST as u64 * 128;
 /// What is known of them. Pure: it is told the time.
 #[derive(Debug)]
 pub(crate) struct Late {
-    /// How long one that has ended is remembered. A first HELLO is no later than this: long before, its connection is closed,
-    /// because nothing is heard on it.
+    /// How long one that has ended is remembered: a first HELLO is no later, for its connection is closed before, because
+    /// nothing is heard on it.
     keep: Duration,
     lanes: BTreeMap<LaneKey, Option<Ended>>,
 }

@@ -1,6 +1,7 @@
 //! The upgrade of a request to a WebSocket (RFC 6455, section 4.2).
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -40,6 +41,7 @@ pub(super) fn answer(
     let offered = has_word(&request, header::SEC_WEBSOCKET_PROTOCOL, PROTOCOL);
 
     let upgrade = hyper::upgrade::on(&mut request);
+    let since = Instant::now();
     let server = Arc::clone(server);
     let span = tracing::info_span!("connection", remote = %peer.remote, access = %access.name);
     let connection = async move {
@@ -47,7 +49,7 @@ pub(super) fn answer(
             Ok(upgraded) => {
                 let _counted = server.connections.one_more();
                 let socket = socket(upgraded).sharing(Arc::clone(&server.long_messages));
-                crate::conn::serve(server, socket, access, session).await;
+                crate::conn::serve(server, socket, access, session, since).await;
             }
             Err(error) => tracing::debug!(%error, "the upgrade failed"),
         }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sandwire_link::{Call, Connection, Inbound, Link, Reply, Socket};
@@ -38,7 +38,7 @@ async fn client_with(access: Access) -> Link {
     let sandbox = Arc::new(Sandbox::new(&settings).unwrap());
     let server = Arc::new(Server::new(sandbox, &settings));
     let (near, far) = tokio::io::duplex(1 << 20);
-    tokio::spawn(crate::conn::serve(server, Socket::stream(far, Vec::new()), access, None));
+    tokio::spawn(crate::conn::serve(server, Socket::stream(far, Vec::new()), access, None, Instant::now()));
     let mut connection = Connection::new(Socket::stream(near, Vec::new()), Role::Client, 4).await;
     let hello = Hello { version: 1, token: vec![7; 16], ..Hello::default() };
     let body = Body::Hello(kind::encode(&hello).unwrap());

@@ -1,0 +1,1 @@
+import{A as e}from"./settings-gIZLfhCA.js";import{d as t}from"./index-BijAlpeb.js";var n=e(void 0);function r(e={}){n.value=e,t(`terminals`)}export{n,r as t};
