@@ -2,7 +2,6 @@
 # The image and its manifest: linted, built from the Dockerfile as it is, started, and used with the tool `sandwire`.
 #
 #   tests/image.sh            all of it
-#   tests/image.sh build      only what takes long: builds it, which is not done again then
 #   tests/image.sh clean      removes all that it has made, so that the next run begins anew
 #   PROFILE=release …         with the program as it is released, which takes longer to build
 #
@@ -18,7 +17,7 @@ unmount() {
 trap unmount EXIT
 
 case ${1:-} in
-    '' | build) ;;
+    '') ;;
     clean)
         buildah rm --all >/dev/null 2>&1 || true
         unmount
@@ -26,7 +25,7 @@ case ${1:-} in
         rm -rf "$home"
         exit
         ;;
-    *) fail "there is no $1: nothing, build, or clean" ;;
+    *) fail "there is no $1: nothing, or clean" ;;
 esac
 
 # Programs, by the Debian package that brings them.
@@ -67,19 +66,11 @@ sizes() {
 }
 stored() { buildah images --format '{{.Size}}' "localhost/$1"; }
 
-build() {
-    "$here/tests/image/bases.sh" debian rust node
-    "$here/tests/image/build.sh" server sandwire full
-}
-
 prerequisites
-if [[ ${1:-} == build ]]; then
-    build
-    exit
-fi
 tools
 "$here/tests/image/lint.sh"
-build
+"$here/tests/image/bases.sh" debian rust node
+"$here/tests/image/build.sh" server sandwire full
 "$here/tests/image/static.sh"
 "$here/tests/image/server.sh"
 "$here/tests/image/full.sh"
